@@ -1,0 +1,25 @@
+//! What every other crate of the project shares: identifiers that cannot be mixed up, the time and the randomness
+//! that are handed to each state machine, and a queue that has a limit.
+//!
+//! Nothing here knows a clock, a socket or a generator of the operating system: `no_std` makes using one a
+//! compile error, and that is what lets a run be replayed from its seed.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod freshness;
+mod hybrid_clock;
+mod ids;
+mod queue;
+mod rng;
+mod time;
+
+pub use core::time::Duration;
+pub use freshness::{Consistency, Freshness};
+pub use hybrid_clock::{HybridClock, HybridTime};
+pub use ids::{ConnectionId, LogIndex, NodeId, ProposalId, RequestId, Revision, Term};
+pub use queue::BoundedQueue;
+pub use rng::Rng;
+pub use time::{Instant, Now};

@@ -14,6 +14,7 @@ mod hybrid_clock;
 mod ids;
 mod queue;
 mod rng;
+mod row;
 mod time;
 
 pub use core::time::Duration;
@@ -22,4 +23,5 @@ pub use hybrid_clock::{HybridClock, HybridTime};
 pub use ids::{ConnectionId, LogIndex, NodeId, ProposalId, RequestId, Revision, Term};
 pub use queue::BoundedQueue;
 pub use rng::Rng;
+pub use row::Row;
 pub use time::{Instant, Now};

@@ -1,0 +1,95 @@
+//! The nouns of the config center.
+
+use base::Revision;
+use serde::{Deserialize, Serialize};
+use std::{fmt, sync::Arc};
+
+/// Names a config. The namespace is canonical: `public`, never empty; edges echo the form that a client used.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ConfigKey {
+    /// Isolates applications; need not have been created.
+    pub namespace: Arc<str>,
+    /// `DEFAULT_GROUP` by custom.
+    pub group: Arc<str>,
+    /// The name.
+    pub data_id: Arc<str>,
+}
+
+impl fmt::Display for ConfigKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.namespace, self.group, self.data_id)
+    }
+}
+
+/// What is said of a config besides its content. All optional texts are empty when not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// `properties`, `xml`, `json`, `text`, `html`, `yaml`, `toml` or `unset`; `text` when not given or unknown.
+    pub content_type: Arc<str>,
+    /// Carried verbatim: the client decrypts with it.
+    pub encrypted_data_key: Arc<str>,
+    /// The application that owns it.
+    pub app_name: Arc<str>,
+    /// At most 128 characters.
+    pub description: Arc<str>,
+    /// Comma-separated; at most 5 of 64 characters.
+    pub tags: Arc<str>,
+    /// At most 32 characters.
+    pub usage: Arc<str>,
+    /// At most 32 characters.
+    pub effect: Arc<str>,
+    /// At most 32 768 characters.
+    pub schema: Arc<str>,
+}
+
+/// Who changes something, for the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// The user; empty when nobody logged in.
+    pub user: Arc<str>,
+    /// Address of the client.
+    pub address: Arc<str>,
+}
+
+/// A config as it is now. Immutable; replaced as a whole. It is also the view that readers get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Which config.
+    pub key: ConfigKey,
+    /// Never empty.
+    pub content: Arc<str>,
+    /// Lower-case hex MD5 of the content's UTF-8 bytes; what SDKs compare.
+    pub md5: Arc<str>,
+    /// The rest.
+    pub details: Details,
+    /// Log index of the last change.
+    pub revision: Revision,
+    /// Wall clock of the first publish, milliseconds.
+    pub created_ms: u64,
+    /// Wall clock of the last publish, milliseconds.
+    pub modified_ms: u64,
+    /// Who published it last.
+    pub author: Author,
+}
+
+/// One line of a config's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// Log index of the change; unique, grows.
+    pub revision: Revision,
+    /// What was done.
+    pub operation: Operation,
+    /// The entry as the change made it; for a removal as it was before.
+    pub entry: Entry,
+}
+
+/// What a change did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// The key was new.
+    Insert,
+    /// The key existed.
+    Update,
+    /// The key is gone.
+    Delete,
+}

@@ -1,0 +1,161 @@
+//! What edges ask of the config center, what enters the log, and what is answered.
+
+use crate::{Author, ConfigKey, Details, HistoryRow};
+use base::Revision;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A question to the plane. Owned values only, so that the same value can be forwarded to another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Set the content of a key.
+    Publish {
+        /// Which.
+        key: ConfigKey,
+        /// Not empty, at most `CONTENT_BYTES_MAX`.
+        content: Arc<str>,
+        /// Only if the key's md5 is this; a key that does not exist is inserted, as Nacos does.
+        cas_md5: Option<Arc<str>>,
+        /// The rest.
+        details: Details,
+        /// For the history.
+        author: Author,
+    },
+    /// Remove a key; done, too, when it does not exist.
+    Remove {
+        /// Which.
+        key: ConfigKey,
+        /// For the history.
+        author: Author,
+    },
+    /// Tell this connection when a key's md5 is no longer the one it holds: at once if that is so already. Each
+    /// (connection, listener, key) is told once per `Listen`; after `Notify` the connection listens on with the new md5.
+    Listen {
+        /// Tells apart the listeners of one connection: 0 is the gRPC one, a long poll uses its call's number.
+        listener: u64,
+        /// The keys with the md5 that the client holds; empty for "I hold nothing".
+        items: Vec<(ConfigKey, Arc<str>)>,
+    },
+    /// Stop telling.
+    Unlisten {
+        /// Whose.
+        listener: u64,
+        /// Which keys; empty means all of that listener.
+        keys: Vec<ConfigKey>,
+    },
+    /// The changes of a key, newest first.
+    History {
+        /// Which.
+        key: ConfigKey,
+        /// Only changes before this one; `None` from the newest.
+        before: Option<Revision>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// Who listens to a key on this node, with the md5 each one holds.
+    Listeners {
+        /// Which.
+        key: ConfigKey,
+    },
+}
+
+/// What enters the log: everything that is not state is in it, so that every node applies the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// See `Request::Publish`.
+    Publish {
+        /// Which.
+        key: ConfigKey,
+        /// The content.
+        content: Arc<str>,
+        /// Computed once, by the proposer.
+        md5: Arc<str>,
+        /// The condition.
+        cas_md5: Option<Arc<str>>,
+        /// The rest.
+        details: Details,
+        /// For the history.
+        author: Author,
+        /// Wall clock of the proposer, milliseconds.
+        at_ms: u64,
+    },
+    /// See `Request::Remove`.
+    Remove {
+        /// Which.
+        key: ConfigKey,
+        /// For the history.
+        author: Author,
+        /// Wall clock of the proposer, milliseconds.
+        at_ms: u64,
+    },
+}
+
+/// What applying a command came to. The same on every node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The content is current as of this revision.
+    Published(Revision),
+    /// The key does not exist; whether it did before.
+    Removed {
+        /// It did.
+        existed: bool,
+    },
+    /// Nothing changed: the md5 is another.
+    CasConflict {
+        /// The current md5; empty if the key does not exist.
+        current_md5: Arc<str>,
+    },
+    /// Nothing changed: all contents together would exceed the quota, in bytes.
+    QuotaExceeded {
+        /// The quota.
+        bytes_max: u64,
+    },
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Of a write: what the log made of it.
+    Outcome(Outcome),
+    /// `Listen` and `Unlisten` are in force. For `Listen`: these keys differ from the client's md5 now.
+    Listening(Vec<ConfigKey>),
+    /// Newest first; shorter than the limit when there are no more.
+    History(Vec<HistoryRow>),
+    /// (connection, md5 it holds).
+    Listeners(Vec<(base::ConnectionId, Arc<str>)>),
+    /// Nothing changed, for this reason.
+    Refused(Refusal),
+}
+
+/// Why nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The content is empty.
+    #[error("content is blank")]
+    ContentBlank,
+    /// The content is longer than the limit, in bytes.
+    #[error("content of {bytes} bytes is over the limit of {bytes_max}: split the config")]
+    ContentTooLarge {
+        /// As sent.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// One of the details is longer than allowed.
+    #[error("invalid {what}: more than {limit} characters")]
+    DetailTooLong {
+        /// Which.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// A listener limit.
+    #[error("this connection listens to {limit} keys already: use a second connection")]
+    TooManyListeners {
+        /// The limit.
+        limit: usize,
+    },
+    /// The history could not be read.
+    #[error("history is unreadable: {0}")]
+    Unreadable(String),
+}

@@ -1,0 +1,280 @@
+//! The session's two enums, and what it may look at.
+
+use crate::Payload;
+use base::{Consistency, Freshness, RequestId};
+use bytes::Bytes;
+use config::ConfigKey;
+use naming::{ClusterNames, ServiceKey, ServiceView};
+use std::{net::SocketAddr, sync::Arc};
+
+/// Names one HTTP exchange or one gRPC call on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
+/// What a session is told when it begins.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Its connection.
+    pub connection: base::ConnectionId,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// Our end: what an SDK is told to be connected to.
+    pub local: SocketAddr,
+    /// Whether a login is asked for on this door.
+    pub login: Login,
+}
+
+/// Whether a door asks for a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// Every request needs a token or a password.
+    Required,
+    /// Whoever comes is `Principal::Open`.
+    Open,
+}
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Input {
+    /// An HTTP request with its whole body (already within the limit of its path).
+    Http {
+        /// To be answered by one `Output::Http`.
+        call: CallId,
+        /// The request.
+        request: http::Request<Bytes>,
+    },
+    /// A unary gRPC request.
+    Unary {
+        /// To be answered by one `Output::Unary`.
+        call: CallId,
+        /// The request.
+        payload: Payload,
+    },
+    /// The client opened its stream. A second one replaces the first.
+    StreamOpened,
+    /// A payload on the stream.
+    StreamPayload(Payload),
+    /// The client ended its stream.
+    StreamClosed,
+    /// The client no longer waits for this call.
+    Dropped(CallId),
+    /// The answer to `Output::Ask`.
+    Answer {
+        /// Of the question.
+        id: RequestId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A new view of a service that this connection subscribes to.
+    Push {
+        /// What it wants to see of it.
+        clusters: ClusterNames,
+        /// The view.
+        view: Arc<ServiceView>,
+    },
+    /// A config that this connection listens to changed.
+    Notify {
+        /// Which of its listeners.
+        listener: u64,
+        /// The config.
+        key: ConfigKey,
+        /// Its md5 now; empty when it is gone.
+        md5: Arc<str>,
+    },
+    /// The node is about to stop: ask the client to go elsewhere.
+    Drain,
+    /// The deadline has come.
+    Wake,
+}
+
+/// What goes out, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Answer an HTTP request.
+    Http {
+        /// Which.
+        call: CallId,
+        /// The answer.
+        response: http::Response<Bytes>,
+    },
+    /// Answer a unary gRPC request.
+    Unary {
+        /// Which.
+        call: CallId,
+        /// The answer.
+        payload: Payload,
+    },
+    /// Send on the stream.
+    Stream(Payload),
+    /// Ask something that the session cannot answer itself; exactly one `Input::Answer` follows.
+    Ask {
+        /// Unique within the connection.
+        id: RequestId,
+        /// What.
+        ask: Ask,
+    },
+    /// Tell the node something; no answer follows.
+    Tell(Tell),
+    /// Close the connection, after what was sent before; the reason is for the journal.
+    Close(&'static str),
+}
+
+/// What a session cannot answer from its views.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    /// Wait until the views are at least this fresh.
+    Fresh(Consistency),
+    /// Check a password against a bcrypt hash, on a worker thread.
+    Verify {
+        /// Whose.
+        user: Arc<str>,
+        /// As given.
+        password: Password,
+        /// The hash to check against; `None` for an unknown user: takes as long, and is wrong.
+        hash: Option<Arc<str>>,
+    },
+    /// Hash a new password, on a worker thread.
+    Hash(Password),
+    /// The registry.
+    Naming(naming::Request),
+    /// The config center.
+    Config(config::Request),
+    /// Access.
+    Access(access::Request),
+}
+
+/// A password in the clear. Printing it shows that it is there, not what it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// The answer to an `Ask`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// To `Fresh`: what the views are worth now, which may be less than was asked for.
+    Fresh(Freshness),
+    /// To `Verify`.
+    Verified(bool),
+    /// To `Hash`: the bcrypt hash.
+    Hashed(Arc<str>),
+    /// To `Naming`.
+    Naming(naming::Reply),
+    /// To `Config`.
+    Config(config::Reply),
+    /// To `Access`.
+    Access(access::Reply),
+    /// To any: the node could not do it.
+    Unavailable(Unavailable),
+}
+
+/// Why the node could not do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// It has not read its disk yet, or has not heard from its peers.
+    #[error("the node is starting: try again in a moment")]
+    Starting,
+    /// No leader of the Raft group is known; the write did not happen.
+    #[error("no leader is known: nothing was written; try again, or another node")]
+    NoLeader,
+    /// The write may or may not happen.
+    #[error("the outcome of the write is unknown: read before you write again")]
+    OutcomeUnknown,
+    /// The disk is (nearly) full; the write did not happen.
+    #[error("the disk is full: nothing was written; free space on the data directory")]
+    DiskFull,
+    /// A queue is full; nothing happened.
+    #[error("overloaded: nothing was done; try again in a moment")]
+    Overloaded,
+    /// The node stops.
+    #[error("the node is stopping: nothing was done; use another node")]
+    Stopping,
+}
+
+/// What a session tells the node without waiting for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// A client came that may own instances and subscriptions (setup on the stream). Its end is the connection's.
+    Opened {
+        /// For lists and metrics, e.g. `Nacos-Rust-Client:0.8.0`.
+        agent: Arc<str>,
+    },
+    /// Something arrived (at most once a second).
+    Heard,
+    /// The subscriber confirmed a push.
+    Acknowledged {
+        /// Which subscription.
+        service: ServiceKey,
+        /// Its version.
+        version: u64,
+    },
+}
+
+/// Whether the node serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// Not yet: answer "not ready", never "not found".
+    Starting,
+    /// Yes.
+    Ready,
+    /// Not any more.
+    Draining,
+}
+
+/// A form in which a service is written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// `serviceInfo` of gRPC: plain name.
+    Grpc,
+    /// HTTP v1 and v2 list: `group@@name`.
+    Http,
+}
+
+/// One page of names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Of all, not only of this page.
+    pub count: usize,
+    /// In order.
+    pub items: Vec<T>,
+}
+
+/// What a session may look at without asking: immutable views, each as of the newest reply. Implemented by `host`.
+pub trait Views {
+    /// Whether the node serves.
+    fn state(&self) -> NodeState;
+    /// The newest view of a service; `None` if there is no such service.
+    fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>>;
+    /// The names of a group's services in order, from `offset` (0-based), at most `limit`.
+    fn service_names(
+        &self,
+        namespace: &str,
+        group: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<str>>;
+    /// The current entry of a config; `None` if there is none.
+    fn config(&self, key: &ConfigKey) -> Option<Arc<config::Entry>>;
+    /// How many configs a namespace has.
+    fn config_count(&self, namespace: &str) -> usize;
+    /// Users, roles, permissions, namespaces.
+    fn access(&self) -> Arc<access::View>;
+    /// What the views are worth right now if that needs no waiting; else ask `Ask::Fresh`.
+    fn freshness(&self, wanted: Consistency) -> Option<Freshness>;
+    /// Whether this password was verified for this user since the access tables last changed.
+    fn remembered(&self, user: &str, password: &str) -> bool;
+    /// The view written out; `make` is called when the bytes are not in the cache.
+    fn rendered(
+        &self,
+        view: &Arc<ServiceView>,
+        format: Format,
+        clusters: &ClusterNames,
+        make: &mut dyn FnMut() -> Bytes,
+    ) -> Bytes;
+    /// The largest service version any view had: what an unknown service's empty list is stamped with.
+    fn last_version(&self) -> u64;
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nacos-group/nacos-sdk-go/v2/clients"
+	"github.com/nacos-group/nacos-sdk-go/v2/clients/config_client"
+	"github.com/nacos-group/nacos-sdk-go/v2/vo"
+)
+
+const group = "DEFAULT_GROUP"
+
+func put(client config_client.IConfigClient, dataID, content, casMD5 string) error {
+	done, err := client.PublishConfig(vo.ConfigParam{
+		DataId: dataID, Group: group, Content: content, CasMd5: casMD5,
+	})
+	return wantDone("publish", done, err)
+}
+
+func wantContent(client config_client.IConfigClient, dataID, want string) error {
+	found, err := client.GetConfig(vo.ConfigParam{DataId: dataID, Group: group})
+	if err != nil {
+		return fmt.Errorf("get: %w", err)
+	}
+	if found != want {
+		return fmt.Errorf("content %q, wanted %q", found, want)
+	}
+	return nil
+}
+
+func md5Of(content string) string {
+	sum := md5.Sum([]byte(content))
+	return hex.EncodeToString(sum[:])
+}
+
+// withConfig runs body with a client and a config name of its own.
+func (s *suite) withConfig(noun string, body func(client config_client.IConfigClient, dataID string) error) error {
+	client, err := s.configClient()
+	if err != nil {
+		return err
+	}
+	defer client.CloseClient()
+	return body(client, s.name(noun))
+}
+
+// login shows that the right password serves and that a wrong one does not.
+func (s *suite) login() error {
+	if s.user == "" {
+		return fmt.Errorf("%w: no user given, so the server asks for none", errNotOffered)
+	}
+	err := s.withConfig("login", func(client config_client.IConfigClient, dataID string) error {
+		if err := put(client, dataID, "one", ""); err != nil {
+			return err
+		}
+		return wantContent(client, dataID, "one")
+	})
+	if err != nil {
+		return err
+	}
+	intruder, err := clients.NewConfigClient(s.settings(s.password + "-wrong"))
+	if err != nil {
+		return err
+	}
+	defer intruder.CloseClient()
+	if done, err := intruder.PublishConfig(vo.ConfigParam{
+		DataId: s.name("intruder"), Group: group, Content: "no",
+	}); err == nil && done {
+		return errors.New("a publish with a wrong password was accepted")
+	}
+	return nil
+}
+
+func (s *suite) publish() error {
+	return s.withConfig("publish", func(client config_client.IConfigClient, dataID string) error {
+		if err := put(client, dataID, "one", ""); err != nil {
+			return err
+		}
+		if err := wantContent(client, dataID, "one"); err != nil {
+			return err
+		}
+		if err := put(client, dataID, "two", ""); err != nil {
+			return err
+		}
+		return wantContent(client, dataID, "two")
+	})
+}
+
+func (s *suite) casOk() error {
+	return s.withConfig("cas-ok", func(client config_client.IConfigClient, dataID string) error {
+		if err := put(client, dataID, "one", ""); err != nil {
+			return err
+		}
+		if err := put(client, dataID, "two", md5Of("one")); err != nil {
+			return err
+		}
+		return wantContent(client, dataID, "two")
+	})
+}
+
+func (s *suite) casConflict() error {
+	return s.withConfig("cas-conflict", func(client config_client.IConfigClient, dataID string) error {
+		if err := put(client, dataID, "one", ""); err != nil {
+			return err
+		}
+		if err := put(client, dataID, "two", md5Of("stale")); err == nil {
+			return errors.New("a publish with a stale md5 was accepted")
+		}
+		return wantContent(client, dataID, "one")
+	})
+}
+
+func (s *suite) get() error {
+	return s.withConfig("get", func(client config_client.IConfigClient, dataID string) error {
+		content := "name: 值\nline: \"two\" & <three>\n"
+		if err := put(client, dataID, content, ""); err != nil {
+			return err
+		}
+		other, err := s.configClient()
+		if err != nil {
+			return err
+		}
+		defer other.CloseClient()
+		if err := wantContent(other, dataID, content); err != nil {
+			return err
+		}
+		return wantContent(other, s.name("absent"), "")
+	})
+}
+
+// A changes value keeps the last content that a listener got.
+type changes struct {
+	lock  sync.Mutex
+	count int
+	last  string
+}
+
+func (c *changes) take(_, _, _, data string) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.count++
+	c.last = data
+}
+
+func (c *changes) await(limit time.Duration, want string) error {
+	return waitFor(limit, func() error {
+		c.lock.Lock()
+		defer c.lock.Unlock()
+		if c.last != want {
+			return fmt.Errorf("the listener was called %d times, last with %q, wanted %q", c.count, c.last, want)
+		}
+		return nil
+	})
+}
+
+func (s *suite) listen() error {
+	return s.withConfig("listen", func(client config_client.IConfigClient, dataID string) error {
+		if err := put(client, dataID, "one", ""); err != nil {
+			return err
+		}
+		seen := &changes{}
+		if err := client.ListenConfig(vo.ConfigParam{DataId: dataID, Group: group, OnChange: seen.take}); err != nil {
+			return err
+		}
+		if err := seen.await(settleTime, "one"); err != nil {
+			return fmt.Errorf("first value: %w", err)
+		}
+		other, err := s.configClient()
+		if err != nil {
+			return err
+		}
+		defer other.CloseClient()
+		if err := put(other, dataID, "two", ""); err != nil {
+			return err
+		}
+		return seen.await(settleTime, "two")
+	})
+}
+
+func (s *suite) remove() error {
+	return s.withConfig("remove", func(client config_client.IConfigClient, dataID string) error {
+		if err := put(client, dataID, "one", ""); err != nil {
+			return err
+		}
+		done, err := client.DeleteConfig(vo.ConfigParam{DataId: dataID, Group: group})
+		if err := wantDone("remove", done, err); err != nil {
+			return err
+		}
+		return wantContent(client, dataID, "")
+	})
+}

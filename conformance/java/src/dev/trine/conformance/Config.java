@@ -1,0 +1,188 @@
+package dev.trine.conformance;
+
+import com.alibaba.nacos.api.config.ConfigFactory;
+import com.alibaba.nacos.api.config.ConfigService;
+import com.alibaba.nacos.api.config.ConfigType;
+import com.alibaba.nacos.api.config.listener.AbstractListener;
+import com.alibaba.nacos.api.config.listener.Listener;
+import com.alibaba.nacos.api.exception.NacosException;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.time.Duration;
+
+/** The steps about configs. */
+final class Config {
+
+    static final String GROUP = "DEFAULT_GROUP";
+
+    private static final long TIMEOUT_MS = 5000;
+
+    private Config() {
+    }
+
+    /** What a step does with a client and a config name of its own. */
+    @FunctionalInterface
+    private interface Body {
+        void run(ConfigService client, String dataId) throws Exception;
+    }
+
+    /** The last content that a listener got. */
+    static final class Changes {
+        private int count;
+        private String last;
+
+        Listener listener() {
+            return new AbstractListener() {
+                @Override
+                public void receiveConfigInfo(String content) {
+                    take(content);
+                }
+            };
+        }
+
+        private synchronized void take(String content) {
+            count++;
+            last = content;
+        }
+
+        void await(Duration limit, String want) throws Exception {
+            Suite.await(limit, () -> {
+                synchronized (this) {
+                    if (!want.equals(last)) {
+                        throw new Suite.Unmet("the listener was called " + count + " times, last with \"" + last
+                                + "\", wanted \"" + want + "\"");
+                    }
+                }
+            });
+        }
+    }
+
+    static void put(ConfigService client, String dataId, String content) throws Exception {
+        if (!client.publishConfig(dataId, GROUP, content)) {
+            throw new Suite.Unmet("publish: the SDK answered false");
+        }
+    }
+
+    static void wantContent(ConfigService client, String dataId, String want) throws Exception {
+        String found = client.getConfig(dataId, GROUP, TIMEOUT_MS);
+        if (want == null ? found != null : !want.equals(found)) {
+            throw new Suite.Unmet("content \"" + found + "\", wanted \"" + want + "\"");
+        }
+    }
+
+    private static String md5(String content) throws Exception {
+        byte[] sum = MessageDigest.getInstance("MD5").digest(content.getBytes(StandardCharsets.UTF_8));
+        return String.format("%032x", new BigInteger(1, sum));
+    }
+
+    private static void with(String noun, Body body) throws Exception {
+        ConfigService client = Suite.config();
+        try {
+            body.run(client, Suite.name(noun));
+        } finally {
+            client.shutDown();
+        }
+    }
+
+    /** Shows that the right password serves and that a wrong one does not. */
+    static void login() throws Exception {
+        if (Suite.env("TRINE_USER").isEmpty()) {
+            throw new Suite.NotOffered("no user given, so the server asks for none");
+        }
+        with("login", (client, dataId) -> {
+            put(client, dataId, "one");
+            wantContent(client, dataId, "one");
+        });
+        ConfigService intruder = ConfigFactory.createConfigService(
+                Suite.settings(Suite.env("TRINE_PASSWORD") + "-wrong"));
+        try {
+            if (publishes(intruder, Suite.name("intruder"))) {
+                throw new Suite.Unmet("a publish with a wrong password was accepted");
+            }
+        } finally {
+            intruder.shutDown();
+        }
+    }
+
+    private static boolean publishes(ConfigService client, String dataId) {
+        try {
+            return client.publishConfig(dataId, GROUP, "no");
+        } catch (NacosException refused) {
+            return false;
+        }
+    }
+
+    static void publish() throws Exception {
+        with("publish", (client, dataId) -> {
+            put(client, dataId, "one");
+            wantContent(client, dataId, "one");
+            put(client, dataId, "two");
+            wantContent(client, dataId, "two");
+        });
+    }
+
+    static void casOk() throws Exception {
+        with("cas-ok", (client, dataId) -> {
+            put(client, dataId, "one");
+            if (!client.publishConfigCas(dataId, GROUP, "two", md5("one"), ConfigType.TEXT.getType())) {
+                throw new Suite.Unmet("a publish with the current md5 was refused");
+            }
+            wantContent(client, dataId, "two");
+        });
+    }
+
+    static void casConflict() throws Exception {
+        with("cas-conflict", (client, dataId) -> {
+            put(client, dataId, "one");
+            if (client.publishConfigCas(dataId, GROUP, "two", md5("stale"), ConfigType.TEXT.getType())) {
+                throw new Suite.Unmet("a publish with a stale md5 was accepted");
+            }
+            wantContent(client, dataId, "one");
+        });
+    }
+
+    static void get() throws Exception {
+        with("get", (client, dataId) -> {
+            String content = "name: 值\nline: \"two\" & <three>\n";
+            put(client, dataId, content);
+            ConfigService other = Suite.config();
+            try {
+                wantContent(other, dataId, content);
+                wantContent(other, Suite.name("absent"), null);
+            } finally {
+                other.shutDown();
+            }
+        });
+    }
+
+    static void listen() throws Exception {
+        with("listen", (client, dataId) -> {
+            put(client, dataId, "one");
+            Changes seen = new Changes();
+            String first = client.getConfigAndSignListener(dataId, GROUP, TIMEOUT_MS, seen.listener());
+            if (!"one".equals(first)) {
+                throw new Suite.Unmet("content \"" + first + "\" when the listener was added");
+            }
+            ConfigService other = Suite.config();
+            try {
+                put(other, dataId, "two");
+                seen.await(Suite.SETTLE_TIME, "two");
+                put(other, dataId, "three");
+                seen.await(Suite.SETTLE_TIME, "three");
+            } finally {
+                other.shutDown();
+            }
+        });
+    }
+
+    static void remove() throws Exception {
+        with("remove", (client, dataId) -> {
+            put(client, dataId, "one");
+            if (!client.removeConfig(dataId, GROUP)) {
+                throw new Suite.Unmet("remove: the SDK answered false");
+            }
+            wantContent(client, dataId, null);
+        });
+    }
+}

@@ -1,0 +1,192 @@
+package dev.trine.conformance;
+
+import com.alibaba.nacos.api.naming.NamingService;
+import com.alibaba.nacos.api.naming.listener.EventListener;
+import com.alibaba.nacos.api.naming.listener.NamingEvent;
+import com.alibaba.nacos.api.naming.pojo.Instance;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** The steps about services and instances. */
+final class Naming {
+
+    private static final String TEST_IP = "10.1.2.3";
+
+    private Naming() {
+    }
+
+    /** The last list that a subscription callback got. */
+    static final class Pushes {
+        private int count;
+        private List<Instance> last = List.of();
+
+        EventListener listener() {
+            return event -> {
+                if (event instanceof NamingEvent change) {
+                    take(change.getInstances());
+                }
+            };
+        }
+
+        private synchronized void take(List<Instance> instances) {
+            count++;
+            last = List.copyOf(instances);
+        }
+
+        void await(Duration limit, int... want) throws Exception {
+            Suite.await(limit, () -> {
+                synchronized (this) {
+                    if (count == 0) {
+                        throw new Suite.Unmet("no push");
+                    }
+                    wantPorts(last, want);
+                }
+            });
+        }
+    }
+
+    static void registerAt(NamingService client, String service, int port) throws Exception {
+        Instance instance = new Instance();
+        instance.setIp(TEST_IP);
+        instance.setPort(port);
+        instance.setWeight(2);
+        instance.setMetadata(Map.of("zone", "a"));
+        client.registerInstance(service, instance);
+    }
+
+    static void wantPorts(List<Instance> instances, int... want) throws Suite.Unmet {
+        List<Integer> wanted = new ArrayList<>();
+        for (int port : want) {
+            wanted.add(port);
+        }
+        List<Integer> found = instances.stream().map(Instance::getPort).sorted().toList();
+        if (!found.equals(wanted)) {
+            throw new Suite.Unmet("ports " + found + ", wanted " + wanted);
+        }
+    }
+
+    /** Polls the server itself, past the cache of the client. */
+    static void awaitPorts(NamingService client, String service, Duration limit, int... want) throws Exception {
+        Suite.await(limit, () -> wantPorts(client.getAllInstances(service, false), want));
+    }
+
+    static void register() throws Exception {
+        NamingService client = Suite.naming();
+        try {
+            String service = Suite.name("register");
+            registerAt(client, service, 8001);
+            awaitPorts(client, service, Suite.SETTLE_TIME, 8001);
+        } finally {
+            client.shutDown();
+        }
+    }
+
+    static void list() throws Exception {
+        NamingService client = Suite.naming();
+        NamingService other = Suite.naming();
+        try {
+            String service = Suite.name("list");
+            registerAt(client, service, 8001);
+            registerAt(other, service, 8002);
+            awaitPorts(client, service, Suite.SETTLE_TIME, 8001, 8002);
+            List<Instance> healthy = client.selectInstances(service, true, false);
+            wantPorts(healthy, 8001, 8002);
+            for (Instance instance : healthy) {
+                if (!instance.getIp().equals(TEST_IP) || instance.getWeight() != 2 || !instance.isEphemeral()
+                        || !instance.getClusterName().equals("DEFAULT")
+                        || !"a".equals(instance.getMetadata().get("zone"))) {
+                    throw new Suite.Unmet("the instance came back as " + instance);
+                }
+            }
+            List<String> services = client.getServicesOfServer(1, 500).getData();
+            if (!services.contains(service)) {
+                throw new Suite.Unmet("the service is not among the " + services.size() + " names listed");
+            }
+        } finally {
+            client.shutDown();
+            other.shutDown();
+        }
+    }
+
+    static void subscribe() throws Exception {
+        NamingService reader = Suite.naming();
+        NamingService writer = Suite.naming();
+        try {
+            String service = Suite.name("subscribe");
+            Pushes seen = new Pushes();
+            EventListener listener = seen.listener();
+            reader.subscribe(service, listener);
+            registerAt(writer, service, 8001);
+            seen.await(Suite.SETTLE_TIME, 8001);
+            registerAt(reader, service, 8002);
+            seen.await(Suite.SETTLE_TIME, 8001, 8002);
+            writer.deregisterInstance(service, TEST_IP, 8001);
+            seen.await(Suite.SETTLE_TIME, 8002);
+            reader.deregisterInstance(service, TEST_IP, 8002);
+            seen.await(Suite.SETTLE_TIME);
+            reader.unsubscribe(service, listener);
+        } finally {
+            reader.shutDown();
+            writer.shutDown();
+        }
+    }
+
+    /** Kills another process that registered an instance and never deregistered it. */
+    static void die() throws Exception {
+        NamingService client = Suite.naming();
+        Process victim = null;
+        try {
+            String service = Suite.name("die");
+            registerAt(client, service, 8001);
+            victim = startVictim(service);
+            BufferedReader out = new BufferedReader(
+                    new InputStreamReader(victim.getInputStream(), StandardCharsets.UTF_8));
+            String line = out.readLine();
+            if (!"registered".equals(line)) {
+                throw new Suite.Unmet("the second process did not register: " + line);
+            }
+            awaitPorts(client, service, Suite.SETTLE_TIME, 8001, 8002);
+            victim.destroyForcibly();
+            awaitPorts(client, service, Suite.SETTLE_TIME, 8001);
+        } finally {
+            if (victim != null) {
+                victim.destroyForcibly();
+            }
+            client.shutDown();
+        }
+    }
+
+    private static Process startVictim(String service) throws Exception {
+        List<String> command = new ArrayList<>();
+        command.add(ProcessHandle.current().info().command().orElse("java"));
+        command.add("-Xmx128m");
+        command.add("-XX:+UseSerialGC");
+        command.add("-XX:TieredStopAtLevel=1");
+        for (String property : List.of("user.home", "JM.SNAPSHOT.PATH", "JM.LOG.PATH")) {
+            command.add("-D" + property + "=" + System.getProperty(property));
+        }
+        command.add("-Dorg.slf4j.simpleLogger.logFile="
+                + System.getProperty("org.slf4j.simpleLogger.logFile", "System.err") + ".die");
+        command.add("-cp");
+        command.add(System.getProperty("java.class.path"));
+        command.add(Suite.class.getName());
+        command.add("die");
+        command.add(service);
+        return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    }
+
+    /** The life of the second process of die. */
+    static void liveUntilKilled(String service) throws Exception {
+        NamingService client = Suite.naming();
+        registerAt(client, service, 8002);
+        System.out.println("registered");
+        System.out.flush();
+        Thread.sleep(Duration.ofMinutes(5).toMillis());
+        client.shutDown();
+    }
+}

@@ -1,0 +1,400 @@
+// The conformance suite of the Nacos SDK for Node.js: the unchanged official client against a running server.
+//
+// The contract (environment, steps, output) is in ../README.md.
+'use strict';
+
+const { spawn } = require('child_process');
+const fs = require('fs');
+const net = require('net');
+const os = require('os');
+const path = require('path');
+const { NacosConfigClient, NacosNamingClient } = require('nacos');
+
+// Longest time for one poll of something that the server should show at once.
+const SETTLE_MS = 15000;
+// Longest time for a change to reach a subscriber: without a UDP push it polls every `cacheMillis`.
+const PUSH_MS = 20000;
+// How long the servers stay away in the outage step.
+const OUTAGE_MS = 8000;
+// Longest time for a client to come back by itself after the outage.
+const RECOVER_MS = 60000;
+// HTTP instances live by beats: without one for 15 s they are unhealthy, for 30 s removed.
+const UNHEALTHY_MS = 15000;
+const REMOVED_MS = 30000;
+
+const GROUP = 'DEFAULT_GROUP';
+const TEST_IP = '10.1.2.3';
+const RUN = `${Date.now().toString(16)}-${process.pid}`;
+const ADDRESS = process.env.TRINE_ADDR || '';
+const USER = process.env.TRINE_USER || '';
+const PASSWORD = process.env.TRINE_PASSWORD || '';
+const SCRATCH = process.env.TRINE_SCRATCH || fs.mkdtempSync(path.join(os.tmpdir(), 'trine-conformance-node-'));
+
+class NotOffered extends Error {}
+
+const sleep = ms => new Promise(done => setTimeout(done, ms));
+
+// A service or config name that no other run uses.
+const name = noun => `conf-node-${noun}-${RUN}`;
+
+const log = fs.createWriteStream(path.join(SCRATCH, `node-${process.pid}.log`), { flags: 'a' });
+
+function write(level, parts) {
+  log.write(`${new Date().toISOString()} ${level} ${parts.map(part => (part instanceof Error ? part.stack : String(part))).join(' ')}\n`);
+}
+
+const logger = Object.fromEntries(['debug', 'info', 'warn', 'error', 'log'].map(level => [ level, (...parts) => write(level, parts) ]));
+
+function credentials(password) {
+  return USER ? { username: USER, password } : {};
+}
+
+async function naming() {
+  const client = new NacosNamingClient(Object.assign({ logger, serverList: [ ADDRESS ], namespace: 'public' }, credentials(PASSWORD)));
+  // Without a listener an emitter throws, and then an outage would end the application.
+  client.on('error', error => write('error', [ error ]));
+  client._hostReactor.on('error', error => write('error', [ error ]));
+  await client.ready();
+  return client;
+}
+
+let configCount = 0;
+
+// NacosConfigClient puts all config clients of a machine behind one of them, at a port of the machine. The steps need
+// clients that are independent, so they use the one behind it.
+async function config(password = PASSWORD) {
+  const client = new NacosConfigClient.DataClient(Object.assign({
+    serverAddr: ADDRESS,
+    // One cache for each client, so that one never answers from what another stored.
+    cacheDir: path.join(SCRATCH, `cache-${process.pid}-${++configCount}`),
+    requestTimeout: 3000,
+  }, credentials(password)));
+  client.on('error', error => write('error', [ error ]));
+  await client.ready();
+  return client;
+}
+
+// Polls until check succeeds; its last error tells what was still missing.
+async function until(limitMs, check) {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() >= end) throw new Error(`after ${limitMs / 1000} s: ${error.message}`);
+    }
+    await sleep(200);
+  }
+}
+
+function dial() {
+  return new Promise((done, failed) => {
+    const colon = ADDRESS.lastIndexOf(':');
+    const socket = net.connect(Number(ADDRESS.slice(colon + 1)), ADDRESS.slice(0, colon));
+    socket.setTimeout(1000, () => socket.destroy(new Error('no answer')));
+    socket.once('error', failed);
+    socket.once('connect', () => { socket.destroy(); done(); });
+  });
+}
+
+// Services and instances
+
+const instanceAt = port => ({ ip: TEST_IP, port, weight: 2, metadata: { zone: 'a' } });
+
+function wantPorts(instances, want) {
+  const found = instances.map(instance => instance.port).sort();
+  if (JSON.stringify(found) !== JSON.stringify(want)) throw new Error(`ports ${JSON.stringify(found)}, wanted ${JSON.stringify(want)}`);
+}
+
+// Polls the server itself, past the cache of the client. A list without any instance cannot be seen: the SDK keeps the old one then.
+function awaitPorts(client, service, want, limitMs = SETTLE_MS) {
+  return until(limitMs, async () => wantPorts(await client.getAllInstances(service, GROUP, '', false), want));
+}
+
+function pushes() {
+  const seen = { last: null };
+  seen.take = instances => { seen.last = instances.slice(); };
+  seen.wait = (want, limitMs = PUSH_MS) => until(limitMs, async () => {
+    if (!seen.last) throw new Error('no push');
+    wantPorts(seen.last, want);
+  });
+  return seen;
+}
+
+async function register() {
+  const client = await naming();
+  const service = name('register');
+  await client.registerInstance(service, instanceAt(8001));
+  await awaitPorts(client, service, [ 8001 ]);
+  await client.close();
+}
+
+async function list() {
+  const client = await naming();
+  const other = await naming();
+  const service = name('list');
+  await client.registerInstance(service, instanceAt(8001));
+  await other.registerInstance(service, instanceAt(8002));
+  await awaitPorts(client, service, [ 8001, 8002 ]);
+  const healthy = await client.selectInstances(service, GROUP, '', true, false);
+  wantPorts(healthy, [ 8001, 8002 ]);
+  for (const instance of healthy) {
+    if (instance.ip !== TEST_IP || instance.weight !== 2 || instance.ephemeral !== true || instance.clusterName !== 'DEFAULT' || instance.metadata.zone !== 'a') {
+      throw new Error(`the instance came back as ${JSON.stringify(instance)}`);
+    }
+  }
+  if (await client.getServerStatus() !== 'UP') throw new Error('the server status is not UP');
+  await client.close();
+  await other.close();
+}
+
+async function subscribe() {
+  const reader = await naming();
+  const writer = await naming();
+  const service = name('subscribe');
+  await reader.registerInstance(service, instanceAt(8001));
+  const seen = pushes();
+  reader.subscribe({ serviceName: service, groupName: GROUP }, seen.take);
+  await seen.wait([ 8001 ]);
+  await writer.registerInstance(service, instanceAt(8002));
+  await seen.wait([ 8001, 8002 ]);
+  await writer.deregisterInstance(service, instanceAt(8002));
+  await seen.wait([ 8001 ]);
+  reader.unSubscribe({ serviceName: service, groupName: GROUP }, seen.take);
+  await reader.close();
+  await writer.close();
+}
+
+// Kills another process that registered an instance and never deregistered it. Takes about a minute, so it runs beside other steps.
+async function die() {
+  const client = await naming();
+  const service = name('die');
+  await client.registerInstance(service, instanceAt(8001));
+  const victim = spawn(process.execPath, [ __filename, 'die', service ], { stdio: [ 'ignore', 'pipe', 'inherit' ] });
+  try {
+    const line = await new Promise((done, failed) => {
+      victim.once('exit', code => failed(new Error(`the second process ended with ${code}`)));
+      victim.stdout.once('data', data => done(String(data).trim()));
+    });
+    if (line !== 'registered') throw new Error(`the second process did not register: ${line}`);
+    victim.removeAllListeners('exit');
+    const lived = Date.now();
+    await awaitPorts(client, service, [ 8001, 8002 ]);
+    // Longer than an instance without beats stays healthy: so its beats count.
+    while (Date.now() - lived < UNHEALTHY_MS + 4000) {
+      await sleep(1000);
+      const alive = await client.getAllInstances(service, GROUP, '', false);
+      wantPorts(alive.filter(instance => instance.healthy), [ 8001, 8002 ]);
+    }
+    victim.kill('SIGKILL');
+    const killed = Date.now();
+    await until(UNHEALTHY_MS + 10000, async () => {
+      const left = await client.getAllInstances(service, GROUP, '', false);
+      wantPorts(left.filter(instance => instance.healthy), [ 8001 ]);
+    });
+    await awaitPorts(client, service, [ 8001 ], killed + REMOVED_MS + 10000 - Date.now());
+  } finally {
+    victim.kill('SIGKILL');
+  }
+  await client.close();
+}
+
+// The life of the second process of die.
+async function liveUntilKilled(service) {
+  const client = await naming();
+  await client.registerInstance(service, instanceAt(8002));
+  process.stdout.write('registered\n');
+  await sleep(300000);
+}
+
+// Configs
+
+async function wantContent(client, dataId, want) {
+  const found = await client.getConfig(dataId, GROUP);
+  if (found !== want) throw new Error(`content ${JSON.stringify(found)}, wanted ${JSON.stringify(want)}`);
+}
+
+async function put(client, dataId, content) {
+  if (await client.publishSingle(dataId, GROUP, content) !== true) throw new Error('publish: the SDK did not answer true');
+}
+
+// Shows that the right password serves and that a wrong one does not. This SDK sends both with every request.
+async function login() {
+  if (!USER) throw new NotOffered('no user given, so the server asks for none');
+  const client = await config();
+  await put(client, name('login'), 'one');
+  await wantContent(client, name('login'), 'one');
+  const intruder = await config(PASSWORD + '-wrong');
+  let refused = false;
+  await put(intruder, name('intruder'), 'no').catch(() => { refused = true; });
+  if (!refused) throw new Error('a publish with a wrong password was accepted');
+  client.close();
+  intruder.close();
+}
+
+async function publish() {
+  const client = await config();
+  for (const content of [ 'one', 'two' ]) {
+    await put(client, name('publish'), content);
+    await wantContent(client, name('publish'), content);
+  }
+  client.close();
+}
+
+async function cas() {
+  throw new NotOffered('the SDK has no compare-and-set');
+}
+
+async function get() {
+  const client = await config();
+  const content = 'name: 值\nline: "two" & <three>\n';
+  await put(client, name('get'), content);
+  const other = await config();
+  await wantContent(other, name('get'), content);
+  await wantContent(other, name('absent'), null);
+  client.close();
+  other.close();
+}
+
+function changes() {
+  const seen = { count: 0, last: undefined };
+  seen.take = content => { seen.count++; seen.last = content; };
+  seen.wait = (want, limitMs = SETTLE_MS) => until(limitMs, async () => {
+    if (seen.last !== want) throw new Error(`the listener was called ${seen.count} times, last with ${JSON.stringify(seen.last)}, wanted ${JSON.stringify(want)}`);
+  });
+  return seen;
+}
+
+async function listen() {
+  const client = await config();
+  const other = await config();
+  const dataId = name('listen');
+  await put(client, dataId, 'one');
+  const seen = changes();
+  client.subscribe({ dataId, group: GROUP }, seen.take);
+  await seen.wait('one');
+  for (const content of [ 'two', 'three' ]) {
+    await put(other, dataId, content);
+    await seen.wait(content);
+  }
+  client.unSubscribe({ dataId, group: GROUP }, seen.take);
+  client.close();
+  other.close();
+}
+
+async function remove() {
+  const client = await config();
+  await put(client, name('remove'), 'one');
+  if (await client.remove(name('remove'), GROUP) !== true) throw new Error('remove: the SDK did not answer true');
+  await wantContent(client, name('remove'), null);
+  client.close();
+}
+
+// Outage
+
+function control(variable) {
+  return new Promise((done, failed) => {
+    const child = spawn('sh', [ '-c', process.env[variable] ], { stdio: [ 'ignore', 'pipe', 'pipe' ] });
+    let out = '';
+    child.stdout.on('data', data => { out += data; });
+    child.stderr.on('data', data => { out += data; });
+    child.once('error', failed);
+    child.once('exit', code => (code === 0 ? done() : failed(new Error(`${variable} ended with ${code}: ${out}`))));
+  });
+}
+
+// All servers go away and come back: the application goes on with what it knew, and recovers by itself.
+async function outage() {
+  if (!process.env.TRINE_STOP || !process.env.TRINE_START) throw new NotOffered('TRINE_STOP and TRINE_START are not given');
+  const service = name('outage');
+  const dataId = name('outage');
+  const provider = await naming();
+  const consumer = await naming();
+  const listener = await config();
+  await provider.registerInstance(service, instanceAt(8001));
+  const pushed = pushes();
+  consumer.subscribe({ serviceName: service, groupName: GROUP }, pushed.take);
+  await pushed.wait([ 8001 ]);
+  await put(listener, dataId, 'one');
+  const changed = changes();
+  listener.subscribe({ dataId, group: GROUP }, changed.take);
+  await changed.wait('one');
+
+  await control('TRINE_STOP');
+  try {
+    await until(SETTLE_MS, async () => {
+      if (await dial().then(() => true, () => false)) throw new Error('the server still accepts connections after TRINE_STOP');
+    });
+    const end = Date.now() + OUTAGE_MS;
+    while (Date.now() < end) {
+      // The key that the subscription of this SDK keeps up to date.
+      wantPorts(await consumer.getAllInstances(service, GROUP, 'DEFAULT', true), [ 8001 ]);
+      await sleep(500);
+    }
+    await wantContent(listener, dataId, 'one');
+  } finally {
+    // Whatever went wrong, the server is put back for whoever comes next.
+    await control('TRINE_START');
+  }
+
+  const fresh = await naming();
+  await awaitPorts(fresh, service, [ 8001 ], RECOVER_MS);
+  await fresh.registerInstance(service, instanceAt(8002));
+  await pushed.wait([ 8001, 8002 ]);
+  const writer = await config();
+  await wantContent(writer, dataId, 'one');
+  await put(writer, dataId, 'two');
+  await changed.wait('two', SETTLE_MS * 2);
+}
+
+// Runs one step; one that hangs fails alone.
+async function run(limitMs, body, reachable) {
+  if (!reachable) return `fail the server cannot be reached at ${ADDRESS}`;
+  try {
+    let timer;
+    const late = new Promise((_, failed) => { timer = setTimeout(() => failed(new Error(`not finished after ${limitMs / 1000} s`)), limitMs); });
+    await Promise.race([ body(), late ]);
+    clearTimeout(timer);
+    return 'ok';
+  } catch (error) {
+    return `${error instanceof NotOffered ? 'n/a' : 'fail'} ${error.message}`;
+  }
+}
+
+async function main() {
+  const reachable = await until(5000, dial).then(() => true, () => false);
+  let failed = false;
+  const report = async (step, outcome) => {
+    const line = `step ${step} ${await outcome}`.replaceAll(PASSWORD || '\n', '***').replace(/\s+/g, ' ').trim();
+    failed = failed || line.split(' ')[2] === 'fail';
+    process.stdout.write(line + '\n');
+  };
+  const step = (noun, seconds, body) => report(noun, run(seconds * 1000, body, reachable));
+  await step('login', 30, login);
+  const dying = run(120000, die, reachable);
+  await step('register', 30, register);
+  await step('list', 30, list);
+  await step('subscribe', 75, subscribe);
+  await step('publish', 30, publish);
+  await step('cas_ok', 30, cas);
+  await step('cas_conflict', 30, cas);
+  await step('get', 30, get);
+  await step('listen', 60, listen);
+  await step('remove', 30, remove);
+  await report('die', dying);
+  await step('outage', 150, outage);
+  return failed;
+}
+
+// What the SDK throws outside of any call is logged; the steps judge by what they see.
+process.on('unhandledRejection', error => write('error', [ 'unhandled', error ]));
+process.on('uncaughtException', error => write('error', [ 'uncaught', error ]));
+
+if (!ADDRESS.includes(':')) {
+  process.stderr.write('TRINE_ADDR must be host:port\n');
+  process.exit(2);
+} else if (process.argv.length === 4 && process.argv[2] === 'die') {
+  liveUntilKilled(process.argv[3]).catch(error => { process.stderr.write(`${error.stack}\n`); process.exit(1); });
+} else {
+  main().then(failed => process.exit(failed ? 1 : 0), error => { process.stderr.write(`${error.stack}\n`); process.exit(2); });
+}

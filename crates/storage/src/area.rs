@@ -160,7 +160,10 @@ fn io_error(file: &'static str, error: &io::Error) -> Error {
 impl Directory {
     fn open(path: PathBuf) -> Result<Self, Error> {
         let fail = |error: io::Error| {
-            io_error("the data directory", &io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+            io_error(
+                "the data directory",
+                &io::Error::new(error.kind(), format!("{}: {error}", path.display())),
+            )
         };
         fs::create_dir_all(&path).map_err(fail)?;
         let lock = OpenOptions::new()
@@ -183,7 +186,8 @@ impl Directory {
 
     fn file(&self, name: &str) -> io::Result<Box<dyn RawFile>> {
         let path = self.path.join(name);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         // A new file's name is durable only with its directory.
         File::open(&self.path)?.sync_all()?;
         Ok(Box::new(RealFile(file)))

@@ -7,7 +7,9 @@ use crate::{
     error::Fault,
     record::{seal, unseal},
 };
-use redb::{Builder, Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
+use redb::{
+    Builder, Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction,
+};
 
 /// The format of both files. Grows when an older version could no longer read what this one writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -53,9 +55,10 @@ impl File {
 
     fn check_format(&self) -> Result<(), Error> {
         if let Some(bytes) = self.meta(FORMAT)? {
-            let found = bytes.try_into().map(u32::from_le_bytes).map_err(|_| {
-                Error::corrupt(self.name, "length of the format version")
-            })?;
+            let found = bytes
+                .try_into()
+                .map(u32::from_le_bytes)
+                .map_err(|_| Error::corrupt(self.name, "length of the format version"))?;
             if found != FORMAT_VERSION {
                 return Err(Error::Version { file: self.name, found, known: FORMAT_VERSION });
             }

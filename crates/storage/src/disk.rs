@@ -194,8 +194,10 @@ impl Disk {
     /// [`Error::Piece`] if the piece does not fit, or as [`Disk::append`].
     pub fn install_piece(&mut self, piece: &[u8]) -> Result<bool, Error> {
         self.change(|open| {
-            let incoming =
-                open.incoming.as_mut().ok_or(Error::Piece { number: 0, why: "no transfer has begun" })?;
+            let incoming = open
+                .incoming
+                .as_mut()
+                .ok_or(Error::Piece { number: 0, why: "no transfer has begun" })?;
             let rows = incoming.take(piece)?;
             let complete = incoming.is_complete();
             open.tables.install_rows(&rows)?;

@@ -8,7 +8,9 @@ pub enum Error {
     /// No space is left, reserve included. Nothing of the failed call was kept.
     ///
     /// Duty: acknowledge nothing, refuse writes, make space, call [`crate::Disk::reopen`], go on from what it recovers.
-    #[error("no space left on the disk of {file}; free some space, then the node goes on by itself")]
+    #[error(
+        "no space left on the disk of {file}; free some space, then the node goes on by itself"
+    )]
     Full {
         /// The file that could not grow.
         file: &'static str,
@@ -16,7 +18,9 @@ pub enum Error {
     /// The operating system could not make written bytes durable, so what it did with them is unknown.
     ///
     /// Duty: stop the node, never retry: after a failed fsync the next one may succeed without having written anything.
-    #[error("{file} could not be made durable ({why}); the node stops, check the disk before it is started again")]
+    #[error(
+        "{file} could not be made durable ({why}); the node stops, check the disk before it is started again"
+    )]
     SyncFailed {
         /// The file whose fsync failed.
         file: &'static str,
@@ -38,7 +42,9 @@ pub enum Error {
     /// Another process, or another node of this process, works on these files.
     ///
     /// Duty: stop; give each node a data directory of its own.
-    #[error("{place} is already in use by another node; give each node a data directory of its own")]
+    #[error(
+        "{place} is already in use by another node; give each node a data directory of its own"
+    )]
     InUse {
         /// The directory.
         place: String,

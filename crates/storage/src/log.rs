@@ -72,7 +72,8 @@ impl Log {
     }
 
     fn put(&self, transaction: &WriteTransaction, write: &LogWrite) -> Result<(), Error> {
-        let mut entries = transaction.open_table(ENTRIES).map_err(|error| self.file.words(error))?;
+        let mut entries =
+            transaction.open_table(ENTRIES).map_err(|error| self.file.words(error))?;
         if let Some(from) = write.truncate_from {
             self.truncate(&mut entries, from)?;
         }

@@ -26,12 +26,15 @@ pub(crate) fn seal(key: &[u8], value: &[u8]) -> Vec<u8> {
 pub(crate) fn unseal(file: &'static str, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Error> {
     match sealed.split_first_chunk() {
         Some((sum, value)) if *sum == checksum(key, value) => Ok(value.to_vec()),
-        _ => Err(Error::corrupt(file, format_args!("checksum of the record {}", key.escape_ascii()))),
+        _ => {
+            Err(Error::corrupt(file, format_args!("checksum of the record {}", key.escape_ascii())))
+        }
     }
 }
 
 pub(crate) fn read_u64(file: &'static str, name: &str, bytes: &[u8]) -> Result<u64, Error> {
-    let bytes = bytes.try_into().map_err(|_| Error::corrupt(file, format_args!("length of {name}")))?;
+    let bytes =
+        bytes.try_into().map_err(|_| Error::corrupt(file, format_args!("length of {name}")))?;
     Ok(u64::from_le_bytes(bytes))
 }
 

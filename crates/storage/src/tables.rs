@@ -190,9 +190,7 @@ impl Tables {
         let mut installed = index.to_le_bytes().to_vec();
         installed.extend(snapshot);
         let write = self.begin(Durability::Immediate)?;
-        write
-            .delete_table(GENERATIONS[self.generation])
-            .map_err(|error| self.file.words(error))?;
+        write.delete_table(GENERATIONS[self.generation]).map_err(|error| self.file.words(error))?;
         self.file.put_meta(&write, GENERATION, &[other as u8])?;
         self.file.put_meta(&write, APPLIED, &index.to_le_bytes())?;
         self.file.put_meta(&write, INSTALLED, &installed)?;

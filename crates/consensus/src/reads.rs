@@ -1,0 +1,129 @@
+//! Linearizable reads: one round of the leader's heartbeats confirms all reads that wait when it starts.
+//!
+//! A read that arrives while a round is under way waits for the next one: the index of the running round may be older
+//! than what was committed before the read began (a mistake that batching invites).
+
+use base::{Duration, Instant, NodeId, RequestId};
+use std::collections::VecDeque;
+
+/// How many reads may wait. More fail at once.
+pub const READS_WAITING_MAX: usize = 65_536;
+
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    id: RequestId,
+    deadline: Instant,
+}
+
+/// Who led, and when, as a round started: a round does not outlive that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leadership {
+    pub(crate) leader: u64,
+    pub(crate) term: u64,
+}
+
+#[derive(Debug)]
+struct Round {
+    name: Vec<u8>,
+    reads: VecDeque<Read>,
+    under: Leadership,
+    retry_at: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) struct Reads {
+    /// Tells the rounds of this life from those of an earlier one, whose late answers would be too old.
+    life: u64,
+    node: NodeId,
+    counter: u64,
+    waiting: VecDeque<Read>,
+    round: Option<Round>,
+}
+
+impl Reads {
+    pub(crate) fn new(node: NodeId, life: u64) -> Self {
+        Self { life, node, counter: 0, waiting: VecDeque::new(), round: None }
+    }
+
+    /// False if too many wait.
+    pub(crate) fn add(&mut self, id: RequestId, deadline: Instant) -> bool {
+        if self.waiting.len() >= READS_WAITING_MAX {
+            return false;
+        }
+        self.waiting.push_back(Read { id, deadline });
+        true
+    }
+
+    /// Starts a round if reads wait and none is under way; gives its name.
+    pub(crate) fn start(
+        &mut self,
+        now: Instant,
+        under: Leadership,
+        retry: Duration,
+    ) -> Option<Vec<u8>> {
+        if self.round.as_ref().is_some_and(|round| round.under != under || round.retry_at <= now) {
+            self.give_up_round();
+        }
+        if self.round.is_some() || self.waiting.is_empty() {
+            return None;
+        }
+        self.counter += 1;
+        let name = [self.life, self.node.0, self.counter].map(u64::to_le_bytes).concat();
+        let reads = std::mem::take(&mut self.waiting);
+        self.round = Some(Round { name: name.clone(), reads, under, retry_at: now.after(retry) });
+        Some(name)
+    }
+
+    /// The reads of an abandoned round go first in the next one: a later index serves them as well.
+    fn give_up_round(&mut self) {
+        if let Some(mut round) = self.round.take() {
+            round.reads.append(&mut self.waiting);
+            self.waiting = round.reads;
+        }
+    }
+
+    /// A round was confirmed. Gives its reads; none if it is not the one under way.
+    pub(crate) fn confirmed(&mut self, name: &[u8]) -> Vec<RequestId> {
+        match self.round.take_if(|round| round.name == name) {
+            Some(round) => round.reads.iter().map(|read| read.id).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Takes out the reads whose time is over.
+    pub(crate) fn expired(&mut self, now: Instant) -> Vec<RequestId> {
+        self.take_if(|read| read.deadline <= now)
+    }
+
+    /// Takes out all reads: nobody leads.
+    pub(crate) fn all(&mut self) -> Vec<RequestId> {
+        self.take_if(|_| true)
+    }
+
+    fn take_if(&mut self, over: impl Fn(&Read) -> bool) -> Vec<RequestId> {
+        let mut taken = Vec::new();
+        let mut sift = |reads: &mut VecDeque<Read>| {
+            reads.retain(|read| {
+                let over = over(read);
+                if over {
+                    taken.push(read.id);
+                }
+                !over
+            });
+        };
+        if let Some(round) = &mut self.round {
+            sift(&mut round.reads);
+        }
+        sift(&mut self.waiting);
+        self.round.take_if(|round| round.reads.is_empty());
+        taken
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let round = self.round.as_ref();
+        let reads = round.map(|round| &round.reads).into_iter().chain([&self.waiting]);
+        // Deadlines grow along each queue, so their first ones are the least.
+        let first = reads.filter_map(|reads| reads.front().map(|read| read.deadline)).min();
+        first.into_iter().chain(round.map(|round| round.retry_at)).min()
+    }
+}

@@ -1,0 +1,1 @@
+//! The group on a simulated network with simulated disks.

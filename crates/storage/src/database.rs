@@ -1,0 +1,126 @@
+//! One redb file of ours: opened, checked as a whole, its format known, its errors in our words.
+
+use crate::{
+    Error,
+    area::Area,
+    backend::{Backend, FaultCell},
+    error::Fault,
+    record::{seal, unseal},
+};
+use redb::{
+    Builder, Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction,
+};
+
+/// The format of both files. Grows when an older version could no longer read what this one writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Small named records of a file.
+pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+
+const FORMAT: &str = "format";
+
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) name: &'static str,
+    database: Database,
+    faults: FaultCell,
+}
+
+impl File {
+    pub(crate) fn open(area: &Area, name: &'static str, cache_bytes: usize) -> Result<Self, Error> {
+        let faults = FaultCell::default();
+        let raw = area.file(name)?;
+        let is_new = raw.len().map_err(|error| Fault::of(&error).error(name))? == 0;
+        let backend = Backend::new(raw, area.clone(), faults.clone());
+        let database = Builder::new()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(backend)
+            .map_err(|error| words(name, &faults, error.into()))?;
+        let mut file = Self { name, database, faults };
+        if !is_new {
+            file.check()?;
+        }
+        file.check_format()?;
+        Ok(file)
+    }
+
+    /// redb does not verify pages when it reads them, only here.
+    fn check(&mut self) -> Result<(), Error> {
+        match self.database.check_integrity() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::corrupt(self.name, "page checksums")),
+            Err(error) => Err(words(self.name, &self.faults, error.into())),
+        }
+    }
+
+    fn check_format(&self) -> Result<(), Error> {
+        if let Some(bytes) = self.meta(FORMAT)? {
+            let found = bytes
+                .try_into()
+                .map(u32::from_le_bytes)
+                .map_err(|_| Error::corrupt(self.name, "length of the format version"))?;
+            if found != FORMAT_VERSION {
+                return Err(Error::Version { file: self.name, found, known: FORMAT_VERSION });
+            }
+            return Ok(());
+        }
+        // The format is written in the first transaction, so a file without one has nothing to lose.
+        let write = self.write()?;
+        self.put_meta(&write, FORMAT, &FORMAT_VERSION.to_le_bytes())?;
+        self.commit(write)
+    }
+
+    pub(crate) fn words(&self, error: impl Into<redb::Error>) -> Error {
+        words(self.name, &self.faults, error.into())
+    }
+
+    pub(crate) fn read(&self) -> Result<ReadTransaction, Error> {
+        self.database.begin_read().map_err(|error| self.words(error))
+    }
+
+    pub(crate) fn write(&self) -> Result<WriteTransaction, Error> {
+        self.database.begin_write().map_err(|error| self.words(error))
+    }
+
+    pub(crate) fn commit(&self, write: WriteTransaction) -> Result<(), Error> {
+        write.commit().map_err(|error| self.words(error))
+    }
+
+    pub(crate) fn put_meta(
+        &self,
+        write: &WriteTransaction,
+        name: &str,
+        value: &[u8],
+    ) -> Result<(), Error> {
+        let mut meta = write.open_table(META).map_err(|error| self.words(error))?;
+        let sealed = seal(name.as_bytes(), value);
+        meta.insert(name, sealed.as_slice()).map_err(|error| self.words(error))?;
+        Ok(())
+    }
+
+    pub(crate) fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let meta = match self.read()?.open_table(META) {
+            Ok(meta) => meta,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(self.words(error)),
+        };
+        match meta.get(name).map_err(|error| self.words(error))? {
+            Some(sealed) => unseal(self.name, name.as_bytes(), sealed.value()).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// redb latches after the first fault and then only says "previous I/O error": what happened first is what counts.
+fn words(name: &'static str, faults: &FaultCell, error: redb::Error) -> Error {
+    if let Some(fault) = faults.get() {
+        return fault.error(name);
+    }
+    match error {
+        redb::Error::UpgradeRequired(found) => {
+            Error::Version { file: name, found: u32::from(found), known: FORMAT_VERSION }
+        }
+        // Our files gave redb no error, so whatever it complains about is in the bytes.
+        error => Error::corrupt(name, error),
+    }
+}

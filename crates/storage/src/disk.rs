@@ -1,0 +1,266 @@
+//! Both files of a node as one thing.
+
+use crate::{
+    Entry, Error, LogWrite, Place, Range, Row, SnapshotReader,
+    area::Area,
+    log::Log,
+    record::{seal, unseal},
+    snapshot::Incoming,
+    tables::Tables,
+};
+
+const HINT_FILE: &str = "hint";
+const IDENTITY: &str = "identity";
+
+/// The longest hint in bytes. A longer one is not written.
+pub const HINT_BYTES_MAX: usize = 64 << 20;
+
+/// What was durable when the disk was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The last hard state that was appended.
+    pub hard_state: Option<Vec<u8>>,
+    /// What the caller gave with the last compaction or installed snapshot.
+    pub snapshot: Option<Vec<u8>>,
+    /// The log after that, without gaps.
+    pub entries: Vec<Entry>,
+    /// The log index that the state tables contain everything through.
+    pub applied: u64,
+    /// Who this node is; see [`Disk::set_identity`].
+    pub identity: Option<Vec<u8>>,
+}
+
+/// Everything that one node keeps on disk.
+///
+/// Calls that change something take `&mut self`: one thread at a time, in the order in which the node asked.
+#[derive(Debug)]
+pub struct Disk {
+    area: Area,
+    /// `None` only when a [`Disk::reopen`] failed.
+    open: Option<Open>,
+    /// Set by what must stop the node; every later change is refused with it.
+    stopped: Option<Error>,
+}
+
+#[derive(Debug)]
+struct Open {
+    log: Log,
+    tables: Tables,
+    incoming: Option<Incoming>,
+}
+
+impl Disk {
+    /// Opens or creates the files of a node, verifies every page of them and reads back what is durable.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], [`Error::Version`], [`Error::Corrupt`], [`Error::Full`], [`Error::Io`].
+    pub fn open(place: Place) -> Result<(Self, Recovered), Error> {
+        let area = Area::open(place)?;
+        let (open, recovered) = open_files(&area)?;
+        Ok((Self { area, open: Some(open), stopped: None }, recovered))
+    }
+
+    /// After [`Error::Full`]: opens both files anew and reads back what is durable. Changes that were not acknowledged,
+    /// and rows applied since the last checkpoint, may be gone.
+    ///
+    /// # Errors
+    /// As [`Disk::open`]; still [`Error::Full`] as long as there is no space, so it can be tried again. After
+    /// [`Error::SyncFailed`] or [`Error::Corrupt`] it gives that error: the node must stop.
+    pub fn reopen(&mut self) -> Result<Recovered, Error> {
+        if let Some(error) = &self.stopped {
+            return Err(error.clone());
+        }
+        self.open = None;
+        let (open, recovered) = open_files(&self.area).map_err(|error| self.noted(error))?;
+        self.open = Some(open);
+        Ok(recovered)
+    }
+
+    /// Appends to the Raft log: all writes in one transaction, durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::SyncFailed`], [`Error::Io`]. Nothing may be acknowledged.
+    pub fn append(&mut self, writes: &[LogWrite]) -> Result<(), Error> {
+        self.change(|open| open.log.append(writes))
+    }
+
+    /// Changes rows of the state tables. Visible at once, durable with the next [`Disk::checkpoint`]; a crash goes back
+    /// to the last checkpoint, rows and `applied` together.
+    ///
+    /// # Errors
+    /// As [`Disk::append`].
+    pub fn apply_rows(&mut self, applied: u64, rows: &[Row]) -> Result<(), Error> {
+        self.change(|open| open.tables.apply(applied, rows))
+    }
+
+    /// Makes the state tables durable and says through which log index they go.
+    ///
+    /// # Errors
+    /// As [`Disk::append`].
+    pub fn checkpoint(&mut self) -> Result<u64, Error> {
+        self.change(|open| open.tables.checkpoint())
+    }
+
+    /// One row.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if its checksum is wrong; then the node must stop.
+    pub fn get(&self, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.opened()?.tables.get(table, key)
+    }
+
+    /// Keys and values of a part of a table.
+    ///
+    /// # Errors
+    /// As [`Disk::get`].
+    pub fn range(&self, range: &Range) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        self.opened()?.tables.range(range)
+    }
+
+    /// Stores who this node is, durably.
+    ///
+    /// # Errors
+    /// As [`Disk::append`].
+    pub fn set_identity(&mut self, identity: &[u8]) -> Result<(), Error> {
+        self.set_value(IDENTITY, identity)
+    }
+
+    /// Stores a small named value, durably.
+    ///
+    /// # Errors
+    /// As [`Disk::append`].
+    pub fn set_value(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.change(|open| open.log.set_value(name, bytes))
+    }
+
+    /// A small named value.
+    ///
+    /// # Errors
+    /// As [`Disk::get`].
+    pub fn value(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.opened()?.log.value(name)
+    }
+
+    /// Leaves a hint for the next life. No promise: it may be lost, and [`Disk::read_hint`] then gives `None`.
+    ///
+    /// # Errors
+    /// [`Error::Full`] or [`Error::Io`], which harm nothing else.
+    pub fn write_hint(&self, bytes: &[u8]) -> Result<(), Error> {
+        if bytes.len() > HINT_BYTES_MAX {
+            return Err(Error::Io { file: HINT_FILE, why: "the hint is too long".into() });
+        }
+        self.area.write_small(HINT_FILE, &seal(HINT_FILE.as_bytes(), bytes))
+    }
+
+    /// The hint of an earlier life, `None` if there is none or it is damaged.
+    #[must_use]
+    pub fn read_hint(&self) -> Option<Vec<u8>> {
+        let sealed = self.area.read_small(HINT_FILE).ok()?;
+        unseal(HINT_FILE, HINT_FILE.as_bytes(), &sealed).ok()
+    }
+
+    /// Whether the reserve had to be given up and there is still no space to take it back. The node then refuses writes
+    /// and asks again.
+    #[must_use]
+    pub fn free_space_low(&self) -> bool {
+        self.area.reserve_missing()
+    }
+
+    /// A snapshot of the state tables as they are now, to be sent to a peer.
+    ///
+    /// # Errors
+    /// As [`Disk::get`].
+    pub fn snapshot_reader(&self) -> Result<SnapshotReader, Error> {
+        let (view, applied, rows) = self.opened()?.tables.view()?;
+        Ok(SnapshotReader::new(view, applied, rows))
+    }
+
+    /// Begins to receive a snapshot from the leader; forgets what was received of another one.
+    ///
+    /// # Errors
+    /// As [`Disk::append`].
+    pub fn begin_install(&mut self) -> Result<(), Error> {
+        self.change(|open| {
+            open.incoming = None;
+            open.tables.begin_install()?;
+            open.incoming = Some(Incoming::default());
+            Ok(())
+        })
+    }
+
+    /// Takes the next piece. True when it was the last one.
+    ///
+    /// # Errors
+    /// [`Error::Piece`] if the piece does not fit, or as [`Disk::append`].
+    pub fn install_piece(&mut self, piece: &[u8]) -> Result<bool, Error> {
+        self.change(|open| {
+            let incoming = open
+                .incoming
+                .as_mut()
+                .ok_or(Error::Piece { number: 0, why: "no transfer has begun" })?;
+            let rows = incoming.take(piece)?;
+            let complete = incoming.is_complete();
+            open.tables.install_rows(&rows)?;
+            Ok(complete)
+        })
+    }
+
+    /// The received snapshot takes the place of the state tables and of the whole log, durably. After a crash either all
+    /// of it happened or none.
+    ///
+    /// # Errors
+    /// [`Error::Piece`] if not all pieces are here, or as [`Disk::append`].
+    pub fn finish_install(&mut self, index: u64, snapshot: &[u8]) -> Result<(), Error> {
+        self.change(|open| {
+            if !open.incoming.take().is_some_and(Incoming::is_complete) {
+                return Err(Error::Piece { number: 0, why: "the last piece is missing" });
+            }
+            open.tables.finish_install(index, snapshot)?;
+            // A crash between the two is repaired when the disk is opened.
+            open.log.restart_after(index, snapshot)
+        })
+    }
+
+    fn opened(&self) -> Result<&Open, Error> {
+        // Only a full disk can leave the files closed.
+        self.open.as_ref().ok_or(Error::Full { file: "the data directory" })
+    }
+
+    fn change<T>(&mut self, f: impl FnOnce(&mut Open) -> Result<T, Error>) -> Result<T, Error> {
+        if let Some(error) = &self.stopped {
+            return Err(error.clone());
+        }
+        let open = self.open.as_mut().ok_or(Error::Full { file: "the data directory" })?;
+        f(open).map_err(|error| self.noted(error))
+    }
+
+    fn noted(&mut self, error: Error) -> Error {
+        match &error {
+            Error::SyncFailed { .. } | Error::Corrupt { .. } | Error::Io { .. } => {
+                self.stopped.get_or_insert(error).clone()
+            }
+            Error::Full { .. }
+            | Error::InUse { .. }
+            | Error::Version { .. }
+            | Error::Piece { .. } => error,
+        }
+    }
+}
+
+fn open_files(area: &Area) -> Result<(Open, Recovered), Error> {
+    let log = Log::open(area)?;
+    let tables = Tables::open(area)?;
+    if let Some(installed) = tables.installed()?
+        && installed.index > log.compacted()?
+    {
+        log.restart_after(installed.index, &installed.snapshot)?;
+    }
+    let recovered = Recovered {
+        hard_state: log.hard_state()?,
+        snapshot: log.snapshot()?,
+        entries: log.entries()?,
+        applied: tables.applied()?,
+        identity: log.value(IDENTITY)?,
+    };
+    Ok((Open { log, tables, incoming: None }, recovered))
+}

@@ -79,7 +79,7 @@ pub struct HistoryRow {
     pub revision: Revision,
     /// What was done.
     pub operation: Operation,
-    /// The entry as the change made it; for a removal as it was before.
+    /// The entry as the change made it; for a removal as it was before, with the removal's time and author.
     pub entry: Entry,
 }
 

@@ -43,7 +43,8 @@ pub enum Request {
         /// Which keys; empty means all of that listener.
         keys: Vec<ConfigKey>,
     },
-    /// The changes of a key, newest first.
+    /// The changes of a key, newest first. A reply may have fewer rows than asked for when their contents are long
+    /// (`HISTORY_REPLY_BYTES_MAX`): there are no more only when it is empty.
     History {
         /// Which.
         key: ConfigKey,
@@ -119,7 +120,7 @@ pub enum Reply {
     Outcome(Outcome),
     /// `Listen` and `Unlisten` are in force. For `Listen`: these keys differ from the client's md5 now.
     Listening(Vec<ConfigKey>),
-    /// Newest first; shorter than the limit when there are no more.
+    /// Newest first; empty when there are no more.
     History(Vec<HistoryRow>),
     /// (connection, md5 it holds).
     Listeners(Vec<(base::ConnectionId, Arc<str>)>),
@@ -146,6 +147,12 @@ pub enum Refusal {
     DetailTooLong {
         /// Which.
         what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// More tags than allowed.
+    #[error("invalid config_tags: more than {limit} tags")]
+    TooManyTags {
         /// The limit.
         limit: usize,
     },

@@ -4,8 +4,15 @@ use crate::{Command, ConfigKey, Entry, Outcome, Reply, Request};
 use base::{ConnectionId, RequestId, Row};
 use std::sync::Arc;
 
+/// Rows of a state table as read: key and value, in the order asked for; or why they could not be read.
+pub type LoadedRows = Result<Vec<(Vec<u8>, Vec<u8>)>, String>;
+
 /// What comes in by the first entrance.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all inputs are requests; a box would cost each of them"
+)]
 pub enum Input {
     /// A connection closed: its listeners end.
     Closed(ConnectionId),
@@ -21,14 +28,17 @@ pub enum Input {
     },
     /// A piece of the state tables, in any order; only at start or while a snapshot is installed.
     Restore(Vec<Row>),
-    /// Forget everything: a snapshot follows as `Restore`.
+    /// Forget everything: a snapshot follows as `Restore`. Readers keep the views they have until `Restored`.
     Reset,
+    /// The last piece has come: what was there before `Reset` and is not there now is retired, and its listeners are
+    /// told. The first `apply` after a restore implies it.
+    Restored,
     /// The rows that `Output::Load` asked for, in its order, or why they could not be read.
     Loaded {
         /// Of the `Load`.
         id: u64,
-        /// Key and value, in the order asked for.
-        rows: Result<Vec<(Vec<u8>, Vec<u8>)>, String>,
+        /// The rows.
+        rows: LoadedRows,
     },
     /// The deadline has come.
     Wake,
@@ -84,6 +94,8 @@ pub enum Output {
         /// How many at most.
         limit: usize,
     },
+    /// The state cannot be trusted (a row does not read): the node must stop, for this reason.
+    Halt(String),
     /// For the journal.
     Event(journal::Kind, journal::Subject),
 }

@@ -1,0 +1,95 @@
+//! The second entrance: what the log decides. Nothing but state and command may be read here.
+
+use crate::{
+    Applied, Author, Command, Config, ConfigKey, Entry, HistoryRow, Operation, Outcome, Output,
+    config::{subject, weight_of},
+    rows,
+};
+use base::{LogIndex, Revision, Row};
+use journal::Kind;
+use std::sync::Arc;
+
+impl Config {
+    /// Applies an entry of the log. Its outputs are to be polled before the outcome is reported.
+    pub fn apply(&mut self, index: LogIndex, command: &Command) -> Applied {
+        self.settle();
+        match command.clone() {
+            Command::Publish { key, content, md5, cas_md5, details, author, at_ms } => {
+                let created_ms = self.entry(&key).map_or(at_ms, |entry| entry.created_ms);
+                let revision = Revision::from(index);
+                let modified_ms = at_ms;
+                let entry =
+                    Entry { key, content, md5, details, revision, created_ms, modified_ms, author };
+                self.apply_publish(entry, cas_md5.as_deref())
+            }
+            Command::Remove { key, author, at_ms } => {
+                self.apply_remove(index.into(), &key, author, at_ms)
+            }
+        }
+    }
+
+    fn apply_publish(&mut self, entry: Entry, cas_md5: Option<&str>) -> Applied {
+        let replaced = self.entries.get(&entry.key);
+        if let Some((outcome, why)) = self.refusal(replaced, &entry, cas_md5) {
+            self.outputs.push_back(Output::Event(Kind::Refused(why.into()), subject(&entry.key)));
+            return Applied { outcome, rows: Vec::new() };
+        }
+        let operation = if replaced.is_some() { Operation::Update } else { Operation::Insert };
+        let entry = Arc::new(entry);
+        let revision = entry.revision;
+        let published = Kind::Published { revision: revision.0, md5: Arc::clone(&entry.md5) };
+        self.outputs.push_back(Output::Event(published, subject(&entry.key)));
+        self.put(Arc::clone(&entry));
+        let mut rows = vec![rows::entry(&entry)];
+        let row = HistoryRow { revision, operation, entry: Entry::clone(&entry) };
+        self.remember(&row, &mut rows);
+        Applied { outcome: Outcome::Published(revision), rows }
+    }
+
+    fn refusal(
+        &self,
+        replaced: Option<&Arc<Entry>>,
+        entry: &Entry,
+        cas_md5: Option<&str>,
+    ) -> Option<(Outcome, &'static str)> {
+        if let (Some(current), Some(wanted)) = (replaced, cas_md5)
+            && current.md5.as_ref() != wanted
+        {
+            let current_md5 = Arc::clone(&current.md5);
+            return Some((Outcome::CasConflict { current_md5 }, "the md5 is another"));
+        }
+        // An entry may always shrink, even when everything together is over the quota.
+        let (before, after) = (replaced.map_or(0, |entry| weight_of(entry)), weight_of(entry));
+        let bytes_max = self.contents_bytes_max;
+        let exceeds = self.contents_bytes - before + after > bytes_max;
+        let outcome = Outcome::QuotaExceeded { bytes_max };
+        (after > before && exceeds).then_some((outcome, "all contents would exceed the quota"))
+    }
+
+    fn apply_remove(
+        &mut self,
+        revision: Revision,
+        key: &ConfigKey,
+        author: Author,
+        at_ms: u64,
+    ) -> Applied {
+        let Some(entry) = self.take(key) else {
+            return Applied { outcome: Outcome::Removed { existed: false }, rows: Vec::new() };
+        };
+        let removed = Kind::Removed { revision: revision.0 };
+        self.outputs.push_back(Output::Event(removed, subject(key)));
+        let mut rows = vec![rows::no_entry(key)];
+        let entry = Entry { author, modified_ms: at_ms, ..Entry::clone(&entry) };
+        self.remember(&HistoryRow { revision, operation: Operation::Delete, entry }, &mut rows);
+        Applied { outcome: Outcome::Removed { existed: true }, rows }
+    }
+
+    fn remember(&mut self, row: &HistoryRow, rows: &mut Vec<Row>) {
+        self.history.file(row);
+        rows.push(rows::history(row));
+        let at_ms = row.entry.modified_ms;
+        for (key, revision) in self.history.prune(&self.retention, &row.entry.key, at_ms) {
+            rows.push(rows::no_history(&key, revision));
+        }
+    }
+}

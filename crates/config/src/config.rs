@@ -1,0 +1,323 @@
+//! The state of the plane and its three verbs.
+
+use crate::{
+    Command, ConfigKey, Entry, Input, LoadedRows, Output, Refusal, Reply, Request, check,
+    history::{HISTORY_REPLY_BYTES_MAX, HISTORY_ROWS_MAX, History, Retention},
+    listeners::{LISTENERS_MAX, Listeners},
+    rows,
+};
+use base::{ConnectionId, Instant, Now, RequestId, Revision, Row};
+use md5::{Digest, Md5};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+/// All current entries together (1 GiB): they are held in memory. Decided in `apply`, so it is no setting.
+pub const CONTENTS_BYTES_MAX: u64 = 1 << 30;
+/// Reads of history that wait for the disk; more are refused.
+pub const LOADS_MAX: usize = 1024;
+
+/// What may differ between nodes: nothing that `apply` decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// See [`LISTENERS_MAX`], its default.
+    pub listeners_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { listeners_max: LISTENERS_MAX }
+    }
+}
+
+/// The config center of one node.
+#[derive(Debug)]
+pub struct Config {
+    settings: Settings,
+    pub(crate) retention: Retention,
+    pub(crate) contents_bytes_max: u64,
+    pub(crate) entries: BTreeMap<ConfigKey, Arc<Entry>>,
+    pub(crate) contents_bytes: u64,
+    pub(crate) history: History,
+    /// Published before the last `Reset` and not restored since.
+    before_reset: BTreeMap<ConfigKey, Arc<Entry>>,
+    listeners: Listeners,
+    loads: BTreeMap<u64, (ConnectionId, RequestId)>,
+    load_last: u64,
+    pub(crate) outputs: VecDeque<Output>,
+}
+
+impl Config {
+    /// An empty config center.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            retention: Retention::AGREED,
+            contents_bytes_max: CONTENTS_BYTES_MAX,
+            entries: BTreeMap::new(),
+            contents_bytes: 0,
+            history: History::default(),
+            before_reset: BTreeMap::new(),
+            listeners: Listeners::default(),
+            loads: BTreeMap::new(),
+            load_last: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes an input.
+    pub fn step(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Closed(connection) => self.listeners.close(connection),
+            Input::Request { from, id, request } => self.request(now, from, id, request),
+            Input::Restore(piece) => self.restore(piece),
+            Input::Reset => self.reset(),
+            Input::Restored => self.settle(),
+            Input::Loaded { id, rows } => self.loaded(id, rows),
+            Input::Wake => {} // nothing here waits for a time
+        }
+    }
+
+    /// The next output, if there is one.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Nothing here waits for a time.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The current entry of a key.
+    #[must_use]
+    pub fn entry(&self, key: &ConfigKey) -> Option<&Arc<Entry>> {
+        self.entries.get(key)
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn entries_count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// What all current entries weigh, in bytes; see [`CONTENTS_BYTES_MAX`].
+    #[must_use]
+    pub fn contents_bytes(&self) -> u64 {
+        self.contents_bytes
+    }
+
+    fn request(&mut self, now: Now, to: ConnectionId, id: RequestId, request: Request) {
+        let answer = match request {
+            Request::Publish { key, content, cas_md5, details, author } => {
+                let proposal = Self::publish(now, key, content, cas_md5, details, author);
+                proposal.map(|command| Output::Propose { to, id, command })
+            }
+            Request::Remove { key, author } => {
+                check::key(&key).and(check::author(&author)).map(|()| Output::Propose {
+                    to,
+                    id,
+                    command: Command::Remove { key, author, at_ms: now.unix_ms },
+                })
+            }
+            Request::Listen { listener, items } => {
+                self.listen((to, listener), items).map(|reply| Output::Reply { to, id, reply })
+            }
+            Request::Unlisten { listener, keys } => {
+                self.listeners.unlisten((to, listener), &keys);
+                Ok(Output::Reply { to, id, reply: Reply::Listening(Vec::new()) })
+            }
+            Request::History { key, before, limit } => self.load(to, id, &key, before, limit),
+            Request::Listeners { key } => {
+                let reply = Reply::Listeners(self.listeners.to(&key));
+                Ok(Output::Reply { to, id, reply })
+            }
+        };
+        self.outputs.push_back(answer.unwrap_or_else(|refusal| Output::Reply {
+            to,
+            id,
+            reply: Reply::Refused(refusal),
+        }));
+    }
+
+    fn publish(
+        now: Now,
+        key: ConfigKey,
+        content: Arc<str>,
+        cas_md5: Option<Arc<str>>,
+        details: crate::Details,
+        author: crate::Author,
+    ) -> Result<Command, Refusal> {
+        check::key(&key)?;
+        check::content(&content)?;
+        check::author(&author)?;
+        let details = check::details(details)?;
+        let md5 = md5_hex(&content).into();
+        Ok(Command::Publish { key, content, md5, cas_md5, details, author, at_ms: now.unix_ms })
+    }
+
+    /// A key that differs counts as told, so every listener starts out holding the current md5.
+    fn listen(
+        &mut self,
+        listener: (ConnectionId, u64),
+        items: Vec<(ConfigKey, Arc<str>)>,
+    ) -> Result<Reply, Refusal> {
+        let mut current = BTreeMap::new();
+        let mut differing = Vec::new();
+        for (key, held) in items {
+            check::key(&key)?;
+            let md5 = self.md5_of(&key);
+            let differs = md5 != held;
+            if current.insert(key.clone(), md5).is_none() && differs {
+                differing.push(key);
+            }
+        }
+        self.listeners.listen(listener, current, self.settings.listeners_max)?;
+        Ok(Reply::Listening(differing))
+    }
+
+    /// What readers of the views see now; empty when there is none.
+    fn md5_of(&self, key: &ConfigKey) -> Arc<str> {
+        let entry = self.entries.get(key).or_else(|| self.before_reset.get(key));
+        entry.map_or_else(|| Arc::from(""), |entry| Arc::clone(&entry.md5))
+    }
+
+    fn load(
+        &mut self,
+        to: ConnectionId,
+        id: RequestId,
+        key: &ConfigKey,
+        before: Option<Revision>,
+        limit: usize,
+    ) -> Result<Output, Refusal> {
+        let limit = limit.min(HISTORY_ROWS_MAX);
+        let wanted = self.history.newest(key, before, limit, HISTORY_REPLY_BYTES_MAX);
+        let (Some(&newest), Some(&oldest)) = (wanted.first(), wanted.last()) else {
+            return Ok(Output::Reply { to, id, reply: Reply::History(Vec::new()) });
+        };
+        if self.loads.len() >= LOADS_MAX {
+            return Err(Refusal::Unreadable(format!(
+                "{LOADS_MAX} reads of history wait for the disk already; try again"
+            )));
+        }
+        self.load_last += 1;
+        self.loads.insert(self.load_last, (to, id));
+        Ok(Output::Load {
+            id: self.load_last,
+            table: rows::HISTORY,
+            from: rows::history_key(key, newest),
+            until: rows::history_key(key, oldest),
+            limit: wanted.len(),
+        })
+    }
+
+    fn loaded(&mut self, load: u64, rows: LoadedRows) {
+        let (to, id) = self.loads.remove(&load).expect("each Load is answered once");
+        let rows = rows.and_then(|rows| {
+            rows.iter().map(|(key, value)| rows::read_history(key, value)).collect()
+        });
+        let reply = match rows {
+            Ok(rows) => Reply::History(rows),
+            Err(why) => Reply::Refused(Refusal::Unreadable(why)),
+        };
+        self.outputs.push_back(Output::Reply { to, id, reply });
+    }
+
+    fn reset(&mut self) {
+        self.before_reset.append(&mut self.entries);
+        self.contents_bytes = 0;
+        self.history = History::default();
+    }
+
+    fn restore(&mut self, piece: Vec<Row>) {
+        for row in piece {
+            if let Err(why) = self.restore_row(&row) {
+                self.outputs.push_back(Output::Halt(why));
+                return;
+            }
+        }
+    }
+
+    fn restore_row(&mut self, row: &Row) -> Result<(), String> {
+        let Some(value) = &row.value else {
+            return Err(format!("config table {}: a deleted row in a snapshot", row.table));
+        };
+        match row.table {
+            rows::ENTRIES => {
+                let entry = Arc::new(rows::read_entry(&row.key, value)?);
+                self.before_reset.remove(&entry.key);
+                self.put(Arc::clone(&entry));
+            }
+            rows::HISTORY => self.history.file(&rows::read_history(&row.key, value)?),
+            table => {
+                return Err(format!(
+                    "config has no table {table}: the data is of a newer version; update this node"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a restore: what the new state does not have is gone for readers, too.
+    pub(crate) fn settle(&mut self) {
+        for key in std::mem::take(&mut self.before_reset).into_keys() {
+            self.outputs.push_back(Output::Retire(key.clone()));
+            self.notify(&key, &Arc::from(""));
+        }
+    }
+
+    /// Makes an entry the current one, for readers and listeners, too.
+    pub(crate) fn put(&mut self, entry: Arc<Entry>) {
+        self.contents_bytes += weight_of(&entry);
+        self.outputs.push_back(Output::Publish(Arc::clone(&entry)));
+        if let Some(replaced) = self.entries.insert(entry.key.clone(), Arc::clone(&entry)) {
+            self.contents_bytes -= weight_of(&replaced);
+        }
+        self.notify(&entry.key, &entry.md5);
+    }
+
+    /// Takes the current entry away, from readers and listeners, too.
+    pub(crate) fn take(&mut self, key: &ConfigKey) -> Option<Arc<Entry>> {
+        let entry = self.entries.remove(key)?;
+        self.contents_bytes -= weight_of(&entry);
+        self.outputs.push_back(Output::Retire(key.clone()));
+        self.notify(key, &Arc::from(""));
+        Some(entry)
+    }
+
+    fn notify(&mut self, key: &ConfigKey, md5: &Arc<str>) {
+        for (to, listener) in self.listeners.told(key, md5) {
+            let (key, md5) = (key.clone(), Arc::clone(md5));
+            self.outputs.push_back(Output::Event(journal::Kind::Notified(to), subject(&key)));
+            self.outputs.push_back(Output::Notify { to, listener, key, md5 });
+        }
+    }
+}
+
+/// The journal's name for a key.
+pub(crate) fn subject(key: &ConfigKey) -> journal::Subject {
+    let ConfigKey { namespace, group, data_id } = key.clone();
+    journal::Subject::Config { namespace, group, data_id }
+}
+
+/// What an entry is counted as: its texts and its place in the maps.
+pub(crate) fn weight_of(entry: &Entry) -> u64 {
+    const ENTRY_BYTES: usize = 512;
+    let details = &entry.details;
+    let texts = [&entry.content, &details.schema, &details.encrypted_data_key, &details.tags];
+    (ENTRY_BYTES + texts.map(|text| text.len()).iter().sum::<usize>()) as u64
+}
+
+/// The md5 of a text's UTF-8 bytes in lower-case hex: the version of a content that SDKs compare. Not for secrets.
+#[must_use]
+pub fn md5_hex(text: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut hex = String::with_capacity(32);
+    for byte in Md5::digest(text.as_bytes()) {
+        hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        hex.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    hex
+}

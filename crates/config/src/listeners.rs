@@ -1,0 +1,103 @@
+//! Who wants to be told of which key, and the md5 that each one is known to hold.
+
+use crate::{ConfigKey, Refusal};
+use base::ConnectionId;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Keys that one connection may listen to, over all its listeners; as in Nacos. At the limit the whole request is
+/// refused.
+pub const LISTENERS_MAX: usize = 10_000;
+
+/// A listener: the connection and its number within it.
+pub(crate) type Listener = (ConnectionId, u64);
+
+/// Invariant: `by_key` is the inverse of `by_listener`, and neither has an empty set.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    by_listener: BTreeMap<Listener, BTreeMap<ConfigKey, Arc<str>>>,
+    by_key: BTreeMap<ConfigKey, BTreeSet<Listener>>,
+}
+
+impl Listeners {
+    /// Listens to all of `keys`, or to none of those that are new.
+    pub fn listen(
+        &mut self,
+        listener: Listener,
+        keys: BTreeMap<ConfigKey, Arc<str>>,
+        limit: usize,
+    ) -> Result<(), Refusal> {
+        let connection = listener.0;
+        let held: usize = self.of(connection).map(|(_, keys)| keys.len()).sum();
+        let own = self.by_listener.get(&listener);
+        let new = keys.keys().filter(|key| own.is_none_or(|own| !own.contains_key(key))).count();
+        if held + new > limit {
+            return Err(Refusal::TooManyListeners { limit });
+        }
+        for (key, md5) in keys {
+            let known = self.by_key.get_key_value(&key).map(|(key, _)| key.clone());
+            let key = known.unwrap_or(key);
+            self.by_key.entry(key.clone()).or_default().insert(listener);
+            self.by_listener.entry(listener).or_default().insert(key, md5);
+        }
+        Ok(())
+    }
+
+    /// Ends these keys of a listener, or all of them.
+    pub fn unlisten(&mut self, listener: Listener, keys: &[ConfigKey]) {
+        let Some(own) = self.by_listener.get_mut(&listener) else { return };
+        let ended: Vec<ConfigKey> = if keys.is_empty() {
+            std::mem::take(own).into_keys().collect()
+        } else {
+            keys.iter().filter(|key| own.remove(key).is_some()).cloned().collect()
+        };
+        if own.is_empty() {
+            self.by_listener.remove(&listener);
+        }
+        for key in ended {
+            let listeners = self.by_key.get_mut(&key).expect("the inverse of by_listener");
+            listeners.remove(&listener);
+            if listeners.is_empty() {
+                self.by_key.remove(&key);
+            }
+        }
+    }
+
+    /// Ends all listeners of a connection.
+    pub fn close(&mut self, connection: ConnectionId) {
+        let numbers: Vec<Listener> = self.of(connection).map(|(&listener, _)| listener).collect();
+        for listener in numbers {
+            self.unlisten(listener, &[]);
+        }
+    }
+
+    /// The listeners of a key that hold another md5 than this. They hold this one from now on: each is told once.
+    pub fn told(&mut self, key: &ConfigKey, md5: &Arc<str>) -> Vec<Listener> {
+        let Some(listeners) = self.by_key.get(key) else { return Vec::new() };
+        let mut told = Vec::new();
+        for &listener in listeners {
+            let own = self.by_listener.get_mut(&listener).expect("the inverse of by_key");
+            let held = own.get_mut(key).expect("the inverse of by_key");
+            if held != md5 {
+                *held = Arc::clone(md5);
+                told.push(listener);
+            }
+        }
+        told
+    }
+
+    /// Who listens to a key, with the md5 held.
+    pub fn to(&self, key: &ConfigKey) -> Vec<(ConnectionId, Arc<str>)> {
+        let listeners = self.by_key.get(key).into_iter().flatten();
+        listeners.map(|l| (l.0, Arc::clone(&self.by_listener[l][key]))).collect()
+    }
+
+    fn of(
+        &self,
+        connection: ConnectionId,
+    ) -> impl Iterator<Item = (&Listener, &BTreeMap<ConfigKey, Arc<str>>)> {
+        self.by_listener.range((connection, 0)..=(connection, u64::MAX))
+    }
+}

@@ -1,0 +1,202 @@
+//! Applying is deterministic, equals a naive model, and the rows restore to the same state.
+
+use super::conversation::{key, publish};
+use crate::{
+    Author, Command, Config, Entry, HistoryRow, Input, Operation, Outcome, Output, Settings,
+    history::Retention, md5_hex, rows,
+};
+use base::{ConnectionId, Duration, LogIndex, Now, RequestId, Revision, Row};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const RETENTION: Retention = Retention {
+    rows_max: 3,
+    age_max: Duration::from_millis(40),
+    bytes_max: 256 * 6 + 5000,
+    pruned_max: 2,
+};
+const QUOTA: u64 = 3 * 512 + 2500;
+
+#[derive(Clone, Debug)]
+enum Change {
+    Publish { key: u8, content: String, cas: Option<String> },
+    Remove { key: u8 },
+}
+
+fn changes() -> impl Strategy<Value = Vec<(Change, u64)>> {
+    let content = prop_oneof![Just("x".to_string()), Just("y".repeat(600)), Just("z".repeat(1900))];
+    let publish = (0..4u8, content.clone(), proptest::option::weighted(0.3, content))
+        .prop_map(|(key, content, cas)| Change::Publish { key, content, cas });
+    let remove = (0..4u8).prop_map(|key| Change::Remove { key });
+    // Times go back now and then: another proposer, another clock.
+    proptest::collection::vec((prop_oneof![4 => publish, 1 => remove], 0..120u64), 1..60)
+}
+
+fn command(change: &Change, at_ms: u64) -> Command {
+    match change {
+        Change::Publish { key, content, cas } => {
+            let cas = cas.as_deref().map(md5_hex);
+            let request = publish(&key.to_string(), content, cas.as_deref());
+            let now = Now::START.after(Duration::from_millis(at_ms));
+            proposed(&mut Config::new(Settings::default()), now, request)
+        }
+        Change::Remove { key: id } => Command::Remove {
+            key: key(&id.to_string()),
+            author: Author { user: "bob".into(), ..Author::default() },
+            at_ms,
+        },
+    }
+}
+
+fn proposed(config: &mut Config, now: Now, request: crate::Request) -> Command {
+    let from = ConnectionId { node: base::NodeId(1), boot: base::HybridTime(0), counter: 1 };
+    config.step(now, Input::Request { from, id: RequestId(1), request });
+    match config.poll() {
+        Some(Output::Propose { command, .. }) => command,
+        other => panic!("not proposed: {other:?}"),
+    }
+}
+
+fn small() -> Config {
+    let mut config = Config::new(Settings::default());
+    config.retention = RETENTION;
+    config.contents_bytes_max = QUOTA;
+    config
+}
+
+/// The rules again, without an index: everything is a list that is searched.
+#[derive(Default)]
+struct Model {
+    entries: Vec<Entry>,
+    history: Vec<HistoryRow>,
+}
+
+impl Model {
+    fn apply(&mut self, index: u64, command: &Command) -> Outcome {
+        let revision = Revision(index);
+        match command.clone() {
+            Command::Publish { key, content, md5, cas_md5, details, author, at_ms } => {
+                let old = self.entries.iter().find(|entry| entry.key == key).cloned();
+                if let (Some(old), Some(cas)) = (&old, cas_md5)
+                    && old.md5 != cas
+                {
+                    return Outcome::CasConflict { current_md5: old.md5.clone() };
+                }
+                let created_ms = old.as_ref().map_or(at_ms, |old| old.created_ms);
+                let modified_ms = at_ms;
+                let entry =
+                    Entry { key, content, md5, details, revision, created_ms, modified_ms, author };
+                let rest = self.entries.iter().filter(|other| other.key != entry.key);
+                let after: usize = rest.map(weight).sum::<usize>() + weight(&entry);
+                if after as u64 > QUOTA && weight(&entry) > old.as_ref().map_or(0, weight) {
+                    return Outcome::QuotaExceeded { bytes_max: QUOTA };
+                }
+                self.entries.retain(|other| other.key != entry.key);
+                self.entries.push(entry.clone());
+                let operation = if old.is_some() { Operation::Update } else { Operation::Insert };
+                self.remember(HistoryRow { revision, operation, entry });
+                Outcome::Published(revision)
+            }
+            Command::Remove { key, author, at_ms } => {
+                let Some(at) = self.entries.iter().position(|entry| entry.key == key) else {
+                    return Outcome::Removed { existed: false };
+                };
+                let mut entry = self.entries.remove(at);
+                (entry.author, entry.modified_ms) = (author, at_ms);
+                self.remember(HistoryRow { revision, operation: Operation::Delete, entry });
+                Outcome::Removed { existed: true }
+            }
+        }
+    }
+
+    fn remember(&mut self, row: HistoryRow) {
+        let (key, at_ms) = (row.entry.key.clone(), row.entry.modified_ms);
+        self.history.push(row);
+        let of_key = self.history.iter().filter(|row| row.entry.key == key).count();
+        if of_key > RETENTION.rows_max {
+            let oldest = self.history.iter().position(|row| row.entry.key == key);
+            self.history.remove(oldest.expect("just counted"));
+        }
+        for _ in 0..RETENTION.pruned_max {
+            let bytes: usize = self.history.iter().map(|row| 256 + row.entry.content.len()).sum();
+            let age = |(_, row): &(usize, &HistoryRow)| (row.entry.modified_ms, row.revision);
+            let oldest = self.history.iter().enumerate().min_by_key(age);
+            let Some((at, oldest)) = oldest else { break };
+            let age_max_ms = RETENTION.age_max.as_millis() as u64;
+            if oldest.entry.modified_ms + age_max_ms < at_ms || bytes as u64 > RETENTION.bytes_max {
+                self.history.remove(at);
+            }
+        }
+    }
+
+    fn tables(&self) -> BTreeMap<(u8, Vec<u8>), Vec<u8>> {
+        let entries = self.entries.iter().map(rows::entry);
+        let rows = entries.chain(self.history.iter().map(rows::history));
+        rows.map(|row| ((row.table, row.key), row.value.expect("a put"))).collect()
+    }
+}
+
+fn weight(entry: &Entry) -> usize {
+    512 + entry.content.len()
+}
+
+fn restored(tables: &BTreeMap<(u8, Vec<u8>), Vec<u8>>, piece: usize) -> Config {
+    let mut config = small();
+    let row = |((table, key), value): (&(u8, Vec<u8>), &Vec<u8>)| Row {
+        table: *table,
+        key: key.clone(),
+        value: Some(value.clone()),
+    };
+    // Backwards, for pieces come in any order.
+    let rows: Vec<Row> = tables.iter().rev().map(row).collect();
+    for rows in rows.chunks(piece) {
+        config.step(Now::START, Input::Restore(rows.to_vec()));
+    }
+    config.step(Now::START, Input::Restored);
+    while config.poll().is_some() {}
+    config
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn apply_equals_the_model_and_its_rows_are_the_state(changes in changes(), piece in 1..9usize) {
+        let (mut one, mut two, mut model) = (small(), small(), Model::default());
+        let mut tables = BTreeMap::new();
+        let mut clock_ms = 0;
+        for (at, (change, jitter)) in changes.iter().enumerate() {
+            clock_ms += 10;
+            let command = command(change, clock_ms + jitter);
+            let index = at as u64 + 1;
+            let applied = one.apply(LogIndex(index), &command);
+            prop_assert_eq!(&applied, &two.apply(LogIndex(index), &command));
+            prop_assert_eq!(&applied.outcome, &model.apply(index, &command));
+            while one.poll().is_some() {}
+            for row in applied.rows {
+                match row.value {
+                    Some(value) => tables.insert((row.table, row.key), value),
+                    None => tables.remove(&(row.table, row.key)),
+                };
+            }
+            prop_assert_eq!(&tables, &model.tables(), "after {}", index);
+            prop_assert_eq!(
+                one.contents_bytes(),
+                model.entries.iter().map(weight).sum::<usize>() as u64
+            );
+            // A node that restarts here goes on as if it had not.
+            two = restored(&tables, piece);
+            prop_assert_eq!(&one.entries, &two.entries);
+            prop_assert_eq!(one.contents_bytes, two.contents_bytes);
+            prop_assert_eq!(&one.history, &two.history);
+        }
+    }
+
+    #[test]
+    fn junk_rows_never_panic(table in 0..3u8, key: Vec<u8>, mut value: Vec<u8>) {
+        value.insert(0, 1);
+        let mut config = small();
+        config.step(Now::START, Input::Restore(vec![Row { table, key, value: Some(value) }]));
+        prop_assert!(matches!(config.poll(), Some(Output::Halt(_))));
+    }
+}

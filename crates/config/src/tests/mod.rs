@@ -1,0 +1,4 @@
+//! Conversations (script in, transcript out) and laws.
+
+mod conversation;
+mod laws;

@@ -1,10 +1,303 @@
 //! The registry plane: services, instances, clients, health, subscriptions and pushes.
 #![forbid(unsafe_code)]
 
+mod beat;
+mod connection;
+mod hint;
 mod model;
+mod offer;
+mod push;
+mod register;
 mod request;
+mod service;
+mod settings;
+mod subscribe;
 mod surface;
+#[cfg(test)]
+mod tests;
 
+pub use beat::BEATS_JUDGED_PER_WAKE;
+pub use connection::CLOSED_PER_WAKE;
+pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, hint_high_water};
 pub use model::{ClientId, ClusterNames, Instance, ServiceKey, ServiceView};
+pub use push::PUSHES_PER_WAKE;
+pub use register::INSTANCES_PER_CONNECTION_MAX;
 pub use request::{Counts, Refusal, Reply, Request, Subscriber};
+pub use settings::Settings;
+pub use subscribe::SUBSCRIPTIONS_PER_CONNECTION_MAX;
 pub use surface::{Input, Output};
+
+use base::{ConnectionId, Duration, HybridClock, Instant, NodeId, Now};
+use connection::{Closing, Connection};
+use distro::{Change, Distro, Standing};
+use hint::{Hints, Restoring};
+use journal::{Kind, Subject};
+use offer::{ByClient, OfferKey, Place};
+use service::Service;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+/// How many idle services one `Wake` retires at most.
+pub const RETIRED_PER_WAKE: usize = 1000;
+
+/// A step that comes this much after the deadline shows that the node was not running: nobody could be heard.
+pub const LATE_MAX: Duration = Duration::from_secs(5);
+
+/// The registry of one node.
+#[derive(Debug)]
+pub struct Naming {
+    settings: Settings,
+    distro: Distro<OfferKey, Arc<Instance>>,
+    by_client: BTreeSet<ByClient>,
+    services: BTreeMap<Arc<ServiceKey>, Service>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    closing: VecDeque<Closing>,
+    /// What changed since the last publishing, by service.
+    changed: BTreeMap<Arc<ServiceKey>, BTreeSet<Place>>,
+    /// When to judge which instance by its beats, on the clock of `hearing`.
+    judgements: BTreeSet<(Instant, OfferKey)>,
+    pushes: BTreeSet<(Instant, Arc<ServiceKey>)>,
+    /// When a service that is idle since then is retired.
+    idle: BTreeSet<(Instant, Arc<ServiceKey>)>,
+    hints: Hints,
+    restoring: Option<Restoring>,
+    now: Now,
+    /// How long the node did not run, all pauses together.
+    paused: Duration,
+    /// No forgotten service had a view with a greater version.
+    forgotten_version_max: u64,
+    published_count: usize,
+    listed_count: usize,
+    subscriptions_count: usize,
+    address_clients_count: usize,
+    outputs: VecDeque<Output>,
+}
+
+impl Naming {
+    /// An empty registry. `clock` must be above all that an earlier life of the node may have given out (see
+    /// `hint_high_water`).
+    #[must_use]
+    pub fn new(settings: Settings, now: Now, node: NodeId, clock: HybridClock) -> Self {
+        Self {
+            settings,
+            distro: Distro::new(now, node, clock),
+            by_client: BTreeSet::new(),
+            services: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            closing: VecDeque::new(),
+            changed: BTreeMap::new(),
+            judgements: BTreeSet::new(),
+            pushes: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            hints: Hints::default(),
+            restoring: None,
+            now,
+            paused: Duration::ZERO,
+            forgotten_version_max: 0,
+            published_count: 0,
+            listed_count: 0,
+            subscriptions_count: 0,
+            address_clients_count: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input.
+    pub fn step(&mut self, now: Now, input: Input) {
+        self.notice_pause(now);
+        self.now = now;
+        match input {
+            Input::Opened(id) => self.opened(id),
+            Input::Closed(id) => self.closed(id),
+            // A silent connection is closed by its session; until then its instances live.
+            Input::Heard(_) => {}
+            Input::Acknowledged { connection, service, version } => {
+                self.acknowledged(connection, &service, version);
+            }
+            Input::Request { from, id, request } => {
+                let reply = self.request(from, request).unwrap_or_else(Reply::Refused);
+                // Whoever reads after the reply must find what it says.
+                self.publish_changed();
+                self.outputs.push_back(Output::Reply { to: from, id, reply });
+            }
+            Input::Hint(bytes) => self.hint(bytes),
+            Input::Wake => self.wake(),
+        }
+        self.publish_changed();
+    }
+
+    /// The next thing to be done, in the order in which it must be done.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to step `Wake` at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let unfinished =
+            !self.closing.is_empty() || self.restoring.is_some() || self.hints.is_writing();
+        let judgement = self.judgements.first().map(|(at, _)| at.after(self.paused));
+        let distro = self.distro.deadline().map(|at| at.after(self.paused));
+        let (push, hint) = if self.restoring.is_some() {
+            (None, None)
+        } else {
+            (self.pushes.first().map(|(at, _)| *at), self.hints.due())
+        };
+        let idle = self.idle.first().map(|(at, _)| *at);
+        let unfinished = unfinished.then_some(self.now.instant);
+        [unfinished, judgement, distro, push, hint, idle].into_iter().flatten().min()
+    }
+
+    fn wake(&mut self) {
+        self.restore_piece();
+        self.close_piece();
+        self.distro(distro::Input::Wake);
+        self.judge_due();
+        self.publish_changed();
+        self.retire_idle(RETIRED_PER_WAKE);
+        if self.restoring.is_none() {
+            // An empty list that is not true would make callers forget everybody.
+            self.push_due();
+        }
+        self.write_hint();
+    }
+
+    fn request(&mut self, from: ConnectionId, request: Request) -> Result<Reply, Refusal> {
+        match request {
+            Request::Register { client, service, instance } => {
+                self.register(&client, &service, vec![instance])
+            }
+            Request::RegisterBatch { client, service, instances } => {
+                self.register(&client, &service, instances)
+            }
+            Request::Deregister { client, service, ip, port, cluster_name } => {
+                Ok(self.deregister(&client, &service, Place { ip, port, cluster_name }))
+            }
+            Request::Beat { client, service, full, ip, port, cluster_name } => {
+                Ok(self.beat(&client, &service, &Place { ip, port, cluster_name }, full))
+            }
+            Request::Subscribe { service, clusters, subscriber } => {
+                self.subscribe(from, &service, clusters, subscriber)
+            }
+            Request::Unsubscribe { service } => Ok(self.unsubscribe(from, &service)),
+            Request::RemoveService { service } => self.remove_service(&service),
+            Request::CreateService { service } => self.create_service(&service),
+            Request::Count => Ok(Reply::Counts(self.counts())),
+            Request::Subscribers { service } => Ok(self.subscribers(&service)),
+        }
+    }
+
+    /// Steps the owned core and takes note of what it changed.
+    fn distro(&mut self, input: distro::Input<OfferKey, Arc<Instance>>) {
+        self.distro.step(self.hearing(), input);
+        let mut came_late = Vec::new();
+        while let Some(distro::Output::Changed { key, change }) = self.distro.poll() {
+            self.index(&key);
+            match change {
+                Change::Orphaned => {
+                    self.instance_event(Kind::Orphaned, &key);
+                    if self.living_at(&key.service, &key.place) {
+                        came_late.push(key.clone());
+                    }
+                }
+                Change::Hidden => self.instance_event(Kind::OrphanHidden, &key),
+                Change::Written | Change::Deleted | Change::Reclaimed | Change::Dropped => {}
+            }
+            self.changed.entry(key.service).or_default().insert(key.place);
+            self.hint_outdated();
+        }
+        for key in came_late {
+            self.take_back(key, Kind::Adopted);
+        }
+    }
+
+    fn living_at(&self, service: &Arc<ServiceKey>, place: &Place) -> bool {
+        self.offers_at(service, place).any(|(_, entry)| entry.standing == Standing::Living)
+    }
+
+    /// Makes the index by client agree with the core about one offer.
+    fn index(&mut self, key: &OfferKey) {
+        let exists = self.distro.get(key).is_some();
+        let offer = ByClient::from(key.clone());
+        if exists == self.by_client.contains(&offer) {
+            return;
+        }
+        match &key.client {
+            ClientId::Connection(id) => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.offers_count =
+                        connection.offers_count + usize::from(exists) - usize::from(!exists);
+                }
+            }
+            ClientId::Address { .. } => {
+                let rest = self
+                    .by_client
+                    .range(ByClient::first_of(key.client.clone())..)
+                    .take_while(|offer| *offer.client() == key.client)
+                    .take(2)
+                    .count();
+                let first = exists && rest == 0;
+                let last = !exists && rest == 1;
+                self.address_clients_count =
+                    self.address_clients_count + usize::from(first) - usize::from(last);
+            }
+        }
+        if exists {
+            self.by_client.insert(offer);
+        } else {
+            self.by_client.remove(&offer);
+        }
+    }
+
+    /// The time on a clock that stands while the node does not run. What expires by silence is measured on it, so that
+    /// nobody expires because the node was paused or too busy to listen.
+    fn hearing(&self) -> Now {
+        let nanos = Instant::START.after(self.paused).as_nanos();
+        let instant = Instant::from_nanos(self.now.instant.as_nanos().saturating_sub(nanos));
+        Now { instant, unix_ms: self.now.unix_ms }
+    }
+
+    fn notice_pause(&mut self, now: Now) {
+        if self.deadline().is_some_and(|due| now.instant.since(due) > LATE_MAX) {
+            self.paused += now.instant.since(self.now.instant);
+        }
+    }
+
+    /// The shared form of a service's name if there is one.
+    fn shared(&self, key: &ServiceKey) -> Arc<ServiceKey> {
+        let known = self.services.get_key_value(key);
+        known.map_or_else(|| Arc::new(key.clone()), |(shared, _)| shared.clone())
+    }
+
+    fn counts(&self) -> Counts {
+        let connection_clients = self.connections.len();
+        let clients = connection_clients + self.address_clients_count;
+        Counts {
+            services: self.published_count,
+            instances: self.listed_count,
+            responsible_instances: self.distro.owned_count(),
+            subscriptions: self.subscriptions_count,
+            clients,
+            connection_clients,
+            address_clients: self.address_clients_count,
+            responsible_clients: clients,
+        }
+    }
+
+    fn service_event(&mut self, kind: Kind, key: &ServiceKey) {
+        let namespace = key.namespace.clone();
+        let subject = Subject::Service { namespace, service: key.grouped_name().into() };
+        self.outputs.push_back(Output::Event(kind, subject));
+    }
+
+    fn instance_event(&mut self, kind: Kind, key: &OfferKey) {
+        let subject = Subject::Instance {
+            namespace: key.service.namespace.clone(),
+            service: key.service.grouped_name().into(),
+            address: format!("{}:{}", key.place.ip, key.place.port).into(),
+        };
+        self.outputs.push_back(Output::Event(kind, subject));
+    }
+}

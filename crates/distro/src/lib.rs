@@ -1,0 +1,294 @@
+//! Distro: every node stores every record, one node owns each, and all agree once they have talked.
+//!
+//! # The problem
+//!
+//! A registry must take writes on every side of a partition: an instance that starts while the cluster is cut must be
+//! found at least by its own side. So there is no majority to ask. What remains is to make the states of a record
+//! comparable, so that nodes that were apart end with the same one whatever they heard, in whatever order, however
+//! often.
+//!
+//! # Roles
+//!
+//! A *record* belongs to a client, the thing outside that can be heard. Its *owner* is the node that the client talks
+//! to; only the owner originates states of it. All other nodes store what the owner said. There is no leader, no
+//! election and no list of owners: who owns a record is read off its version.
+//!
+//! # Versions
+//!
+//! ```text
+//! version     = (incarnation, seq)          seq grows with each state the owner originates
+//! incarnation = (hybrid time, node)         issued when a node begins to own the record
+//! ```
+//!
+//! A node takes a record over by issuing an incarnation. The hybrid clock has observed every incarnation that the node
+//! was ever told of, so the new one is greater, and the former owner's ownership ends as soon as it hears of it. No
+//! permission is asked: that is what "writable on both sides" costs, and the greater incarnation is what heals it.
+//!
+//! # Messages
+//!
+//! * `Record` (owner or relay → anyone): one complete state. Lost: an exchange of digests brings it again. Repeated,
+//!   late, out of order: the version tells, and it changes nothing. A `value` of `None` is a deletion, a state like
+//!   any other.
+//! * The *hint* (a node → itself after a restart): the states it listed. Lost: clients register again, and until they
+//!   have, services look smaller than they are.
+//!
+//! # Invariants
+//!
+//! ```text
+//! merge:      state' = max(state, record) by version; commutative, associative, idempotent
+//! absence:    no record is ever deleted because somebody else does not have it
+//! ownership:  this node owns r  ⇔  r is living ∧ version(r).incarnation.node = self, and it was issued in this life
+//! origin:     a remote state of an incarnation that this node issued in this life is refused
+//! one place:  a key is either an entry or a tombstone, never both
+//! orphans:    standing = Orphan → Hidden at heard + ORPHAN_LISTED_TIME → dropped at heard + ORPHAN_KEEP_TIME
+//! ```
+//!
+//! # Orphans
+//!
+//! The owner of a record may die without a word, and so may this node itself. Then the client probably lives, and is
+//! about to talk to another node. So its record stays listed for `ORPHAN_LISTED_TIME` after anyone last heard the owner
+//! or the client; after that it is hidden. A hidden record is kept for `ORPHAN_KEEP_TIME`: its version still refuses
+//! older states. When the client is heard, the node that hears it writes the record and owns it (*adoption*). A client
+//! that comes back under another name writes another record; whoever knows that both mean the same thing deletes the
+//! orphan, with an incarnation of its own, so that it is gone for good and everywhere.
+//!
+//! # What is left out
+//!
+//! Sending: deltas, digests and the full state for a new node are not here yet; `Merge` is the receiving end. Who is
+//! responsible for a client that could talk to any node is decided above. Wall clocks are not trusted for anything but
+//! being roughly right: one that is ahead drags the hybrid clocks of all others along, which is harmless.
+//! Compared with Nacos: its client revision is a hash that tells "different" but not "newer", so a late message
+//! overwrites a newer one and a late change resurrects what was deleted. Here the version decides.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod merge;
+mod orphan;
+mod record;
+mod surface;
+#[cfg(test)]
+mod tests;
+mod tombstone;
+mod version;
+
+pub use orphan::{ORPHAN_KEEP_TIME, ORPHAN_LISTED_TIME};
+pub use record::{Entry, Record, Standing};
+pub use surface::{Change, Input, Output};
+pub use tombstone::{TOMBSTONE_KEEP_TIME, TOMBSTONES_MAX};
+pub use version::{Incarnation, Version};
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use base::{HybridClock, HybridTime, Instant, NodeId, Now};
+use core::ops::Bound;
+use orphan::Sweep;
+use tombstone::Tombstones;
+
+/// How many records one `Wake` handles at most before the machine asks for another.
+pub const RECORDS_PER_WAKE: usize = 1000;
+
+/// One node's copy of all records.
+#[derive(Debug)]
+pub struct Distro<K, V> {
+    node: NodeId,
+    clock: HybridClock,
+    /// Incarnations of this node that are not later were issued in an earlier life: nobody answers for them now.
+    boot: HybridTime,
+    entries: BTreeMap<K, Entry<V>>,
+    tombstones: Tombstones<K>,
+    /// When to look at an orphan next. An entry may be out of date: what counts is `Entry::heard`.
+    orphans: BTreeSet<(Instant, K)>,
+    gone: BTreeMap<NodeId, Instant>,
+    sweeps: VecDeque<Sweep<K>>,
+    owned_count: usize,
+    stepped: Instant,
+    outputs: VecDeque<Output<K>>,
+}
+
+impl<K: Ord + Clone, V> Distro<K, V> {
+    /// An empty copy. `clock` must be above all that an earlier life of the node may have given out.
+    #[must_use]
+    pub fn new(now: Now, node: NodeId, mut clock: HybridClock) -> Self {
+        let boot = clock.tick(now);
+        Self {
+            node,
+            clock,
+            boot,
+            entries: BTreeMap::new(),
+            tombstones: Tombstones::new(),
+            orphans: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            sweeps: VecDeque::new(),
+            owned_count: 0,
+            stepped: now.instant,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input.
+    pub fn step(&mut self, now: Now, input: Input<K, V>) {
+        self.stepped = now.instant;
+        match input {
+            Input::Write { key, value } => self.write(now, key, value),
+            Input::Amend { key, value } => self.amend(key, value),
+            Input::Delete { key } => self.delete(now, key),
+            Input::Heard { key } => self.heard(now, key),
+            Input::Merge(record) => self.merge(now, record),
+            Input::Restore(record) => self.restore(now, record),
+            Input::OwnerGone { owner, heard } => self.owner_gone(owner, heard),
+            Input::OwnerBack { owner } => self.owner_back(owner),
+            Input::Wake => self.wake(now),
+        }
+    }
+
+    /// The next thing to be told, in the order in which it happened.
+    pub fn poll(&mut self) -> Option<Output<K>> {
+        self.outputs.pop_front()
+    }
+
+    /// When to step `Wake` at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let sweep = (!self.sweeps.is_empty()).then_some(self.stepped);
+        let orphan = self.orphans.first().map(|(at, _)| *at);
+        [sweep, orphan, self.tombstones.deadline()].into_iter().flatten().min()
+    }
+
+    /// The record, unless it is unknown or deleted.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<&Entry<V>> {
+        self.entries.get(key)
+    }
+
+    /// All records that are not deleted, from this key on, in order.
+    pub fn from<'a>(&'a self, key: &K) -> impl Iterator<Item = (&'a K, &'a Entry<V>)> + use<'a, K, V> {
+        self.entries.range((Bound::Included(key), Bound::Unbounded))
+    }
+
+    /// All records that are not deleted, after this key or from the beginning, in order.
+    pub fn after<'a>(
+        &'a self,
+        key: Option<&K>,
+    ) -> impl Iterator<Item = (&'a K, &'a Entry<V>)> + use<'a, K, V> {
+        self.entries.range((key.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded))
+    }
+
+    /// Whether this node owns the record in this state.
+    #[must_use]
+    pub fn owns(&self, entry: &Entry<V>) -> bool {
+        entry.standing == Standing::Living && self.issued(entry.version.incarnation)
+    }
+
+    /// How many records this node owns.
+    #[must_use]
+    pub fn owned_count(&self) -> usize {
+        self.owned_count
+    }
+
+    /// How many records there are, hidden ones too.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many deletions are remembered.
+    #[must_use]
+    pub fn tombstones_count(&self) -> usize {
+        self.tombstones.len()
+    }
+
+    /// The hybrid clock that issues incarnations, for what else must be ordered with them.
+    pub fn clock(&mut self) -> &mut HybridClock {
+        &mut self.clock
+    }
+
+    fn issued(&self, incarnation: Incarnation) -> bool {
+        incarnation.node == self.node && incarnation.at > self.boot
+    }
+
+    fn issue(&mut self, now: Now) -> Version {
+        let incarnation = Incarnation { at: self.clock.tick(now), node: self.node };
+        Version { incarnation, seq: 1 }
+    }
+
+    fn next_version(&mut self, now: Now, key: &K) -> Version {
+        match self.entries.get(key) {
+            Some(entry) if self.owns(entry) => entry.version.next(),
+            Some(_) | None => self.issue(now),
+        }
+    }
+
+    fn write(&mut self, now: Now, key: K, value: V) {
+        let version = self.next_version(now, &key);
+        assert!(self.known(&key) < Some(version), "the clock observed every version it was told");
+        let entry = Entry { version, value, heard: now.instant, standing: Standing::Living };
+        self.put(key.clone(), entry);
+        self.tell(key, Change::Written);
+    }
+
+    fn amend(&mut self, key: K, value: V) {
+        let Some(entry) = self.entries.get(&key) else { return };
+        if self.owns(entry) {
+            let (version, heard) = (entry.version.next(), entry.heard);
+            self.put(key.clone(), Entry { version, value, heard, standing: Standing::Living });
+            self.tell(key, Change::Written);
+        }
+    }
+
+    fn delete(&mut self, now: Now, key: K) {
+        if !self.entries.contains_key(&key) {
+            return;
+        }
+        let version = self.next_version(now, &key);
+        self.bury(now, key, version);
+    }
+
+    fn heard(&mut self, now: Now, key: K) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        entry.heard = now.instant;
+        if entry.standing == Standing::Hidden {
+            entry.standing = Standing::Orphan;
+            self.watch_orphan(now.instant, key.clone());
+            self.tell(key, Change::Orphaned);
+        }
+    }
+
+    fn wake(&mut self, now: Now) {
+        self.sweep();
+        self.age_orphans(now.instant);
+        self.tombstones.collect(now.instant, RECORDS_PER_WAKE);
+    }
+
+    /// The newest version that this node knows of the record, deleted or not.
+    fn known(&self, key: &K) -> Option<Version> {
+        self.entries.get(key).map(|entry| entry.version).or_else(|| self.tombstones.version(key))
+    }
+
+    fn put(&mut self, key: K, entry: Entry<V>) {
+        self.tombstones.supersede(&key);
+        self.owned_count += usize::from(self.owns(&entry));
+        if let Some(former) = self.entries.insert(key, entry) {
+            self.owned_count -= usize::from(self.owns(&former));
+        }
+    }
+
+    fn bury(&mut self, now: Now, key: K, version: Version) {
+        self.tombstones.bury(now.instant, key.clone(), version);
+        if let Some(former) = self.entries.remove(&key) {
+            self.owned_count -= usize::from(self.owns(&former));
+            self.tell(key, Change::Deleted);
+        }
+    }
+
+    fn tell(&mut self, key: K, change: Change) {
+        self.outputs.push_back(Output::Changed { key, change });
+    }
+}

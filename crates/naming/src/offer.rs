@@ -1,0 +1,96 @@
+//! An offer: one instance that one client offers in one service. The record that Distro replicates.
+
+use crate::{ClientId, Instance, ServiceKey};
+use base::{ConnectionId, HybridTime, NodeId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Where an instance is within its service; in a view each place appears once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) ip: Arc<str>,
+    pub(crate) port: u16,
+    pub(crate) cluster_name: Arc<str>,
+}
+
+impl Place {
+    pub(crate) fn of(instance: &Instance) -> Self {
+        Self {
+            ip: instance.ip.clone(),
+            port: instance.port,
+            cluster_name: instance.cluster_name.clone(),
+        }
+    }
+
+    /// Not after any other.
+    fn first() -> Self {
+        Self { ip: "".into(), port: 0, cluster_name: "".into() }
+    }
+}
+
+/// Names an offer. Ordered so that the offers of a service are neighbours, and in there those of a place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct OfferKey {
+    pub(crate) service: Arc<ServiceKey>,
+    pub(crate) place: Place,
+    pub(crate) client: ClientId,
+}
+
+impl OfferKey {
+    /// Not after any other of the service.
+    pub(crate) fn first_of(service: Arc<ServiceKey>) -> Self {
+        Self::first_at(service, Place::first())
+    }
+
+    /// Not after any other of the place.
+    pub(crate) fn first_at(service: Arc<ServiceKey>, place: Place) -> Self {
+        let first = ConnectionId { node: NodeId(0), boot: HybridTime(0), counter: 0 };
+        Self { service, place, client: ClientId::Connection(first) }
+    }
+
+    pub(crate) fn is_at(&self, service: &ServiceKey, place: &Place) -> bool {
+        *self.service == *service && self.place == *place
+    }
+}
+
+/// The same name, ordered so that the offers of a client are neighbours, and in there those of a service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ByClient {
+    client: ClientId,
+    service: Arc<ServiceKey>,
+    place: Place,
+}
+
+impl ByClient {
+    /// Not after any other of the client.
+    pub(crate) fn first_of(client: ClientId) -> Self {
+        let service =
+            ServiceKey { namespace: "".into(), group: "".into(), name: "".into() };
+        Self { client, service: Arc::new(service), place: Place::first() }
+    }
+
+    /// Not after any other of the client in this service.
+    pub(crate) fn first_in(client: ClientId, service: Arc<ServiceKey>) -> Self {
+        Self { client, service, place: Place::first() }
+    }
+
+    pub(crate) fn client(&self) -> &ClientId {
+        &self.client
+    }
+
+    pub(crate) fn is_in(&self, client: &ClientId, service: &ServiceKey) -> bool {
+        self.client == *client && *self.service == *service
+    }
+}
+
+impl From<OfferKey> for ByClient {
+    fn from(OfferKey { service, place, client }: OfferKey) -> Self {
+        Self { client, service, place }
+    }
+}
+
+impl From<ByClient> for OfferKey {
+    fn from(ByClient { client, service, place }: ByClient) -> Self {
+        Self { service, place, client }
+    }
+}

@@ -1,0 +1,262 @@
+//! Services: their views, and how long they are kept in the lists.
+
+use crate::{
+    ClusterNames, Instance, Naming, Output, Refusal, Reply, ServiceKey, ServiceView, Subscriber,
+    offer::{OfferKey, Place},
+    push::Round,
+};
+use base::{ConnectionId, HybridTime, Instant};
+use distro::Entry;
+use journal::Kind;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Up to this many changed places are put into the former list; beyond, the list is made anew.
+const PLACES_SPLICED_MAX: usize = 16;
+
+/// A service that is in the lists, or that somebody subscribed to.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// The newest; of a service that is not in the lists, what its subscribers were told.
+    pub(crate) view: Arc<ServiceView>,
+    /// Whether it is in the lists. A subscription alone does not bring it there.
+    pub(crate) published: bool,
+    pub(crate) subscribers: BTreeMap<ConnectionId, Subscription>,
+    /// When the next push is due.
+    pub(crate) push_at: Option<Instant>,
+    /// When the last push was finished.
+    pub(crate) pushed_at: Option<Instant>,
+    /// The push that is being done in pieces.
+    pub(crate) round: Option<Round>,
+    /// Since when it has neither instances nor subscribers.
+    pub(crate) idle_since: Option<Instant>,
+}
+
+/// What a connection wants to know about a service.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) clusters: ClusterNames,
+    pub(crate) subscriber: Arc<Subscriber>,
+    /// Version of the view that was pushed last; 0 before the first push.
+    pub(crate) pushed: u64,
+    /// Version of the view that it confirmed last.
+    pub(crate) acknowledged: u64,
+}
+
+impl Naming {
+    /// The shared form of a service's name; the service exists afterwards, though it is not in the lists.
+    pub(crate) fn intern(&mut self, key: &ServiceKey) -> Arc<ServiceKey> {
+        if let Some((shared, _)) = self.services.get_key_value(key) {
+            return shared.clone();
+        }
+        let view = ServiceView {
+            key: key.clone(),
+            version: self.next_view_version(self.forgotten_version_max),
+            instances: Arc::new([]),
+            protect_threshold: 0.0,
+        };
+        let service = Service {
+            view: Arc::new(view),
+            published: false,
+            subscribers: BTreeMap::new(),
+            push_at: None,
+            pushed_at: None,
+            round: None,
+            idle_since: None,
+        };
+        let shared = Arc::new(key.clone());
+        self.services.insert(shared.clone(), service);
+        shared
+    }
+
+    /// Publishes every service that changed since the last call.
+    pub(crate) fn publish_changed(&mut self) {
+        while let Some((key, places)) = self.changed.pop_first() {
+            let key = self.intern(&key);
+            let former = self.services[&*key].view.clone();
+            let instances = if places.len() <= PLACES_SPLICED_MAX {
+                self.spliced(&key, &former.instances, &places)
+            } else {
+                Some(self.listed(&key)).filter(|listed| !alike(listed, &former.instances))
+            };
+            match instances {
+                Some(instances) => self.publish(&key, instances.into()),
+                None => self.review(&key),
+            }
+        }
+    }
+
+    /// What is to be shown of a service: each place once, from the greatest incarnation.
+    pub(crate) fn listed(&self, service: &Arc<ServiceKey>) -> Vec<Arc<Instance>> {
+        let first = OfferKey::first_of(service.clone());
+        let mut offers =
+            self.distro.from(&first).take_while(|(key, _)| key.service == *service).peekable();
+        let mut listed = Vec::new();
+        while let Some((key, _)) = offers.peek() {
+            let place = &key.place;
+            let same_place = std::iter::from_fn(|| offers.next_if(|(key, _)| key.place == *place));
+            listed.extend(greatest(same_place));
+        }
+        listed
+    }
+
+    /// The former list with only these places looked at anew; `None` if that changes nothing. A change of one instance
+    /// among many must not cost a walk over all of them.
+    fn spliced(
+        &self,
+        service: &Arc<ServiceKey>,
+        former: &[Arc<Instance>],
+        places: &BTreeSet<Place>,
+    ) -> Option<Vec<Arc<Instance>>> {
+        let mut list: Option<Vec<Arc<Instance>>> = None;
+        for place in places {
+            let instance = greatest(self.offers_at(service, place));
+            let found = list.as_deref().unwrap_or(former).binary_search_by(|listed| {
+                (&listed.ip, listed.port, &listed.cluster_name).cmp(&(
+                    &place.ip,
+                    place.port,
+                    &place.cluster_name,
+                ))
+            });
+            match (found, instance) {
+                (Ok(at), Some(instance)) if alike(&list.as_deref().unwrap_or(former)[at..=at], std::slice::from_ref(&instance)) => {}
+                (Ok(at), Some(instance)) => list.get_or_insert_with(|| former.to_vec())[at] = instance,
+                (Ok(at), None) => drop(list.get_or_insert_with(|| former.to_vec()).remove(at)),
+                (Err(at), Some(instance)) => {
+                    list.get_or_insert_with(|| former.to_vec()).insert(at, instance);
+                }
+                (Err(_), None) => {}
+            }
+        }
+        list
+    }
+
+    /// All offers at one place of a service, hidden ones too.
+    pub(crate) fn offers_at<'a>(
+        &'a self,
+        service: &'a Arc<ServiceKey>,
+        place: &'a Place,
+    ) -> impl Iterator<Item = (&'a OfferKey, &'a Entry<Arc<Instance>>)> {
+        let first = OfferKey::first_at(service.clone(), place.clone());
+        self.distro.from(&first).take_while(move |(key, _)| key.is_at(service, place))
+    }
+
+    pub(crate) fn create_service(&mut self, key: &ServiceKey) -> Result<Reply, Refusal> {
+        if self.services.get(key).is_some_and(|service| service.published) {
+            return Err(Refusal::ServiceExists(key.grouped_name()));
+        }
+        let key = self.intern(key);
+        self.publish(&key, Arc::new([]));
+        Ok(Reply::Done)
+    }
+
+    pub(crate) fn remove_service(&mut self, key: &ServiceKey) -> Result<Reply, Refusal> {
+        let Some((shared, service)) = self.services.get_key_value(key) else {
+            return Err(Refusal::ServiceUnknown(key.grouped_name()));
+        };
+        if !service.published {
+            return Err(Refusal::ServiceUnknown(key.grouped_name()));
+        }
+        if !service.view.instances.is_empty() {
+            return Err(Refusal::ServiceNotEmpty(key.grouped_name()));
+        }
+        let key = shared.clone();
+        self.retire(&key);
+        Ok(Reply::Done)
+    }
+
+    /// Retires the services that were idle for long enough, at most `count_max` of them.
+    pub(crate) fn retire_idle(&mut self, count_max: usize) {
+        for _ in 0..count_max {
+            match self.idle.first() {
+                Some((at, _)) if *at <= self.now.instant => {}
+                Some(_) | None => return,
+            }
+            let (_, key) = self.idle.pop_first().expect("looked at above");
+            self.retire(&key);
+        }
+    }
+
+    /// To be called whenever a service may have become idle or busy.
+    pub(crate) fn review(&mut self, key: &Arc<ServiceKey>) {
+        let Some(service) = self.services.get_mut(key) else { return };
+        let idle = service.view.instances.is_empty() && service.subscribers.is_empty();
+        if !idle {
+            if let Some(since) = service.idle_since.take() {
+                self.idle.remove(&(since.after(self.settings.empty_service_kept), key.clone()));
+            }
+        } else if !service.published {
+            self.forget(key);
+        } else if service.idle_since.is_none() {
+            service.idle_since = Some(self.now.instant);
+            let at = self.now.instant.after(self.settings.empty_service_kept);
+            self.idle.insert((at, key.clone()));
+        }
+    }
+
+    fn publish(&mut self, key: &Arc<ServiceKey>, instances: Arc<[Arc<Instance>]>) {
+        let former = self.services[&**key].view.clone();
+        let version = self.next_view_version(former.version);
+        let count = instances.len();
+        self.listed_count = self.listed_count + count - former.instances.len();
+        let view = Arc::new(ServiceView {
+            key: former.key.clone(),
+            version,
+            instances,
+            protect_threshold: former.protect_threshold,
+        });
+        let service = self.services.get_mut(key).expect("read above");
+        service.view = view.clone();
+        self.published_count += usize::from(!service.published);
+        service.published = true;
+        self.outputs.push_back(Output::Publish(view));
+        let instances = u32::try_from(count).unwrap_or(u32::MAX);
+        self.service_event(Kind::Listed { version, instances }, key);
+        self.schedule_push(key);
+        self.review(key);
+    }
+
+    fn retire(&mut self, key: &Arc<ServiceKey>) {
+        let service = self.services.get_mut(key).expect("the caller looked it up");
+        assert!(service.published && service.view.instances.is_empty(), "{key} is in use");
+        service.published = false;
+        self.published_count -= 1;
+        self.outputs.push_back(Output::Retire((**key).clone()));
+        self.review(key);
+    }
+
+    fn forget(&mut self, key: &Arc<ServiceKey>) {
+        let Some(service) = self.services.remove(key) else { return };
+        // Should it come back, its views must look newer than these.
+        self.forgotten_version_max = self.forgotten_version_max.max(service.view.version);
+        if let Some(at) = service.push_at {
+            self.pushes.remove(&(at, key.clone()));
+        }
+    }
+
+    /// A version for a view that replaces one of version `former`. The clock is moved along, so that its high water
+    /// also covers the versions of views.
+    fn next_view_version(&mut self, former: u64) -> u64 {
+        let now = self.now;
+        let clock = self.distro.clock();
+        let version = clock.tick(now).unix_ms().max(former + 1);
+        clock.observe(HybridTime::from_unix_ms(version));
+        version
+    }
+}
+
+/// The offer that is shown among those at one place.
+fn greatest<'a>(
+    offers: impl Iterator<Item = (&'a OfferKey, &'a Entry<Arc<Instance>>)>,
+) -> Option<Arc<Instance>> {
+    offers
+        .filter(|(_, entry)| entry.listed())
+        .max_by_key(|(_, entry)| entry.version.incarnation)
+        .map(|(_, entry)| entry.value.clone())
+}
+
+fn alike(a: &[Arc<Instance>], b: &[Arc<Instance>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
+}

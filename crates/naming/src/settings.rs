@@ -1,0 +1,36 @@
+//! What an operator may choose.
+
+use base::Duration;
+
+/// Times of the registry. The defaults are Nacos's where a client could tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What a client that comes over HTTP is told: beat this often.
+    pub beat_interval: Duration,
+    /// Without a beat for this long an instance is shown as unhealthy.
+    pub unhealthy_after: Duration,
+    /// Without a beat for this long it is removed.
+    pub removed_after: Duration,
+    /// From a change in a quiet service to its push; changes in between share it.
+    pub push_delay: Duration,
+    /// The longest time between two pushes of a service that changes all the time.
+    pub push_window_max: Duration,
+    /// How long a service without instances and subscribers is kept in the lists.
+    pub empty_service_kept: Duration,
+    /// How often what is listed is left on disk, while it changes.
+    pub hint_interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            beat_interval: Duration::from_secs(5),
+            unhealthy_after: Duration::from_secs(15),
+            removed_after: Duration::from_secs(30),
+            push_delay: Duration::from_millis(20),
+            push_window_max: Duration::from_millis(500),
+            empty_service_kept: Duration::from_secs(60),
+            hint_interval: Duration::from_secs(5),
+        }
+    }
+}

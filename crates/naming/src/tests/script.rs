@@ -1,0 +1,253 @@
+//! The one place that knows the surface: commands in, text out.
+
+use crate::*;
+use base::{HybridTime, RequestId};
+use std::fmt::Write;
+
+pub(super) struct Conversation {
+    pub(super) naming: Naming,
+    pub(super) now: Now,
+    boot: HybridTime,
+    disk: Option<Vec<u8>>,
+    requests: u64,
+    /// Whether events are shown; they tell the same story at length.
+    events: bool,
+}
+
+fn naming(now: Now, clock: HybridClock) -> Naming {
+    Naming::new(Settings::default(), now, NodeId(1), clock)
+}
+
+pub(super) fn service(name: &str) -> ServiceKey {
+    let (group, name) = name.split_once('@').unwrap_or(("g", name));
+    ServiceKey { namespace: "public".into(), group: group.into(), name: name.into() }
+}
+
+/// `ip:port`, `ip:port/cluster`; then words `key=value` for metadata, `weight=`, `persistent`.
+pub(super) fn instance(words: &[&str]) -> Instance {
+    let (address, cluster) = words[0].split_once('/').unwrap_or((words[0], "DEFAULT"));
+    let (ip, port) = address.rsplit_once(':').expect("ip:port");
+    let mut instance = Instance {
+        ip: ip.into(),
+        port: port.parse().expect("a port"),
+        cluster_name: cluster.into(),
+        weight: 1.0,
+        healthy: true,
+        enabled: true,
+        ephemeral: true,
+        metadata: BTreeMap::new(),
+        instance_id: None,
+    };
+    for word in &words[1..] {
+        match word.split_once('=') {
+            Some(("weight", weight)) => instance.weight = weight.parse().expect("a weight"),
+            Some((key, value)) => drop(instance.metadata.insert(key.into(), value.into())),
+            None => instance.ephemeral = *word != "persistent",
+        }
+    }
+    instance
+}
+
+fn duration(text: &str) -> Duration {
+    match text.strip_suffix("ms") {
+        Some(ms) => Duration::from_millis(ms.parse().expect("milliseconds")),
+        None => Duration::from_secs(text.trim_end_matches('s').parse().expect("seconds")),
+    }
+}
+
+pub(super) fn show(instances: &[Arc<Instance>]) -> String {
+    let mut text = String::new();
+    for instance in instances {
+        let cluster = match &*instance.cluster_name {
+            "DEFAULT" => String::new(),
+            other => format!("/{other}"),
+        };
+        let unhealthy = if instance.healthy { "" } else { "!" };
+        let weight =
+            if instance.weight == 1.0 { String::new() } else { format!("×{}", instance.weight) };
+        write!(text, " {}:{}{cluster}{weight}{unhealthy}", instance.ip, instance.port)
+            .expect("a string takes all");
+    }
+    if text.is_empty() { " (empty)".into() } else { text }
+}
+
+impl Conversation {
+    pub(super) fn new() -> Self {
+        let now = Now::START;
+        let naming = naming(now, HybridClock::default());
+        Self { naming, now, boot: HybridTime(0), disk: None, requests: 0, events: false }
+    }
+
+    pub(super) fn connection(&self, name: &str) -> ConnectionId {
+        let counter = name.trim_start_matches('c').parse().expect("c and a number");
+        ConnectionId { node: NodeId(1), boot: self.boot, counter }
+    }
+
+    fn client(&self, name: &str, instance: &Instance) -> ClientId {
+        match name {
+            "http" => ClientId::Address { ip: instance.ip.clone(), port: instance.port },
+            name => ClientId::Connection(self.connection(name)),
+        }
+    }
+
+    /// Runs one command and returns what the registry says to it.
+    pub(super) fn command(&mut self, line: &str) -> String {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["wait", time] => return self.wait(duration(time)),
+            ["freeze", time] => {
+                self.now = self.now.after(duration(time));
+                return String::new();
+            }
+            ["wake"] => self.input(Input::Wake),
+            ["events"] => self.events = true,
+            ["restart"] => self.restart(),
+            ["open", name] => self.input(Input::Opened(self.connection(name))),
+            ["close", name] => self.input(Input::Closed(self.connection(name))),
+            ["ack", name, key, version] => self.input(Input::Acknowledged {
+                connection: self.connection(name),
+                service: service(key),
+                version: version.parse().expect("a version"),
+            }),
+            ["acked", name, key] => {
+                let version = self.naming.acknowledged_version(self.connection(name), &service(key));
+                return format!("{version:?}\n");
+            }
+            _ => {
+                let (from, request) = self.request(&words);
+                self.requests += 1;
+                let id = RequestId(self.requests);
+                self.input(Input::Request { from, id, request });
+            }
+        }
+        self.said()
+    }
+
+    fn request(&self, words: &[&str]) -> (ConnectionId, Request) {
+        let from = match words[1] {
+            "http" => self.connection("c0"),
+            name => self.connection(name),
+        };
+        let service = service(words.get(2).copied().unwrap_or_default());
+        let offered = words.get(3).filter(|_| words[0] != "subscribe" && words[0] != "batch");
+        let instance = offered.map(|_| instance(&words[3..]));
+        let client = |instance: &Instance| self.client(words[1], instance);
+        let request = match (words[0], instance) {
+            ("register", Some(instance)) => {
+                Request::Register { client: client(&instance), service, instance }
+            }
+            ("batch", None) => Request::RegisterBatch {
+                client: ClientId::Connection(from),
+                service,
+                instances: words[3..].iter().map(|word| self::instance(&[*word])).collect(),
+            },
+            ("deregister", Some(Instance { ip, port, cluster_name, .. })) => {
+                let client = self.client(words[1], &self::instance(&words[3..]));
+                Request::Deregister { client, service, ip, port, cluster_name }
+            }
+            (beat @ ("beat" | "fullbeat"), Some(instance)) => Request::Beat {
+                client: client(&instance),
+                service,
+                ip: instance.ip.clone(),
+                port: instance.port,
+                cluster_name: instance.cluster_name.clone(),
+                full: (beat == "fullbeat").then_some(instance),
+            },
+            ("subscribe", None) => Request::Subscribe {
+                service,
+                clusters: words[3..].iter().map(|word| (*word).into()).collect(),
+                subscriber: Subscriber { address: words[1].into(), ..Subscriber::default() },
+            },
+            ("unsubscribe", None) => Request::Unsubscribe { service },
+            ("create", None) => Request::CreateService { service },
+            ("remove", None) => Request::RemoveService { service },
+            ("subscribers", None) => Request::Subscribers { service },
+            ("count", None) => Request::Count,
+            _ => panic!("unknown command {words:?}"),
+        };
+        (from, request)
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
+        self.naming.step(self.now, input);
+    }
+
+    /// Lets time pass and wakes the registry whenever it asks for it.
+    fn wait(&mut self, time: Duration) -> String {
+        let end = self.now.after(time);
+        let mut said = String::new();
+        let mut wakes_in_place = 0;
+        while let Some(due) = self.naming.deadline().filter(|due| *due <= end.instant) {
+            let passed = due.since(self.now.instant);
+            wakes_in_place = if passed.is_zero() { wakes_in_place + 1 } else { 0 };
+            assert!(wakes_in_place < 1000, "it asks to be woken again and again");
+            self.now = self.now.after(passed);
+            self.input(Input::Wake);
+            let heard = self.said();
+            if !heard.is_empty() {
+                said += &format!("{}\n{heard}", self.now.instant);
+            }
+        }
+        self.now = end;
+        said
+    }
+
+    fn restart(&mut self) {
+        let hint = self.disk.take();
+        let mut clock = HybridClock::default();
+        if let Some(high_water) = hint.as_deref().and_then(hint_high_water) {
+            clock.observe(high_water);
+        }
+        self.boot = clock.tick(self.now);
+        self.naming = naming(self.now, clock);
+        if let Some(hint) = hint {
+            self.disk = Some(hint.clone());
+            self.input(Input::Hint(hint));
+        }
+    }
+
+    fn said(&mut self) -> String {
+        let mut text = String::new();
+        while let Some(output) = self.naming.poll() {
+            let line = match output {
+                Output::Publish(view) => format!(
+                    "publish {} v{}{}",
+                    view.key.name,
+                    view.version,
+                    show(&view.instances)
+                ),
+                Output::Retire(key) => format!("retire {}", key.name),
+                Output::Push { to, clusters, view } => format!(
+                    "push c{} {}{} v{}{}",
+                    to.counter,
+                    view.key.name,
+                    clusters.iter().map(|name| format!("/{name}")).collect::<String>(),
+                    view.version,
+                    show(&view.instances)
+                ),
+                Output::Reply { reply, .. } => show_reply(reply),
+                Output::Hint(bytes) => {
+                    self.disk = Some(bytes);
+                    "hint".into()
+                }
+                Output::Event(..) if !self.events => continue,
+                Output::Event(kind, subject) => format!("· {kind:?} {subject}"),
+            };
+            writeln!(text, "{line}").expect("a string takes all");
+        }
+        text
+    }
+}
+
+fn show_reply(reply: Reply) -> String {
+    match reply {
+        Reply::Done => "done".into(),
+        Reply::Beat { known: true, interval } => format!("beat again in {interval:?}"),
+        Reply::Beat { known: false, .. } => "unknown: register again".into(),
+        Reply::Counts(counts) => format!("{counts:?}"),
+        Reply::Subscribers(subscribers) => {
+            format!("subscribers {:?}", subscribers.iter().map(|s| &*s.address).collect::<Vec<_>>())
+        }
+        Reply::Refused(refusal) => format!("refused: {refusal}"),
+    }
+}

@@ -1,0 +1,42 @@
+//! What a connection is once its setup came: what it says of itself, subscribes to and listens to.
+
+use crate::{Payload, Views, notify::Listening, push::Subscriptions};
+use base::Now;
+use std::sync::Arc;
+
+/// The long-lived half of a session.
+#[derive(Debug, Default)]
+pub(crate) struct Client {
+    /// Its setup came on the stream.
+    pub(crate) registered: bool,
+    /// Its stream is open.
+    pub(crate) streaming: bool,
+    /// As its setup says, e.g. `Nacos-Rust-Client:0.8.0`.
+    pub(crate) agent: Arc<str>,
+    /// As its setup says.
+    pub(crate) application: Arc<str>,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) listening: Listening,
+    /// The newest request that was sent on the stream.
+    requests: u64,
+}
+
+impl Client {
+    /// The text id of the next request on the stream.
+    pub(crate) fn next_request(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+
+    /// The pushes and notifications that may be sent by now.
+    pub(crate) fn to_send(&mut self, now: Now, views: &dyn Views) -> Vec<Payload> {
+        let Self { subscriptions, listening, requests, .. } = self;
+        let mut next_request = || {
+            *requests += 1;
+            *requests
+        };
+        let mut payloads = subscriptions.send(now, views, &mut next_request);
+        payloads.extend(listening.send(now, &mut next_request));
+        payloads
+    }
+}

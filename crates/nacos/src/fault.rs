@@ -1,0 +1,119 @@
+//! A refusal, before it is known through which door it leaves: Nacos words the same fault differently per door and layer.
+
+use crate::Unavailable;
+use http::StatusCode;
+use std::borrow::Cow;
+
+/// Why a request is not served. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// How it is worded.
+    pub(crate) shape: Shape,
+    /// The status over HTTP.
+    pub(crate) status: StatusCode,
+    /// `errorCode` over gRPC.
+    pub(crate) code: u16,
+    /// For people.
+    pub(crate) text: Cow<'static, str>,
+}
+
+/// In which of Nacos's error styles a fault is worded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// The parameter filter: bare text over HTTP, `Param check invalid:` over gRPC.
+    Filter,
+    /// Bare text.
+    Plain,
+    /// `caused: …;`, the form of the config center.
+    Caused,
+    /// JSON with `timestamp, status, error, message, path`, the form of the web framework.
+    Framework,
+    /// `ErrorResponse` over gRPC instead of the request's own response: SDKs treat it as a fault of the connection.
+    Error {
+        /// `resultCode`, which is not always 500.
+        result: u16,
+    },
+}
+
+impl Fault {
+    pub(crate) fn new(
+        shape: Shape,
+        status: StatusCode,
+        code: u16,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { shape, status, code, text: text.into() }
+    }
+
+    /// A parameter breaks the rules of its kind.
+    pub(crate) fn filter(text: String) -> Self {
+        Self::new(Shape::Filter, StatusCode::BAD_REQUEST, 400, text)
+    }
+
+    /// The request is wrong.
+    pub(crate) fn plain(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Shape::Plain, StatusCode::BAD_REQUEST, 400, text)
+    }
+
+    /// The request is wrong, says the config center.
+    pub(crate) fn caused(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Shape::Caused, StatusCode::BAD_REQUEST, 400, text)
+    }
+
+    /// Naming over HTTP: a parameter is missing or empty.
+    pub(crate) fn required(name: &str) -> Self {
+        Self::plain(format!("Param '{name}' is required."))
+    }
+
+    /// Config over HTTP: a parameter is missing. Official 2.5.1 answers 500, and so do we: clients branch on it.
+    pub(crate) fn missing(name: &str) -> Self {
+        let text = format!(
+            "Required request parameter &#39;{name}&#39; for method parameter type String is not present"
+        );
+        Self::new(Shape::Caused, StatusCode::INTERNAL_SERVER_ERROR, 400, text)
+    }
+
+    /// Who asks may not.
+    pub(crate) fn forbidden(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Shape::Framework, StatusCode::FORBIDDEN, 403, text)
+    }
+
+    /// Known to Nacos, not to us yet: never a silent success.
+    pub(crate) fn not_served(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Shape::Framework, StatusCode::NOT_IMPLEMENTED, 501, text)
+    }
+
+    /// A body that is not the JSON of its type.
+    pub(crate) fn deserialize() -> Self {
+        let text = "errCode: 101, errMsg: Nacos deserialize failed.  ";
+        Self::new(Shape::Error { result: 500 }, StatusCode::BAD_REQUEST, 502, text)
+    }
+
+    /// The node does not serve yet. Never "not found": clients take that for "deleted".
+    pub(crate) fn starting() -> Self {
+        let text = "server is starting, please try again later!";
+        Self::new(Shape::Error { result: 500 }, StatusCode::SERVICE_UNAVAILABLE, 300, text)
+    }
+}
+
+impl From<Unavailable> for Fault {
+    fn from(why: Unavailable) -> Self {
+        let code = match why {
+            Unavailable::Starting => return Self::starting(),
+            Unavailable::Overloaded => 503,
+            Unavailable::NoLeader
+            | Unavailable::OutcomeUnknown
+            | Unavailable::DiskFull
+            | Unavailable::Stopping => 500,
+        };
+        let status = match why {
+            Unavailable::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+            Unavailable::Starting
+            | Unavailable::NoLeader
+            | Unavailable::OutcomeUnknown
+            | Unavailable::Overloaded
+            | Unavailable::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(Shape::Plain, status, code, why.to_string())
+    }
+}

@@ -1,0 +1,103 @@
+//! Nacos's gRPC types: which ones are served, by which operation, and what answers them.
+
+use crate::{
+    Payload,
+    config_ops::*,
+    fault::{Fault, Shape},
+    json,
+    naming_ops::*,
+    operation::Operation,
+    server_ops::*,
+};
+use http::StatusCode;
+use serde::Deserialize;
+
+/// What becomes of a request type.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// Parsed by this function, answered with this type.
+    Served(&'static str, fn(&[u8]) -> Result<Operation, Fault>),
+    /// Between servers of Nacos; an SDK has no business with it.
+    FromServers,
+}
+
+use Fate::{FromServers, Served};
+
+/// Every type that has a fate; for all others there is no handler, as in Nacos.
+const TYPES: &[(&str, Fate)] = &[
+    ("HealthCheckRequest", Served("HealthCheckResponse", HealthCheck::from_grpc)),
+    ("InstanceRequest", Served("InstanceResponse", instance_request)),
+    ("ServiceQueryRequest", Served("QueryServiceResponse", QueryService::from_grpc)),
+    ("SubscribeServiceRequest", Served("SubscribeServiceResponse", Subscribe::from_grpc)),
+    ("ConfigChangeClusterSyncRequest", FromServers),
+    ("DistroDataRequest", FromServers),
+    ("MemberReportRequest", FromServers),
+    ("ServerLoaderInfoRequest", FromServers),
+    ("ServerReloadRequest", FromServers),
+];
+
+/// The fields of every request.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    #[serde(default, deserialize_with = "json::text")]
+    request_id: Option<String>,
+}
+
+/// The type of a payload; empty when it says none.
+pub(crate) fn kind(payload: &Payload) -> &str {
+    payload.metadata.as_ref().map_or("", |metadata| &metadata.r#type)
+}
+
+/// The JSON of a payload; empty when it has none.
+pub(crate) fn body(payload: &Payload) -> &[u8] {
+    payload.body.as_ref().map_or(&[], |body| &body.value)
+}
+
+/// The request id of a payload, if it can be read.
+pub(crate) fn request_id(payload: &Payload) -> Option<String> {
+    json::read::<Head>(body(payload)).ok()?.request_id
+}
+
+/// A request parsed, with the type of its answer.
+pub(crate) struct Parsed {
+    pub(crate) response: &'static str,
+    pub(crate) operation: Result<Operation, Fault>,
+}
+
+/// Finds the operation of a request.
+///
+/// # Errors
+/// No such type, not for SDKs, or the connection has not been set up: in this order, as Nacos does.
+pub(crate) fn route(payload: &Payload, registered: bool) -> Result<Parsed, Fault> {
+    let kind = kind(payload);
+    let error =
+        |status, code, text: String| Fault::new(Shape::Error { result: 500 }, status, code, text);
+    let Some((_, fate)) = TYPES.iter().find(|(name, _)| *name == kind) else {
+        let text = "RequestHandler Not Found".to_owned();
+        return Err(error(StatusCode::NOT_FOUND, 302, text));
+    };
+    match fate {
+        FromServers => {
+            let text = format!(" invoke {kind} from sdk is forbidden");
+            Err(error(StatusCode::FORBIDDEN, 502, text))
+        }
+        Served(..) if !registered => {
+            let text = "Connection is unregistered.".to_owned();
+            Err(error(StatusCode::FORBIDDEN, 301, text))
+        }
+        Served(response, parse) => {
+            let body = body(payload);
+            let operation = match json::read::<Head>(body) {
+                Ok(_) => parse(body),
+                Err(_) => Err(Fault::deserialize()),
+            };
+            Ok(Parsed { response, operation })
+        }
+    }
+}
+
+/// Reads the JSON of a request.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    json::read(body).map_err(|_| Fault::deserialize())
+}

@@ -1,0 +1,69 @@
+//! The list of a service: gRPC `ServiceQueryRequest`, `GET /v1/ns/instance/list`.
+
+use super::instance::{ServiceFields, resource};
+use crate::{
+    Format, check,
+    fault::Fault,
+    form::{self, Form},
+    grpc, json,
+    operation::{Context, Need, Next, Operate, Operation},
+    reply::{self, Door, Rendered},
+    service_info::{self, Selection},
+};
+use base::Consistency;
+use http::StatusCode;
+use naming::ServiceKey;
+use serde::Deserialize;
+
+#[derive(Debug)]
+pub(crate) struct QueryService {
+    service: ServiceKey,
+    selection: Selection,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Body {
+    #[serde(flatten)]
+    service: ServiceFields,
+    #[serde(deserialize_with = "json::text")]
+    cluster: Option<String>,
+    /// The Python SDK writes `healthOnly`.
+    #[serde(alias = "healthOnly")]
+    healthy_only: Option<bool>,
+}
+
+impl QueryService {
+    pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
+        let body: Body = grpc::read(body)?;
+        body.service.filter()?;
+        let clusters = form::clusters(body.cluster.as_deref());
+        clusters.iter().try_for_each(|name| check::cluster(name))?;
+        let healthy_only = body.healthy_only.unwrap_or(false);
+        let selection = Selection { clusters, healthy_only };
+        Ok(Self { service: body.service.key()?, selection }.into())
+    }
+
+    pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
+        let clusters = form::clusters(form.get("clusters"));
+        let selection = Selection { clusters, healthy_only: form.flag("healthyOnly", false) };
+        Ok(Self { service: form.service()?, selection }.into())
+    }
+}
+
+impl Operate for QueryService {
+    fn need(&self) -> Need {
+        Need::read(resource(&self.service), Consistency::Stale)
+    }
+
+    fn run(&mut self, context: &mut Context<'_>) -> Next {
+        let list =
+            |format| service_info::current(context.views, &self.service, format, &self.selection);
+        Next::Reply(match context.door {
+            Door::Http { .. } => {
+                Rendered::Http(reply::http(StatusCode::OK, Some(reply::JSON), list(Format::Http)))
+            }
+            Door::Grpc { .. } => context.door.service_info(None, &list(Format::Grpc)),
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! Ask for pushes of a service, or no longer: gRPC `SubscribeServiceRequest`.
+
+use super::instance::{ServiceFields, refused, resource};
+use crate::{
+    Answer, Ask, Format, check,
+    fault::Fault,
+    form, grpc, json,
+    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    service_info::{self, Selection},
+};
+use base::Consistency;
+use naming::{Reply, Request, ServiceKey, Subscriber};
+use serde::Deserialize;
+
+#[derive(Debug)]
+pub(crate) struct Subscribe {
+    service: ServiceKey,
+    selection: Selection,
+    subscribe: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Body {
+    #[serde(flatten)]
+    service: ServiceFields,
+    #[serde(deserialize_with = "json::text")]
+    clusters: Option<String>,
+    subscribe: Option<bool>,
+}
+
+impl Subscribe {
+    pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
+        let body: Body = grpc::read(body)?;
+        body.service.filter()?;
+        let clusters = form::clusters(body.clusters.as_deref());
+        clusters.iter().try_for_each(|name| check::cluster(name))?;
+        let selection = Selection { clusters, healthy_only: false };
+        let subscribe = body.subscribe.unwrap_or(false);
+        Ok(Self { service: body.service.key()?, selection, subscribe }.into())
+    }
+}
+
+impl Operate for Subscribe {
+    fn need(&self) -> Need {
+        Need::read(resource(&self.service), Consistency::Stale)
+    }
+
+    fn run(&mut self, context: &mut Context<'_>) -> Next {
+        let service = self.service.clone();
+        if !self.subscribe {
+            // Taken out before the plane is asked: after the answer nothing may be pushed any more.
+            context.client.subscriptions.remove(&service);
+            return Next::Ask(Ask::Naming(Request::Unsubscribe { service }));
+        }
+        context.client.subscriptions.add(service.clone());
+        let subscriber = Subscriber {
+            address: context.facts.remote.to_string().into(),
+            agent: context.client.agent.clone(),
+            application: context.client.application.clone(),
+        };
+        let clusters = self.selection.clusters.clone();
+        Next::Ask(Ask::Naming(Request::Subscribe { service, clusters, subscriber }))
+    }
+
+    fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
+        match event {
+            Event::Answer(Answer::Naming(Reply::Done)) => {
+                let (views, service) = (context.views, &self.service);
+                let list = if self.subscribe {
+                    service_info::current(views, service, Format::Grpc, &self.selection)
+                } else {
+                    service_info::empty(views, service, Format::Grpc, &self.selection)
+                };
+                Next::Reply(context.door.service_info(Some("success"), &list))
+            }
+            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
+                context.client.subscriptions.remove(&self.service);
+                Next::Fault(refused(&refusal))
+            }
+            event => {
+                context.client.subscriptions.remove(&self.service);
+                unexpected(event)
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What every operation is: a parsed request that says what it needs, runs, and may go on with answers.
+
+use crate::{
+    Answer, Ask, CallId, Facts, Views,
+    access_ops::*,
+    client::Client,
+    config_ops::*,
+    fault::Fault,
+    naming_ops::*,
+    reply::{Door, Rendered},
+    server_ops::*,
+};
+use access::{Action, Principal, Resource};
+use base::{Consistency, Instant, Now};
+use config::ConfigKey;
+
+/// What must be so before an operation runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing: anyone, at any time, also while the node starts.
+    Nothing,
+    /// The node must serve; anyone may ask.
+    Ready,
+    /// The caller may do this to all of these, and the views are this fresh.
+    Right { action: Action, resources: Vec<Resource>, consistency: Consistency },
+}
+
+impl Need {
+    /// A right to look.
+    pub(crate) fn read(resource: Resource, consistency: Consistency) -> Self {
+        Self::Right { action: Action::Read, resources: vec![resource], consistency }
+    }
+
+    /// A right to change. The plane orders the write itself; only the right is looked up in the view.
+    pub(crate) fn write(resource: Resource) -> Self {
+        Self::Right {
+            action: Action::Write,
+            resources: vec![resource],
+            consistency: Consistency::Stale,
+        }
+    }
+}
+
+/// What an operation may look at and touch.
+pub(crate) struct Context<'a> {
+    pub(crate) views: &'a dyn Views,
+    pub(crate) now: Now,
+    pub(crate) facts: &'a Facts,
+    pub(crate) door: &'a Door,
+    pub(crate) call: CallId,
+    pub(crate) principal: &'a Principal,
+    /// The name that a password or token proves; on open doors the name that was given, if any.
+    pub(crate) client: &'a mut Client,
+}
+
+impl Context<'_> {
+    /// Address of the client, without its port.
+    pub(crate) fn address(&self) -> String {
+        self.facts.remote.ip().to_canonical().to_string()
+    }
+}
+
+/// Why an operation goes on.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// What it asked for.
+    Answer(Answer),
+    /// A config that it waits for changed.
+    Changed(ConfigKey),
+    /// The time until which it held its answer is over, or the node drains.
+    Due,
+}
+
+/// What happens next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Ask, and go on with the answer.
+    Ask(Ask),
+    /// Hold the answer until then.
+    Hold(Instant),
+    /// Done.
+    Reply(Rendered),
+    /// Refused.
+    Fault(Fault),
+}
+
+/// One operation of Nacos's API, all its forms.
+pub(crate) trait Operate {
+    /// What must be so before it runs.
+    fn need(&self) -> Need;
+    /// Starts. `need` is met.
+    fn run(&mut self, context: &mut Context<'_>) -> Next;
+    /// Goes on.
+    fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
+        let _ = context;
+        unexpected(event)
+    }
+    /// What the planes must be told when the call ends, answered or not.
+    fn release(&self, call: CallId) -> Option<Ask> {
+        let _ = call;
+        None
+    }
+}
+
+/// An answer that the operation did not ask for: the node could not do it, or mixed up its answers.
+pub(crate) fn unexpected(event: Event) -> Next {
+    Next::Fault(match event {
+        Event::Answer(Answer::Unavailable(why)) => why.into(),
+        Event::Answer(_) | Event::Changed(_) | Event::Due => Fault::new(
+            crate::fault::Shape::Plain,
+            http::StatusCode::INTERNAL_SERVER_ERROR,
+            500,
+            "the server answered its own question wrongly: report this; nothing is known of the outcome",
+        ),
+    })
+}
+
+macro_rules! operations {
+    ($($name:ident),* $(,)?) => {
+        /// The closed set of what this edge does.
+        #[derive(Debug)]
+        pub(crate) enum Operation {
+            $(
+                #[doc = concat!("See `", stringify!($name), "`.")]
+                $name($name),
+            )*
+        }
+
+        $(impl From<$name> for Operation {
+            fn from(operation: $name) -> Self {
+                Self::$name(operation)
+            }
+        })*
+
+        impl Operate for Operation {
+            fn need(&self) -> Need {
+                match self { $(Self::$name(operation) => operation.need(),)* }
+            }
+            fn run(&mut self, context: &mut Context<'_>) -> Next {
+                match self { $(Self::$name(operation) => operation.run(context),)* }
+            }
+            fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
+                match self { $(Self::$name(operation) => operation.resume(context, event),)* }
+            }
+            fn release(&self, call: CallId) -> Option<Ask> {
+                match self { $(Self::$name(operation) => operation.release(call),)* }
+            }
+        }
+    };
+}
+
+operations!(Register, Deregister, QueryService, Subscribe, HealthCheck);

@@ -1,0 +1,226 @@
+//! Answers as they leave: HTTP responses and JSON payloads, and the words of a fault at each door.
+
+use crate::{
+    Any, Metadata, Payload, dates,
+    fault::{Fault, Shape},
+};
+use base::{Consistency, Freshness};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use serde::Serialize;
+
+pub(crate) const TEXT: &str = "text/plain;charset=UTF-8";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const JSON_UTF8: &str = "application/json;charset=UTF-8";
+
+/// Through which door a request came, with what its answer needs from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// HTTP.
+    Http {
+        /// Echoed in the framework's errors. Without the query: it may carry a token.
+        path: String,
+        /// The config center wraps its texts differently.
+        config: bool,
+    },
+    /// gRPC.
+    Grpc {
+        /// Echoed.
+        request_id: Option<String>,
+        /// The type of the answer.
+        response: &'static str,
+    },
+}
+
+/// An answer, ready to be sent.
+#[derive(Debug)]
+pub(crate) enum Rendered {
+    Http(http::Response<Bytes>),
+    Grpc(Payload),
+}
+
+/// What every response of Nacos's gRPC begins with. `success` is written last, as Jackson does.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a, T> {
+    result_code: u16,
+    error_code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(flatten)]
+    own: T,
+    success: bool,
+}
+
+/// An answer without fields of its own.
+#[derive(Serialize)]
+pub(crate) struct Nothing {}
+
+pub(crate) fn to_json(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value).expect("our own types have text keys and cannot fail").into()
+}
+
+/// A payload of this type.
+pub(crate) fn payload(kind: &str, json: Bytes) -> Payload {
+    Payload {
+        metadata: Some(Metadata { r#type: kind.into(), ..Metadata::default() }),
+        body: Some(Any { type_url: String::new(), value: json }),
+    }
+}
+
+/// `head` and `tail` around bytes that are JSON already, such as a shared `serviceInfo`.
+pub(crate) fn spliced(head: &str, raw: &[u8], tail: &str) -> Bytes {
+    let mut json = Vec::with_capacity(head.len() + raw.len() + tail.len());
+    json.extend_from_slice(head.as_bytes());
+    json.extend_from_slice(raw);
+    json.extend_from_slice(tail.as_bytes());
+    json.into()
+}
+
+pub(crate) fn http(
+    status: StatusCode,
+    kind: Option<&'static str>,
+    body: impl Into<Bytes>,
+) -> http::Response<Bytes> {
+    let mut response = http::Response::new(body.into());
+    *response.status_mut() = status;
+    if let Some(kind) = kind {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    response
+}
+
+/// Adds a header if its value can travel in one.
+pub(crate) fn add(response: &mut http::Response<Bytes>, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        response.headers_mut().insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// Says what a read is worth.
+pub(crate) fn stamp(response: &mut http::Response<Bytes>, freshness: &Freshness) {
+    let level = match freshness.level {
+        Consistency::Stale => "stale".to_owned(),
+        Consistency::Bounded(within) => format!("bounded({}ms)", within.as_millis()),
+        Consistency::Session => "session".to_owned(),
+        Consistency::Linearizable => "linearizable".to_owned(),
+    };
+    add(response, "x-trine-consistency", &level);
+    add(response, "x-trine-index", &freshness.applied.to_string());
+    add(response, "x-trine-served-by", &freshness.served_by.to_string());
+}
+
+impl Rendered {
+    pub(crate) fn text(text: impl Into<Bytes>) -> Self {
+        Self::Http(http(StatusCode::OK, Some(TEXT), text))
+    }
+
+    pub(crate) fn json(value: &impl Serialize) -> Self {
+        Self::Http(http(StatusCode::OK, Some(JSON), to_json(value)))
+    }
+}
+
+impl Door {
+    /// The answer of a gRPC request that was served.
+    pub(crate) fn ok(&self, own: impl Serialize) -> Rendered {
+        self.answer(200, 0, None, own)
+    }
+
+    pub(crate) fn answer(
+        &self,
+        result_code: u16,
+        error_code: u16,
+        message: Option<&str>,
+        own: impl Serialize,
+    ) -> Rendered {
+        let Self::Grpc { request_id, response } = self else {
+            unreachable!("the routing table gives operations of gRPC no HTTP form")
+        };
+        let request_id = request_id.as_deref();
+        let success = result_code == 200;
+        let json =
+            to_json(&Envelope { result_code, error_code, message, request_id, own, success });
+        Rendered::Grpc(payload(response, json))
+    }
+
+    /// The answer of a gRPC request whose `serviceInfo` is written out already.
+    pub(crate) fn service_info(&self, message: Option<&'static str>, info: &[u8]) -> Rendered {
+        let Self::Grpc { request_id, response } = self else {
+            unreachable!("the routing table gives operations of gRPC no HTTP form")
+        };
+        let mut head = String::from("{\"resultCode\":200,\"errorCode\":0,");
+        for (name, value) in [("message", message), ("requestId", request_id.as_deref())] {
+            if let Some(value) = value {
+                head.push_str(&format!("\"{name}\":{},", serde_json::Value::from(value)));
+            }
+        }
+        head.push_str("\"serviceInfo\":");
+        Rendered::Grpc(payload(response, spliced(&head, info, ",\"success\":true}")))
+    }
+
+    /// A fault in the words of this door.
+    pub(crate) fn refuse(&self, fault: &Fault, unix_ms: u64) -> Rendered {
+        match self {
+            Self::Http { path, config } => {
+                Rendered::Http(http_fault(fault, path, *config, unix_ms))
+            }
+            Self::Grpc { request_id, response } => {
+                let (kind, result_code) = match fault.shape {
+                    Shape::Error { result } => ("ErrorResponse", result),
+                    Shape::Filter | Shape::Plain | Shape::Caused | Shape::Framework => {
+                        (*response, 500)
+                    }
+                };
+                let message = match fault.shape {
+                    Shape::Filter => format!("Param check invalid:{}", fault.text),
+                    Shape::Plain | Shape::Caused | Shape::Framework | Shape::Error { .. } => {
+                        fault.text.to_string()
+                    }
+                };
+                Rendered::Grpc(payload(
+                    kind,
+                    to_json(&Envelope {
+                        result_code,
+                        error_code: fault.code,
+                        message: Some(&message),
+                        request_id: request_id.as_deref(),
+                        own: Nothing {},
+                        success: false,
+                    }),
+                ))
+            }
+        }
+    }
+}
+
+fn http_fault(fault: &Fault, path: &str, config: bool, unix_ms: u64) -> http::Response<Bytes> {
+    match fault.shape {
+        Shape::Filter => {
+            http(fault.status, config.then_some(JSON_UTF8), fault.text.clone().into_owned())
+        }
+        Shape::Plain | Shape::Error { .. } => {
+            http(fault.status, Some(TEXT), fault.text.clone().into_owned())
+        }
+        Shape::Caused => http(fault.status, Some(TEXT), format!("caused: {};", fault.text)),
+        Shape::Framework => {
+            #[derive(Serialize)]
+            struct Body<'a> {
+                timestamp: String,
+                status: u16,
+                error: &'a str,
+                message: &'a str,
+                path: &'a str,
+            }
+            let body = Body {
+                timestamp: dates::iso(unix_ms),
+                status: fault.status.as_u16(),
+                error: fault.status.canonical_reason().unwrap_or("Error"),
+                message: &fault.text,
+                path,
+            };
+            http(fault.status, Some(if config { JSON_UTF8 } else { JSON }), to_json(&body))
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! One connection: every request becomes a `Call`, the stream carries pushes and their acks, silence is noticed.
+
+use crate::{
+    Answer, Ask, CallId, Facts, Input, NodeState, Output, Payload, Tell, Views,
+    call::{Call, Surroundings},
+    client::Client,
+    credential::Credential,
+    fault::Fault,
+    form::Form,
+    grpc,
+    liveness::{Liveness, Verdict},
+    operation::{Event, Next, Operate},
+    reply::{self, Door, Rendered},
+    routes,
+    setup::{self, Setup},
+};
+use base::{Instant, Now, RequestId};
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Requests of one connection that are not answered yet. One more is answered "overloaded" at once.
+pub const CALLS_MAX: usize = 1_024;
+
+/// The state of one connection of a Nacos client.
+#[derive(Debug)]
+pub struct Session {
+    facts: Facts,
+    /// What SDKs see as their connection's id.
+    name: String,
+    client: Client,
+    liveness: Liveness,
+    calls: BTreeMap<CallId, Call>,
+    /// Questions that are not answered yet, with the call that asked; `None` when nobody waits for the answer.
+    asked: BTreeMap<RequestId, Option<CallId>>,
+    newest_ask: RequestId,
+    outputs: VecDeque<Output>,
+    closed: bool,
+}
+
+impl Session {
+    /// The session of a connection that was just accepted.
+    #[must_use]
+    pub fn new(now: Now, facts: Facts) -> Self {
+        let (ip, port) = (facts.remote.ip().to_canonical(), facts.remote.port());
+        Self {
+            name: format!("{}_{ip}_{port}", now.unix_ms),
+            facts,
+            client: Client::default(),
+            liveness: Liveness::new(now.instant),
+            calls: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            newest_ask: RequestId(0),
+            outputs: VecDeque::new(),
+            closed: false,
+        }
+    }
+
+    /// Takes one input. After `Output::Close` nothing is taken any more.
+    pub fn step(&mut self, now: Now, views: &impl Views, input: Input) {
+        if self.closed {
+            return;
+        }
+        match input {
+            Input::Http { call, request } => self.http(now, views, call, &request),
+            Input::Unary { call, payload } => self.unary(now, views, call, &payload),
+            Input::StreamOpened => {
+                self.client.streaming = true;
+                self.client.subscriptions.restart();
+                self.client.listening.restart();
+            }
+            Input::StreamPayload(payload) => self.stream(now, &payload),
+            Input::StreamClosed => {
+                self.client.streaming = false;
+                if self.client.registered {
+                    self.close("the client ended its stream");
+                }
+            }
+            Input::Dropped(call) => {
+                if let Some(record) = self.calls.remove(&call) {
+                    self.release(call, &record);
+                }
+            }
+            Input::Answer { id, answer } => self.answer(now, views, id, answer),
+            Input::Push { clusters, view } => self.client.subscriptions.offer(clusters, view),
+            Input::Notify { listener: 0, key, md5: _ } => self.client.listening.changed(&key),
+            Input::Notify { listener, key, md5: _ } => {
+                self.drive(now, views, CallId(listener - 1), Event::Changed(key));
+            }
+            Input::Drain => self.drain(now, views),
+            Input::Wake => {}
+        }
+        self.tend(now, views);
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to step `Input::Wake` at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.closed {
+            return None;
+        }
+        let held = self.calls.values().filter_map(|call| call.due).min();
+        if !self.client.registered {
+            return held;
+        }
+        let streamed = if self.client.streaming {
+            let pushed = self.client.subscriptions.deadline();
+            [pushed, self.client.listening.deadline()].into_iter().flatten().min()
+        } else {
+            None
+        };
+        [held, streamed, Some(self.liveness.deadline())].into_iter().flatten().min()
+    }
+
+    fn http(&mut self, now: Now, views: &impl Views, call: CallId, request: &http::Request<Bytes>) {
+        self.hear(now);
+        let path = request.uri().path();
+        let config = path.starts_with("/nacos/v1/cs/");
+        let door = Door::Http { path: path.to_owned(), config };
+        let parsed = routes::check_size(request)
+            .and_then(|()| Form::read(request))
+            .and_then(|form| Ok((routes::route(request.method(), path, &form)?, form)));
+        match parsed {
+            Ok((operation, form)) => {
+                self.begin(
+                    now,
+                    views,
+                    call,
+                    Call::new(door, operation, Credential::of_form(&form)),
+                );
+            }
+            Err(fault) => self.send(call, door.refuse(&fault, now.unix_ms)),
+        }
+    }
+
+    fn unary(&mut self, now: Now, views: &impl Views, call: CallId, payload: &Payload) {
+        self.hear(now);
+        let request_id = grpc::request_id(payload);
+        if grpc::kind(payload) == "ServerCheckRequest" {
+            let door = Door::Grpc { request_id, response: "ServerCheckResponse" };
+            let rendered = match views.state() {
+                NodeState::Starting => door.refuse(&Fault::starting(), now.unix_ms),
+                NodeState::Ready | NodeState::Draining => setup::server_check(&door, &self.name),
+            };
+            return self.send(call, rendered);
+        }
+        match grpc::route(payload, self.client.registered) {
+            Err(fault) => {
+                let door = Door::Grpc { request_id, response: "ErrorResponse" };
+                self.send(call, door.refuse(&fault, now.unix_ms));
+            }
+            Ok(parsed) => {
+                let door = Door::Grpc { request_id, response: parsed.response };
+                match parsed.operation {
+                    Ok(operation) => {
+                        let credential = Credential::of_payload(payload);
+                        self.begin(now, views, call, Call::new(door, operation, credential));
+                    }
+                    Err(fault) => self.send(call, door.refuse(&fault, now.unix_ms)),
+                }
+            }
+        }
+    }
+
+    fn stream(&mut self, now: Now, payload: &Payload) {
+        if grpc::kind(payload) == "ConnectionSetupRequest" {
+            match Setup::read(payload) {
+                Ok(setup) => self.set_up(now, setup),
+                Err(_) => return self.close("the connection setup cannot be read"),
+            }
+        } else if let Some(request) = grpc::request_id(payload).and_then(|id| id.parse().ok()) {
+            // Whatever answers a request confirms it: SDKs exist that answer with another type.
+            self.client.listening.acknowledge(request);
+            let acknowledged = self.client.subscriptions.acknowledge(request);
+            self.outputs.extend(acknowledged.map(Output::Tell));
+        }
+        self.hear(now);
+    }
+
+    fn set_up(&mut self, now: Now, setup: Setup) {
+        let first = !self.client.registered;
+        self.client.registered = true;
+        self.client.streaming = true;
+        self.client.agent = setup.agent.clone();
+        self.client.application = setup.application;
+        if first {
+            self.liveness.hear(now.instant);
+            self.outputs.push_back(Output::Tell(Tell::Opened { agent: setup.agent }));
+        }
+        if setup.wants_abilities {
+            let request = self.client.next_request();
+            self.outputs.push_back(Output::Stream(setup::abilities(request)));
+        }
+    }
+
+    /// Something arrived.
+    fn hear(&mut self, now: Now) {
+        if self.liveness.hear(now.instant) && self.client.registered {
+            self.outputs.push_back(Output::Tell(Tell::Heard));
+        }
+    }
+
+    fn begin(&mut self, now: Now, views: &impl Views, id: CallId, mut call: Call) {
+        if self.calls.len() >= CALLS_MAX {
+            let fault = crate::Unavailable::Overloaded.into();
+            return self.send(id, call.door.refuse(&fault, now.unix_ms));
+        }
+        let next = call.begin(&mut Surroundings {
+            views,
+            now,
+            facts: &self.facts,
+            call: id,
+            client: &mut self.client,
+        });
+        self.follow(now, id, call, next);
+    }
+
+    /// Goes on with a call; of a call that is over: nothing.
+    fn drive(&mut self, now: Now, views: &impl Views, id: CallId, event: Event) {
+        let Some(mut call) = self.calls.remove(&id) else { return };
+        let next = call.resume(
+            &mut Surroundings {
+                views,
+                now,
+                facts: &self.facts,
+                call: id,
+                client: &mut self.client,
+            },
+            event,
+        );
+        self.follow(now, id, call, next);
+    }
+
+    fn follow(&mut self, now: Now, id: CallId, mut call: Call, next: Next) {
+        let rendered = match next {
+            Next::Ask(ask) => {
+                self.ask(Some(id), ask);
+                self.calls.insert(id, call);
+                return;
+            }
+            Next::Hold(due) => {
+                call.due = Some(due);
+                self.calls.insert(id, call);
+                return;
+            }
+            Next::Reply(mut rendered) => {
+                if let (Rendered::Http(response), Some(fresh)) = (&mut rendered, &call.freshness) {
+                    reply::stamp(response, fresh);
+                }
+                rendered
+            }
+            Next::Fault(fault) => call.door.refuse(&fault, now.unix_ms),
+        };
+        self.send(id, rendered);
+        self.release(id, &call);
+    }
+
+    fn ask(&mut self, call: Option<CallId>, ask: Ask) {
+        self.newest_ask = self.newest_ask.next();
+        self.asked.insert(self.newest_ask, call);
+        self.outputs.push_back(Output::Ask { id: self.newest_ask, ask });
+    }
+
+    fn answer(&mut self, now: Now, views: &impl Views, id: RequestId, answer: Answer) {
+        if let Some(Some(call)) = self.asked.remove(&id) {
+            self.drive(now, views, call, Event::Answer(answer));
+        }
+    }
+
+    fn release(&mut self, id: CallId, call: &Call) {
+        if let Some(ask) = call.operation.release(id) {
+            self.ask(None, ask);
+        }
+    }
+
+    fn send(&mut self, call: CallId, rendered: Rendered) {
+        self.outputs.push_back(match rendered {
+            Rendered::Http(response) => Output::Http { call, response },
+            Rendered::Grpc(payload) => Output::Unary { call, payload },
+        });
+    }
+
+    fn close(&mut self, why: &'static str) {
+        self.closed = true;
+        self.outputs.push_back(Output::Close(why));
+    }
+
+    fn drain(&mut self, now: Now, views: &impl Views) {
+        let held: Vec<CallId> =
+            self.calls.iter().filter(|(_, call)| call.is_held()).map(|(id, _)| *id).collect();
+        for call in held {
+            self.drive(now, views, call, Event::Due);
+        }
+        if self.client.registered && self.liveness.drain(now.instant) && self.client.streaming {
+            let request = self.client.next_request();
+            self.outputs.push_back(Output::Stream(setup::reset(request)));
+        }
+    }
+
+    /// Everything that is due, and everything that may be sent by now.
+    fn tend(&mut self, now: Now, views: &impl Views) {
+        let due: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.due.is_some_and(|due| due <= now.instant))
+            .map(|(id, _)| *id)
+            .collect();
+        for call in due {
+            self.drive(now, views, call, Event::Due);
+        }
+        if !self.client.registered || self.closed {
+            return;
+        }
+        match self.liveness.check(now.instant) {
+            Verdict::Fine => {}
+            Verdict::Detect => {
+                if self.client.streaming {
+                    let request = self.client.next_request();
+                    self.outputs.push_back(Output::Stream(setup::detection(request)));
+                }
+            }
+            Verdict::Gone(why) => return self.close(why),
+        }
+        if self.client.streaming {
+            for payload in self.client.to_send(now, views) {
+                self.outputs.push_back(Output::Stream(payload));
+            }
+        }
+    }
+}

@@ -90,8 +90,8 @@ pub enum Resource {
     Server,
 }
 
-/// A user as stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A user as stored. Printed without the hash.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// A bcrypt hash (`$2a$`, `$2b$` or `$2y$`), as Nacos stores it.
     pub password_hash: Arc<str>,

@@ -27,8 +27,8 @@ pub enum Request {
     },
 }
 
-/// A change of the replicated tables; it enters the log as it is, in a `Command`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A change of the replicated tables; it enters the log as it is, in a `Command`. Printed without its secrets.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// The first start: sets the token key and creates the first administrator, each only if there is none.
     Initialize {
@@ -68,7 +68,7 @@ pub enum Change {
         /// Which role.
         role: Arc<str>,
     },
-    /// Take a role from a user, or from all (`None`).
+    /// Take a role from a user, or from all (`None`): its rights go, too, then.
     Revoke {
         /// From whom.
         user: Option<Arc<str>>,

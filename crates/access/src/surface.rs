@@ -48,6 +48,8 @@ pub enum Output {
         /// The answer.
         reply: Reply,
     },
+    /// The state cannot be trusted (a row does not read): the node must stop, for this reason.
+    Halt(String),
     /// For the journal.
     Event(journal::Kind, journal::Subject),
 }

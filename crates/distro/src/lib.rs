@@ -163,7 +163,10 @@ impl<K: Ord + Clone, V> Distro<K, V> {
     }
 
     /// All records that are not deleted, from this key on, in order.
-    pub fn from<'a>(&'a self, key: &K) -> impl Iterator<Item = (&'a K, &'a Entry<V>)> + use<'a, K, V> {
+    pub fn from<'a>(
+        &'a self,
+        key: &K,
+    ) -> impl Iterator<Item = (&'a K, &'a Entry<V>)> + use<'a, K, V> {
         self.entries.range((Bound::Included(key), Bound::Unbounded))
     }
 

@@ -4,7 +4,6 @@ use crate::{
     Answer, Ask, CallId, Facts, Login, NodeState, Password, Views,
     client::Client,
     credential::Credential,
-    decisions::Decisions as _,
     fault::Fault,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
     reply::Door,
@@ -102,7 +101,7 @@ impl Call {
             }
             (Stage::Attempt, Event::Answer(Answer::Access(access::Reply::Proceed))) => {
                 let Some((user, password)) = self.named() else { return self.wrong() };
-                let hash = around.views.access().password_hash(&user);
+                let hash = around.views.access().password_hash(&user).map(Into::into);
                 self.stage = Stage::Verify;
                 Next::Ask(Ask::Verify { user, password, hash })
             }

@@ -8,7 +8,6 @@ mod client;
 mod config_ops;
 mod credential;
 mod dates;
-mod decisions;
 mod fault;
 mod form;
 mod grpc;

@@ -271,7 +271,9 @@ impl Naming {
         known.map_or_else(|| Arc::new(key.clone()), |(shared, _)| shared.clone())
     }
 
-    fn counts(&self) -> Counts {
+    /// What this node holds.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
         let connection_clients = self.connections.len();
         let clients = connection_clients + self.address_clients_count;
         Counts {

@@ -64,8 +64,7 @@ pub(crate) struct ByClient {
 impl ByClient {
     /// Not after any other of the client.
     pub(crate) fn first_of(client: ClientId) -> Self {
-        let service =
-            ServiceKey { namespace: "".into(), group: "".into(), name: "".into() };
+        let service = ServiceKey { namespace: "".into(), group: "".into(), name: "".into() };
         Self { client, service: Arc::new(service), place: Place::first() }
     }
 

@@ -34,8 +34,11 @@ impl Naming {
             }
         }
         for instance in instances {
-            let key =
-                OfferKey { service: service.clone(), place: Place::of(&instance), client: client.clone() };
+            let key = OfferKey {
+                service: service.clone(),
+                place: Place::of(&instance),
+                client: client.clone(),
+            };
             self.offer(key, instance);
         }
         // Nothing may have been offered; then the service is not kept for it.

@@ -121,8 +121,14 @@ impl Naming {
                 ))
             });
             match (found, instance) {
-                (Ok(at), Some(instance)) if alike(&list.as_deref().unwrap_or(former)[at..=at], std::slice::from_ref(&instance)) => {}
-                (Ok(at), Some(instance)) => list.get_or_insert_with(|| former.to_vec())[at] = instance,
+                (Ok(at), Some(instance))
+                    if alike(
+                        &list.as_deref().unwrap_or(former)[at..=at],
+                        std::slice::from_ref(&instance),
+                    ) => {}
+                (Ok(at), Some(instance)) => {
+                    list.get_or_insert_with(|| former.to_vec())[at] = instance
+                }
                 (Ok(at), None) => drop(list.get_or_insert_with(|| former.to_vec()).remove(at)),
                 (Err(at), Some(instance)) => {
                     list.get_or_insert_with(|| former.to_vec()).insert(at, instance);

@@ -1,8 +1,6 @@
 //! Subscriptions: who wants to know about which service.
 
-use crate::{
-    ClusterNames, Naming, Refusal, Reply, ServiceKey, Subscriber, service::Subscription,
-};
+use crate::{ClusterNames, Naming, Refusal, Reply, ServiceKey, Subscriber, service::Subscription};
 use base::ConnectionId;
 use journal::Kind;
 use std::{collections::BTreeSet, sync::Arc};

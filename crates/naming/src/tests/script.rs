@@ -110,7 +110,8 @@ impl Conversation {
                 version: version.parse().expect("a version"),
             }),
             ["acked", name, key] => {
-                let version = self.naming.acknowledged_version(self.connection(name), &service(key));
+                let version =
+                    self.naming.acknowledged_version(self.connection(name), &service(key));
                 return format!("{version:?}\n");
             }
             _ => {
@@ -210,12 +211,9 @@ impl Conversation {
         let mut text = String::new();
         while let Some(output) = self.naming.poll() {
             let line = match output {
-                Output::Publish(view) => format!(
-                    "publish {} v{}{}",
-                    view.key.name,
-                    view.version,
-                    show(&view.instances)
-                ),
+                Output::Publish(view) => {
+                    format!("publish {} v{}{}", view.key.name, view.version, show(&view.instances))
+                }
                 Output::Retire(key) => format!("retire {}", key.name),
                 Output::Push { to, clusters, view } => format!(
                     "push c{} {}{} v{}{}",

@@ -1,0 +1,327 @@
+//! From bytes that arrived to the session of their connection, and from what it says to where it belongs.
+
+use crate::{
+    Chunk, Host, Sending, StreamId, Work,
+    sessions::{Door, Message, Sessions, Slot, lock},
+    work::{Asker, Task},
+};
+use base::{ConnectionId, Instant, Now, RequestId};
+use bytes::Bytes;
+use nacos::{CallId, Payload};
+use node::Input;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    task::{Poll, Waker},
+};
+
+/// Something that arrived on a connection.
+#[derive(Debug)]
+pub enum Arrival {
+    /// An HTTP request with its whole body.
+    Http {
+        /// To be answered by one `Sending::Http` or `Sending::Events`.
+        call: CallId,
+        /// The request.
+        request: http::Request<Bytes>,
+    },
+    /// A unary gRPC request.
+    Unary {
+        /// To be answered by one `Sending::Unary`.
+        call: CallId,
+        /// The request.
+        payload: Payload,
+    },
+    /// The client opened its gRPC stream.
+    StreamOpened,
+    /// A payload on it.
+    StreamPayload(Payload),
+    /// It ended.
+    StreamClosed,
+    /// The client no longer waits for this call.
+    Dropped(CallId),
+}
+
+impl Host {
+    /// A connection opened.
+    pub fn open(
+        &self,
+        now: Now,
+        remote: SocketAddr,
+        local: SocketAddr,
+        login_required: bool,
+    ) -> ConnectionId {
+        let counter = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let connection = ConnectionId { node: self.id, boot: self.boot, counter };
+        let (nacos_login, console_login) = if login_required {
+            (nacos::Login::Required, console::Login::Required)
+        } else {
+            (nacos::Login::Open, console::Login::Open)
+        };
+        let facts = nacos::Facts { connection, remote, local, login: nacos_login };
+        let nacos = nacos::Session::new(now, facts);
+        let facts = console::Facts { connection, remote, login: console_login };
+        let console = console::Session::new(facts);
+        let slot = Arc::new(Slot::new(connection, nacos, console));
+        lock(&self.slots).insert(connection, slot);
+        self.connections_open.fetch_add(1, Ordering::Relaxed);
+        connection
+    }
+
+    /// Something arrived on a connection. What follows is carried through before this returns, except what waits for
+    /// the disk, a worker or another client.
+    pub fn deliver(&self, now: Now, connection: ConnectionId, arrival: Arrival) {
+        let Some(slot) = self.slot(connection) else { return };
+        if slot.closing.load(Ordering::Relaxed) {
+            return;
+        }
+        match arrival {
+            Arrival::Http { call, request } => slot.post(http(call, request)),
+            Arrival::Unary { call, payload } => {
+                slot.post(Message::Nacos(nacos::Input::Unary { call, payload }));
+            }
+            Arrival::StreamOpened => {
+                slot.streams().open(StreamId::Grpc);
+                slot.post(Message::Nacos(nacos::Input::StreamOpened));
+            }
+            Arrival::StreamPayload(payload) => {
+                slot.post(Message::Nacos(nacos::Input::StreamPayload(payload)));
+            }
+            Arrival::StreamClosed => slot.post(Message::Nacos(nacos::Input::StreamClosed)),
+            Arrival::Dropped(call) => {
+                slot.streams().remove(StreamId::Events(call));
+                slot.post(Message::Nacos(nacos::Input::Dropped(call)));
+                let call = console::CallId(call.0);
+                slot.post(Message::Console(console::Input::Dropped(call)));
+            }
+        }
+        self.run(now, vec![slot]);
+    }
+
+    /// A connection is gone.
+    pub fn close(&self, now: Now, connection: ConnectionId, reason: &'static str) {
+        let Some(slot) = lock(&self.slots).remove(&connection) else { return };
+        self.connections_open.fetch_sub(1, Ordering::Relaxed);
+        slot.close();
+        {
+            let mut sessions = lock(&slot.sessions);
+            sessions.closed = true;
+            self.set_session_deadline(&mut sessions, connection, None);
+        }
+        self.push_input(Input::Closed { connection, reason });
+        self.run(now, Vec::new());
+    }
+
+    /// The node is about to stop: clients are asked to go elsewhere.
+    pub fn drain(&self, now: Now) {
+        self.views.drain();
+        let slots: Vec<Arc<Slot>> = lock(&self.slots).values().cloned().collect();
+        for slot in &slots {
+            slot.post(Message::Nacos(nacos::Input::Drain));
+            slot.post(Message::Console(console::Input::Drain));
+        }
+        self.run(now, slots);
+    }
+
+    /// The next chunk of a stream of a connection; `None` at its end.
+    pub fn poll_stream(
+        &self,
+        now: Now,
+        connection: ConnectionId,
+        stream: StreamId,
+        waker: &Waker,
+    ) -> Poll<Option<Chunk>> {
+        let Some(slot) = self.slot(connection) else { return Poll::Ready(None) };
+        let polled = slot.poll_stream(stream, waker);
+        if let (Poll::Ready(Some(_)), StreamId::Events(call)) = (&polled, stream) {
+            slot.post(Message::Console(console::Input::Sent(console::CallId(call.0))));
+            self.run(now, vec![slot]);
+        }
+        polled
+    }
+
+    /// Steps a slot's sessions with what waits for them.
+    pub(crate) fn step_slot(&self, now: Now, slot: &Arc<Slot>) {
+        let mut sessions = lock(&slot.sessions);
+        while let Some(message) = slot.take_message() {
+            if sessions.closed {
+                continue;
+            }
+            match message {
+                Message::Nacos(input) => sessions.nacos.step(now, &self.views, input),
+                Message::Console(input) => sessions.console.step(now, &self.views, input),
+            }
+            self.drain_nacos(slot, &mut sessions);
+            self.drain_console(slot, &mut sessions);
+        }
+        let deadline = [sessions.nacos.deadline(), sessions.console.deadline()];
+        let deadline = deadline.into_iter().flatten().min().filter(|_| !sessions.closed);
+        self.set_session_deadline(&mut sessions, slot.connection, deadline);
+        drop(sessions);
+        slot.signal.raise();
+    }
+
+    fn drain_nacos(&self, slot: &Slot, sessions: &mut Sessions) {
+        while let Some(output) = sessions.nacos.poll() {
+            match output {
+                nacos::Output::Http { call, response } => {
+                    slot.send(Sending::Http { call, response });
+                }
+                nacos::Output::Unary { call, payload } => {
+                    slot.send(Sending::Unary { call, payload });
+                }
+                nacos::Output::Stream(payload) => {
+                    if slot.streams().push(StreamId::Grpc, Chunk::Payload(payload)).is_err() {
+                        slot.close();
+                    }
+                }
+                nacos::Output::Ask { id, ask } => self.ask_nacos(slot, id, ask),
+                nacos::Output::Tell(tell) => self.tell(slot, sessions, tell),
+                nacos::Output::Close(_) => slot.close(),
+            }
+        }
+    }
+
+    fn drain_console(&self, slot: &Slot, sessions: &mut Sessions) {
+        while let Some(output) = sessions.console.poll() {
+            match output {
+                console::Output::Http { call, response } => {
+                    slot.send(Sending::Http { call: CallId(call.0), response });
+                }
+                console::Output::StreamStart { call, head } => {
+                    let call = CallId(call.0);
+                    slot.streams().open(StreamId::Events(call));
+                    slot.send(Sending::Events { call, response: head });
+                    // The head goes out by itself, so the first chunk may follow at once.
+                    slot.post(Message::Console(console::Input::Sent(console::CallId(call.0))));
+                }
+                console::Output::StreamChunk { call, chunk } => {
+                    let id = StreamId::Events(CallId(call.0));
+                    if slot.streams().push(id, Chunk::Bytes(chunk)).is_err() {
+                        slot.close();
+                    }
+                }
+                console::Output::StreamEnd(call) => {
+                    slot.streams().end(StreamId::Events(CallId(call.0)));
+                }
+                console::Output::Ask { id, ask } => self.ask_console(slot, id, ask),
+                console::Output::Open => self.announce(slot, sessions),
+            }
+        }
+    }
+
+    fn ask_nacos(&self, slot: &Slot, id: RequestId, ask: nacos::Ask) {
+        let request = match ask {
+            nacos::Ask::Fresh(level) => node::Request::Fresh(level),
+            nacos::Ask::Naming(request) => node::Request::Naming(request),
+            nacos::Ask::Config(request) => node::Request::Config(request),
+            nacos::Ask::Access(request) => node::Request::Access(request),
+            nacos::Ask::Verify { user, password, hash } => {
+                let revision = nacos::Views::access(&self.views).revision;
+                let task = Task::Verify { user, password: password.0, hash, revision };
+                return self.ask_worker(slot, Door::Nacos, id, task);
+            }
+            nacos::Ask::Hash(password) => {
+                let cost = self.settings.bcrypt_cost;
+                let mut salt = [0; 16];
+                lock(&self.salts).fill(&mut salt);
+                let task = Task::Hash { password: password.0, cost, salt };
+                return self.ask_worker(slot, Door::Nacos, id, task);
+            }
+        };
+        self.ask_node(slot, Door::Nacos, id, request);
+    }
+
+    fn ask_console(&self, slot: &Slot, id: RequestId, ask: console::Ask) {
+        let request = match ask {
+            console::Ask::Fresh(level) => node::Request::Fresh(level),
+            console::Ask::Naming(request) => node::Request::Naming(request),
+            console::Ask::Config(request) => node::Request::Config(request),
+            console::Ask::Access(request) => node::Request::Access(request),
+            console::Ask::Explain { subject, limit } => node::Request::Explain { subject, limit },
+            console::Ask::Status => node::Request::Status,
+            console::Ask::Verify { user, password, hash } => {
+                let revision = nacos::Views::access(&self.views).revision;
+                let task = Task::Verify { user, password: password.0, hash, revision };
+                return self.ask_worker(slot, Door::Console, id, task);
+            }
+        };
+        self.ask_node(slot, Door::Console, id, request);
+    }
+
+    fn ask_worker(&self, slot: &Slot, door: Door, id: RequestId, task: Task) {
+        let asker = Asker::Session { connection: slot.connection, door, id };
+        self.push_work(Work { asker, task });
+    }
+
+    /// Puts a request into its lane; at the lane's limit it is answered at once, without the node.
+    fn ask_node(&self, slot: &Slot, door: Door, id: RequestId, request: node::Request) {
+        let id = door.outer(id);
+        let input = Input::Request { from: slot.connection, id, request };
+        if lock(&self.lanes).push(input).is_err() {
+            let reply = node::Reply::Unavailable(node::Unavailable::Overloaded);
+            slot.post(self.answer(id, reply));
+        }
+    }
+
+    fn tell(&self, slot: &Slot, sessions: &mut Sessions, tell: nacos::Tell) {
+        let connection = slot.connection;
+        match tell {
+            nacos::Tell::Opened { agent: _ } => self.announce(slot, sessions),
+            nacos::Tell::Heard => self.push_input(Input::Heard(connection)),
+            nacos::Tell::Acknowledged { service, version } => {
+                self.push_input(Input::Acknowledged { connection, service, version });
+            }
+        }
+    }
+
+    fn announce(&self, slot: &Slot, sessions: &mut Sessions) {
+        if !std::mem::replace(&mut sessions.opened, true) {
+            self.push_input(Input::Opened(slot.connection));
+        }
+    }
+
+    fn set_session_deadline(
+        &self,
+        sessions: &mut Sessions,
+        connection: ConnectionId,
+        deadline: Option<Instant>,
+    ) {
+        if sessions.deadline == deadline {
+            return;
+        }
+        let mut timers = lock(&self.timers);
+        let before = timers.first();
+        if let Some(at) = sessions.deadline {
+            timers.sessions.remove(&(at, connection));
+        }
+        if let Some(at) = deadline {
+            timers.sessions.insert((at, connection));
+        }
+        sessions.deadline = deadline;
+        let closer = timers.first() < before || before.is_none();
+        drop(timers);
+        if closer {
+            self.timer_signal.raise();
+        }
+    }
+}
+
+fn http(call: CallId, request: http::Request<Bytes>) -> Message {
+    if console::serves(request.uri().path()) {
+        Message::Console(console::Input::Http { call: console::CallId(call.0), request })
+    } else {
+        Message::Nacos(nacos::Input::Http { call, request })
+    }
+}
+
+impl Slot {
+    /// Ends the connection: what was sent before still goes out.
+    pub(crate) fn close(&self) {
+        if !self.closing.swap(true, Ordering::Relaxed) {
+            self.streams().end_all();
+            self.send(Sending::Close);
+            self.signal.raise();
+        }
+    }
+}

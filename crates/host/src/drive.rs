@@ -1,0 +1,247 @@
+//! Carrying what is queued through the node, in place, on the thread that brought it.
+
+use crate::{
+    DiskDone, DiskJob, Host, NodeCell, Work, Worked,
+    sessions::{Message, Slot, lock},
+    work::{Asker, Task, TaskResult},
+};
+use base::{ConnectionId, Duration, Instant, Now, Rng};
+use node::{Input, Output};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, TryLockError},
+};
+
+/// How often a full disk is looked at.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Slots that got messages, in order of their connections.
+pub(crate) type Dirty = BTreeMap<ConnectionId, Arc<Slot>>;
+
+impl Host {
+    /// The deadline has come.
+    pub fn wake(&self, now: Now) {
+        let mut dirty = Vec::new();
+        {
+            let mut timers = lock(&self.timers);
+            while let Some(&(at, connection)) = timers.sessions.first()
+                && at <= now.instant
+            {
+                timers.sessions.pop_first();
+                dirty.push(connection);
+            }
+            if timers.node.is_some_and(|at| at <= now.instant) {
+                timers.node = None;
+                self.push_input(Input::Wake);
+            }
+            if timers.probe.is_some_and(|at| at <= now.instant) {
+                timers.probe = Some(now.instant.after(PROBE_INTERVAL));
+                self.push_disk_job(DiskJob::Probe);
+            }
+        }
+        let dirty: Vec<Arc<Slot>> = dirty.into_iter().filter_map(|id| self.slot(id)).collect();
+        for slot in &dirty {
+            lock(&slot.sessions).deadline = None;
+            slot.post(Message::Nacos(nacos::Input::Wake));
+            slot.post(Message::Console(console::Input::Wake));
+        }
+        self.run(now, dirty);
+    }
+
+    /// What came of disk jobs.
+    pub fn disk_done(&self, now: Now, done: Vec<DiskDone>) {
+        for done in done {
+            match done {
+                DiskDone::Persisted(id) => self.push_input(Input::Persisted(id)),
+                DiskDone::Checkpointed(applied) => self.push_input(Input::Checkpointed(applied)),
+                DiskDone::Loaded { id, rows } => self.push_input(Input::Loaded { id, rows }),
+                DiskDone::Piece { table, rows, last } => {
+                    self.restored_piece(now, table, rows, last);
+                }
+                DiskDone::Full(full) => {
+                    lock(&self.timers).probe = full.then(|| now.instant.after(PROBE_INTERVAL));
+                    self.timer_signal.raise();
+                    self.push_input(Input::DiskFull(full));
+                }
+                DiskDone::Failed(reason) => self.fail(now, &reason),
+            }
+        }
+        self.run(now, Vec::new());
+    }
+
+    /// What came of work.
+    pub fn worked(&self, now: Now, worked: Worked) {
+        match worked.asker {
+            Asker::Node => {
+                if let TaskResult::Secrets(initial) = worked.result {
+                    self.push_input(Input::Secrets(initial));
+                }
+                self.run(now, Vec::new());
+            }
+            Asker::Session { connection, door, id } => {
+                let Some(slot) = self.slot(connection) else { return };
+                slot.post(self.work_answer(door, id, worked.result));
+                self.run(now, vec![slot]);
+            }
+        }
+    }
+
+    /// Steps the given slots, then the node and the slots it speaks to, until nothing is left to do.
+    pub(crate) fn run(&self, now: Now, dirty: Vec<Arc<Slot>>) {
+        let mut dirty: Dirty = dirty.into_iter().map(|slot| (slot.connection, slot)).collect();
+        loop {
+            for slot in dirty.values() {
+                self.step_slot(now, slot);
+            }
+            dirty.clear();
+            if lock(&self.lanes).is_empty() {
+                break;
+            }
+            let mut cell = match self.node.try_lock() {
+                Ok(cell) => cell,
+                // Whoever holds it looks at the lanes again after letting go.
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            };
+            if self.halted().is_some() {
+                lock(&self.lanes).clear();
+                break;
+            }
+            let stepped = catch_unwind(AssertUnwindSafe(|| self.drive(now, &mut cell, &mut dirty)));
+            drop(cell);
+            if let Err(panic) = stepped {
+                self.halt(panic_text(panic.as_ref()));
+                break;
+            }
+        }
+    }
+
+    /// Steps one batch and hands on what follows. The node is locked.
+    fn drive(&self, now: Now, cell: &mut NodeCell, dirty: &mut Dirty) {
+        let now = later(now, cell.latest);
+        cell.latest = now;
+        for input in lock(&self.lanes).batch() {
+            cell.node.step(now, input);
+        }
+        let mut halted = None;
+        while let Some(output) = cell.node.poll() {
+            if let Output::Halt(reason) = output {
+                halted = Some(reason);
+                break;
+            }
+            if output == Output::NeedSecrets {
+                self.make_secrets(&mut cell.rng);
+            } else {
+                self.hand_on(output, dirty);
+            }
+        }
+        self.set_node_deadline(cell.node.deadline());
+        if let Some(reason) = halted {
+            self.halt(reason);
+        }
+    }
+
+    fn hand_on(&self, output: Output, dirty: &mut Dirty) {
+        match output {
+            Output::Publish(view) => self.views.swap(view),
+            Output::Reply { to, id, reply } => {
+                if let Some(slot) = self.slot(to) {
+                    slot.post(self.answer(id, reply));
+                    dirty.insert(to, slot);
+                }
+            }
+            Output::Push { to, clusters, view } => {
+                if let Some(slot) = self.slot(to) {
+                    let (same, alike) = (clusters.clone(), view.clone());
+                    slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
+                    slot.post(Message::Console(console::Input::Push { clusters, view }));
+                    dirty.insert(to, slot);
+                }
+            }
+            Output::Notify { to, listener, key, md5 } => {
+                if let Some(slot) = self.slot(to) {
+                    let (same, alike) = (key.clone(), md5.clone());
+                    let input = nacos::Input::Notify { listener, key: same, md5: alike };
+                    slot.post(Message::Nacos(input));
+                    slot.post(Message::Console(console::Input::Notify { listener, key, md5 }));
+                    dirty.insert(to, slot);
+                }
+            }
+            Output::Persist { id, write } => self.push_disk_job(DiskJob::Persist { id, write }),
+            Output::Tables { applied, rows } => {
+                self.push_disk_job(DiskJob::Tables { applied, rows });
+            }
+            Output::Checkpoint => self.push_disk_job(DiskJob::Checkpoint),
+            Output::Load { id, table, from, until, limit } => {
+                self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
+            }
+            Output::Hint(bytes) => self.push_disk_job(DiskJob::Hint(bytes)),
+            Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
+        }
+    }
+
+    /// The first start: a token key, and the first administrator's password as given or a new one.
+    fn make_secrets(&self, rng: &mut Rng) {
+        let (mut token_key, mut salt) = (vec![0; 32], [0; 16]);
+        rng.fill(&mut token_key);
+        rng.fill(&mut salt);
+        let password = self.settings.admin_password.clone().unwrap_or_else(|| {
+            let generated = crate::start::password(rng);
+            *lock(&self.generated_password) = Some(generated.clone());
+            generated
+        });
+        let token_key = access::Secret::new(token_key);
+        let cost = self.settings.bcrypt_cost;
+        let task = Task::Secrets { token_key, password, cost, salt };
+        self.push_work(Work { asker: Asker::Node, task });
+    }
+
+    pub(crate) fn push_work(&self, work: Work) {
+        lock(&self.work).push_back(work);
+        self.work_signal.raise();
+    }
+
+    pub(crate) fn push_input(&self, input: Input) {
+        let taken = lock(&self.lanes).push(input);
+        assert!(taken.is_ok(), "only requests are given back at the limit");
+    }
+
+    pub(crate) fn push_disk_job(&self, job: DiskJob) {
+        lock(&self.disk_jobs).push_back(job);
+        self.disk_signal.raise();
+    }
+
+    fn set_node_deadline(&self, deadline: Option<Instant>) {
+        let mut timers = lock(&self.timers);
+        let before = timers.first();
+        timers.node = deadline;
+        let closer = timers.first() < before || before.is_none();
+        drop(timers);
+        if closer {
+            self.timer_signal.raise();
+        }
+    }
+
+    /// The disk cannot be trusted any more.
+    fn fail(&self, now: Now, reason: &str) {
+        let mut cell = lock(&self.node);
+        let last = cell.node.stop(now, reason);
+        drop(cell);
+        if let Some(Output::Halt(reason)) = last {
+            self.halt(reason);
+        }
+    }
+}
+
+fn later(a: Now, b: Now) -> Now {
+    if a.instant >= b.instant { a } else { b }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("broken invariant: {}", text.unwrap_or_else(|| "unknown".to_owned()))
+}

@@ -1,0 +1,108 @@
+//! Inputs that wait for the node, sorted so that load on one kind never starves a more urgent one.
+
+use node::{Input, Request};
+use std::collections::VecDeque;
+
+/// How many inputs of one lane may wait; one more is answered "overloaded" without the node's lock.
+pub const LANE_LEN_MAX: usize = 65_536;
+/// How many inputs are stepped before what follows from them is carried out.
+const BATCH_LEN: usize = 64;
+
+/// The lanes, most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    /// Completions, beats, timers: none may be late because of load.
+    Vital,
+    /// Writes, and the ends of connections, in one order.
+    Write,
+    /// Waiting reads.
+    Read,
+    /// Journal, status.
+    Inspect,
+}
+
+const LANES: usize = 4;
+
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    queues: [VecDeque<Input>; LANES],
+}
+
+impl Lanes {
+    /// Puts an input into its lane.
+    ///
+    /// # Errors
+    /// Gives a request back when its lane is full. Other inputs are always taken: their number is bounded by the
+    /// connections and by the jobs in flight.
+    pub(crate) fn push(&mut self, input: Input) -> Result<(), Box<Input>> {
+        let queue = &mut self.queues[lane(&input) as usize];
+        if queue.len() >= LANE_LEN_MAX && matches!(input, Input::Request { .. }) {
+            return Err(Box::new(input));
+        }
+        queue.push_back(input);
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queues.iter().all(VecDeque::is_empty)
+    }
+
+    /// Forgets everything: the node halted.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The next batch, most urgent first.
+    pub(crate) fn batch(&mut self) -> Vec<Input> {
+        let mut batch = Vec::new();
+        for queue in &mut self.queues {
+            let room = BATCH_LEN - batch.len();
+            batch.extend(queue.drain(..queue.len().min(room)));
+        }
+        batch
+    }
+}
+
+fn lane(input: &Input) -> Lane {
+    match input {
+        Input::Heard(_)
+        | Input::Acknowledged { .. }
+        | Input::Restore(_)
+        | Input::Hint(_)
+        | Input::Restored
+        | Input::Persisted(_)
+        | Input::Checkpointed(_)
+        | Input::Loaded { .. }
+        | Input::Secrets(_)
+        | Input::DiskFull(_)
+        | Input::Wake => Lane::Vital,
+        // The end of a connection must not overtake what was asked on it.
+        Input::Opened(_) | Input::Closed { .. } => Lane::Write,
+        Input::Request { request, .. } => match request {
+            Request::Naming(naming::Request::Beat { .. }) => Lane::Vital,
+            Request::Naming(_) | Request::Config(_) | Request::Access(_) => Lane::Write,
+            Request::Fresh(_) => Lane::Read,
+            Request::Explain { .. } | Request::Status => Lane::Inspect,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{ConnectionId, HybridTime, NodeId, RequestId};
+
+    #[test]
+    fn urgent_inputs_come_first_and_a_full_lane_gives_back() {
+        let from = ConnectionId { node: NodeId(1), boot: HybridTime(1), counter: 1 };
+        let ask = || Input::Request { from, id: RequestId(1), request: Request::Status };
+        let mut lanes = Lanes::default();
+        for _ in 0..LANE_LEN_MAX {
+            lanes.push(ask()).expect("below the limit");
+        }
+        assert!(lanes.push(ask()).is_err());
+        lanes.push(Input::Wake).expect("no limit");
+        assert_eq!(lanes.batch()[0], Input::Wake);
+        assert!(!lanes.is_empty());
+    }
+}

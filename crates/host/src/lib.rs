@@ -1,0 +1,197 @@
+//! Everything around one node but the world.
+//!
+//! A `Host` holds the node behind a lock, the views that are read without it, the sessions of all connections, and
+//! the jobs for disk and workers. `server` gives it bytes, time and disks; `sim` gives it values, virtual time and virtual
+//! disks: what is simulated is what is shipped. There is no socket, file, clock, task or thread in here.
+//!
+//! # How a request passes
+//!
+//! ```text
+//!  deliver(request) ─► session ─► answered from the views ───────────────► outbox ─► signal
+//!                         │ Ask
+//!                         ▼
+//!                       lanes ─► node, stepped in place by whoever comes first ─► views swapped
+//!                                                                             ─► disk jobs ─► disk_signal
+//!                                                                             ─► inboxes ─► session ─► outbox
+//! ```
+//!
+//! The thread that brings an input carries it through. If another thread holds the node, that one takes the input
+//! along: it looks at the lanes once more *after* it let go of the lock, so no input waits for the next one.
+//!
+//! # Order of locks
+//!
+//! `node` → (`lanes`, views, inboxes, job queues); `sessions of a slot` → (`lanes`, outbox, streams). No thread holds a
+//! slot's sessions and the node at once, so there is no cycle. Signals are raised with no lock held.
+//!
+//! # When a node ends
+//!
+//! `Output::Halt` or a panic while the node is stepped ends this one node: `halted` tells why, every session is closed, and
+//! later calls do nothing. Other hosts in the process live on.
+#![forbid(unsafe_code)]
+
+mod answers;
+mod credentials;
+mod deliver;
+mod disk;
+mod drive;
+mod lanes;
+mod rendered;
+mod sessions;
+mod signal;
+mod start;
+mod streams;
+mod views;
+mod work;
+
+pub use deliver::Arrival;
+pub use disk::{DiskDone, DiskJob, DiskWorker, Opened};
+pub use lanes::LANE_LEN_MAX;
+pub use sessions::Sending;
+pub use signal::Signal;
+pub use start::{Begun, Identity, Settings, StartError};
+pub use streams::{Chunk, STREAM_BYTES_MAX, StreamId};
+pub use work::{Work, Worked};
+
+use base::{ConnectionId, HybridTime, Instant, NodeId, Now, Rng};
+use lanes::Lanes;
+use node::Node;
+use sessions::{Slot, lock};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize},
+    },
+};
+use views::ViewStore;
+
+/// One node and everything around it.
+pub struct Host {
+    id: NodeId,
+    boot: HybridTime,
+    settings: Settings,
+    node: Mutex<NodeCell>,
+    lanes: Mutex<Lanes>,
+    views: ViewStore,
+    slots: Mutex<BTreeMap<ConnectionId, Arc<Slot>>>,
+    connections: AtomicU64,
+    connections_open: AtomicUsize,
+    timers: Mutex<Timers>,
+    disk_jobs: Mutex<VecDeque<DiskJob>>,
+    work: Mutex<VecDeque<Work>>,
+    /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
+    salts: Mutex<Rng>,
+    halted: Mutex<Option<String>>,
+    generated_password: Mutex<Option<String>>,
+    /// Raised when there is a disk job.
+    pub disk_signal: Signal,
+    /// Raised when there is work for a worker thread.
+    pub work_signal: Signal,
+    /// Raised when `deadline` came closer.
+    pub timer_signal: Signal,
+    /// Raised when the node halted.
+    pub halt_signal: Signal,
+}
+
+/// What the node's lock guards.
+struct NodeCell {
+    node: Node,
+    rng: Rng,
+    /// The latest time it was stepped with: two threads may come with theirs in the wrong order.
+    latest: Now,
+    /// The restored tables still to come.
+    restoring: Option<start::Restoring>,
+}
+
+/// When something is due: the node, and each connection that has a deadline.
+#[derive(Default)]
+struct Timers {
+    node: Option<Instant>,
+    sessions: BTreeSet<(Instant, ConnectionId)>,
+    /// A full disk is looked at again then.
+    probe: Option<Instant>,
+}
+
+impl Timers {
+    fn first(&self) -> Option<Instant> {
+        let session = self.sessions.first().map(|(at, _)| *at);
+        [self.node, session, self.probe].into_iter().flatten().min()
+    }
+}
+
+impl Host {
+    /// Which node this is.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// When `wake` is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        lock(&self.timers).first()
+    }
+
+    /// Whether the node serves.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.views.standing().ready && self.halted().is_none()
+    }
+
+    /// Why the node stopped, if it did.
+    #[must_use]
+    pub fn halted(&self) -> Option<String> {
+        lock(&self.halted).clone()
+    }
+
+    /// The one-time password that was generated for the first administrator, if this was the first start and none was
+    /// given. It is valid once the node is ready; taken once.
+    #[must_use]
+    pub fn take_generated_password(&self) -> Option<String> {
+        lock(&self.generated_password).take()
+    }
+
+    /// The disk jobs said so far, in order, for `DiskWorker::run`.
+    #[must_use]
+    pub fn take_disk_jobs(&self) -> Vec<DiskJob> {
+        lock(&self.disk_jobs).drain(..).collect()
+    }
+
+    /// One piece of work for a worker thread.
+    #[must_use]
+    pub fn take_work(&self) -> Option<Work> {
+        lock(&self.work).pop_front()
+    }
+
+    /// Connections that are open now.
+    #[must_use]
+    pub fn connections_open(&self) -> usize {
+        self.connections_open.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// The next thing that a connection has to send.
+    #[must_use]
+    pub fn take_sending(&self, connection: ConnectionId) -> Option<Sending> {
+        self.slot(connection)?.take_sending()
+    }
+
+    /// Raised when `take_sending` has something.
+    pub fn listen(&self, connection: ConnectionId, waker: std::task::Waker) {
+        if let Some(slot) = self.slot(connection) {
+            slot.signal.listen(waker);
+        }
+    }
+
+    fn slot(&self, connection: ConnectionId) -> Option<Arc<Slot>> {
+        lock(&self.slots).get(&connection).cloned()
+    }
+
+    fn halt(&self, reason: String) {
+        lock(&self.halted).get_or_insert(reason);
+        let slots: Vec<Arc<Slot>> = lock(&self.slots).values().cloned().collect();
+        for slot in slots {
+            slot.close();
+        }
+        self.halt_signal.raise();
+    }
+}

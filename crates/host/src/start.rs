@@ -1,0 +1,207 @@
+//! From a disk to a host whose node reads it.
+
+use crate::{
+    DiskWorker, Host, NodeCell, Opened, Timers, credentials::Credentials, disk::DiskJob,
+    lanes::Lanes, views::ViewStore,
+};
+use base::{HybridClock, LogIndex, NodeId, Now, Rng};
+use node::{Input, Node, RESTORED_TABLES, Recovered, TableRow, consensus};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+use storage::Place;
+
+/// Version of the identity record on disk.
+const IDENTITY_VERSION: u8 = 1;
+/// How much may be kept of what was written out for readers.
+const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How much the journal may hold.
+const JOURNAL_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How a host is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Cost of new bcrypt hashes, 4 to 14.
+    pub bcrypt_cost: u32,
+    /// Whether a client on any door may come without a login.
+    pub auth: bool,
+    /// The password of the first administrator; generated when not given.
+    pub admin_password: Option<String>,
+    /// Where the node listens, for `status`.
+    pub doors: Vec<console::Door>,
+    /// Of the program.
+    pub version: &'static str,
+    /// For the registry.
+    pub naming: naming::Settings,
+}
+
+/// Who a node is: written once, on its first start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The node.
+    pub node: NodeId,
+}
+
+/// A host that was begun, and what came of it.
+pub struct Begun {
+    /// The host.
+    pub host: Arc<Host>,
+    /// To be run next to it.
+    pub worker: DiskWorker,
+}
+
+/// Why a host could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] storage::Error),
+    /// The identity record is of another version or broken.
+    #[error(
+        "the identity record on disk is unreadable: start the build that wrote it, or join with an empty directory"
+    )]
+    Identity,
+}
+
+/// The state tables that are still to be read.
+pub(crate) struct Restoring {
+    hint: Option<Vec<u8>>,
+}
+
+impl Host {
+    /// Opens the disk and makes the node. It serves once its tables are read, its log is replayed and, on the first
+    /// start, its secrets are in the log: run the disk jobs and watch `is_ready`.
+    ///
+    /// # Errors
+    /// When the disk cannot be used. Nothing was changed then.
+    pub fn begin(
+        settings: Settings,
+        now: Now,
+        mut rng: Rng,
+        place: Place,
+    ) -> Result<Begun, StartError> {
+        let Opened { mut worker, recovered, hint, clock_high_water } = DiskWorker::open(place)?;
+        let identity = match &recovered.identity {
+            Some(bytes) => decode_identity(bytes)?,
+            None => new_identity(&mut worker, &mut rng)?,
+        };
+        // The time of boot is part of every connection's id: it must be on disk before one is given out.
+        let mut clock = HybridClock::above(clock_high_water);
+        let boot = clock.tick(now);
+        worker.set_clock(boot)?;
+        let node = make_node(&settings, now, &mut rng, identity, &recovered, clock.last());
+        let mut key = [0; 32];
+        rng.fill(&mut key);
+        let salts = Mutex::new(rng.fork());
+        let views = ViewStore::new(identity.node, Credentials::new(key), RENDERED_BYTES_MAX);
+        let restoring = Some(Restoring { hint });
+        let cell = NodeCell { node, rng, latest: now, restoring };
+        let host = Arc::new(Self {
+            id: identity.node,
+            boot,
+            settings,
+            node: Mutex::new(cell),
+            lanes: Mutex::new(Lanes::default()),
+            views,
+            slots: Mutex::new(BTreeMap::new()),
+            connections: 0.into(),
+            connections_open: 0.into(),
+            timers: Mutex::new(Timers::default()),
+            disk_jobs: Mutex::default(),
+            work: Mutex::default(),
+            salts,
+            halted: Mutex::default(),
+            generated_password: Mutex::default(),
+            disk_signal: crate::Signal::default(),
+            work_signal: crate::Signal::default(),
+            timer_signal: crate::Signal::default(),
+            halt_signal: crate::Signal::default(),
+        });
+        host.push_disk_job(DiskJob::Restore { table: RESTORED_TABLES.start, after: None });
+        Ok(Begun { host, worker })
+    }
+
+    /// A piece of a state table came: pass it on and ask for the next one.
+    pub(crate) fn restored_piece(&self, now: Now, table: u8, rows: Vec<TableRow>, last: bool) {
+        let after = rows.last().map(|row| row.key.clone());
+        if !rows.is_empty() {
+            self.push_input(Input::Restore(rows));
+        }
+        if !last {
+            self.push_disk_job(DiskJob::Restore { table, after });
+        } else if RESTORED_TABLES.contains(&(table + 1)) {
+            self.push_disk_job(DiskJob::Restore { table: table + 1, after: None });
+        } else {
+            let restoring = crate::sessions::lock(&self.node).restoring.take();
+            if let Some(Restoring { hint: Some(hint) }) = restoring {
+                self.push_input(Input::Hint(hint));
+            }
+            self.push_input(Input::Restored);
+        }
+        self.run(now, Vec::new());
+    }
+}
+
+fn make_node(
+    settings: &Settings,
+    now: Now,
+    rng: &mut Rng,
+    identity: Identity,
+    recovered: &storage::Recovered,
+    clock_high_water: base::HybridTime,
+) -> Node {
+    let entries = recovered
+        .entries
+        .iter()
+        .map(|entry| (LogIndex(entry.index), entry.bytes.clone()))
+        .collect();
+    let settings = node::Settings {
+        id: identity.node,
+        voters: vec![identity.node],
+        journal_bytes_max: JOURNAL_BYTES_MAX,
+        naming: settings.naming.clone(),
+    };
+    let recovered = Recovered {
+        consensus: consensus::Recovered {
+            hard_state: recovered.hard_state.clone(),
+            snapshot: recovered.snapshot.clone(),
+            entries,
+            applied: LogIndex(recovered.applied),
+        },
+        clock_high_water,
+    };
+    Node::new(settings, now, rng.fork(), recovered)
+}
+
+/// 20 characters of 32: 100 bits, without letters and digits that look alike.
+pub(crate) fn password(rng: &mut Rng) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut text = String::new();
+    for position in 0..20 {
+        if position > 0 && position % 5 == 0 {
+            text.push('-');
+        }
+        text.push(char::from(ALPHABET[rng.below(32) as usize]));
+    }
+    text
+}
+
+fn new_identity(worker: &mut DiskWorker, rng: &mut Rng) -> Result<Identity, StartError> {
+    // 32 bits are enough to tell the nodes of a cluster apart, and short enough to be read aloud.
+    let node = NodeId(1 + rng.below(u64::from(u32::MAX)));
+    let mut bytes = vec![IDENTITY_VERSION];
+    bytes.extend(node.0.to_be_bytes());
+    worker.set_identity(&bytes)?;
+    Ok(Identity { node })
+}
+
+fn decode_identity(bytes: &[u8]) -> Result<Identity, StartError> {
+    match bytes.split_first() {
+        Some((&IDENTITY_VERSION, rest)) => {
+            let number = rest.try_into().map_err(|_| StartError::Identity)?;
+            Ok(Identity { node: NodeId(u64::from_be_bytes(number)) })
+        }
+        _ => Err(StartError::Identity),
+    }
+}

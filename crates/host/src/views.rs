@@ -1,0 +1,294 @@
+//! The view store: what sessions read without asking the node. Each view is immutable and replaced as a whole; a lock is
+//! held only while a pointer is copied.
+
+use crate::{credentials::Credentials, rendered::RenderedBytes};
+use access::View as AccessView;
+use base::{Consistency, Duration, Freshness, LogIndex, NodeId};
+use bytes::Bytes;
+use config::{ConfigKey, Entry};
+use nacos::{Format, NodeState, Page};
+use naming::{ClusterNames, ServiceKey, ServiceView};
+use node::{Standing, View};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+type ServiceNames = BTreeMap<(Arc<str>, Arc<str>), BTreeSet<Arc<str>>>;
+
+/// Everything that can be read without the node's lock.
+pub(crate) struct ViewStore {
+    node: NodeId,
+    services: RwLock<BTreeMap<ServiceKey, Arc<ServiceView>>>,
+    names: RwLock<ServiceNames>,
+    configs: RwLock<BTreeMap<ConfigKey, Arc<Entry>>>,
+    config_counts: RwLock<BTreeMap<Arc<str>, usize>>,
+    access: RwLock<Arc<AccessView>>,
+    standing: RwLock<Standing>,
+    draining: AtomicBool,
+    last_version: AtomicU64,
+    rendered: RenderedBytes,
+    pub(crate) credentials: Credentials,
+}
+
+impl ViewStore {
+    pub(crate) fn new(node: NodeId, credentials: Credentials, rendered_bytes_max: usize) -> Self {
+        let standing = Standing { ready: false, sole_voter: false, applied: LogIndex(0) };
+        Self {
+            node,
+            services: RwLock::default(),
+            names: RwLock::default(),
+            configs: RwLock::default(),
+            config_counts: RwLock::default(),
+            access: RwLock::new(Arc::new(AccessView::empty())),
+            standing: RwLock::new(standing),
+            draining: AtomicBool::new(false),
+            last_version: AtomicU64::new(0),
+            rendered: RenderedBytes::new(rendered_bytes_max),
+            credentials,
+        }
+    }
+
+    /// Swaps a view in. The caller holds the node's lock, so views come in the order in which the node gave them.
+    pub(crate) fn swap(&self, view: View) {
+        match view {
+            View::Service(view) => self.swap_service(view),
+            View::ServiceGone(key) => {
+                write(&self.services).remove(&key);
+                self.rendered.forget(&key);
+                let mut names = write(&self.names);
+                let group = (key.namespace, key.group);
+                if let Some(set) = names.get_mut(&group) {
+                    set.remove(&key.name);
+                    if set.is_empty() {
+                        names.remove(&group);
+                    }
+                }
+            }
+            View::Config(entry) => {
+                let key = entry.key.clone();
+                let namespace = key.namespace.clone();
+                if write(&self.configs).insert(key, entry).is_none() {
+                    *write(&self.config_counts).entry(namespace).or_default() += 1;
+                }
+            }
+            View::ConfigGone(key) => {
+                if write(&self.configs).remove(&key).is_some()
+                    && let Some(count) = write(&self.config_counts).get_mut(&key.namespace)
+                {
+                    *count -= 1;
+                }
+            }
+            View::Access(view) => {
+                self.credentials.forget_all();
+                *write(&self.access) = view;
+            }
+            View::Standing(standing) => *write(&self.standing) = standing,
+        }
+    }
+
+    fn swap_service(&self, view: Arc<ServiceView>) {
+        self.last_version.fetch_max(view.version, Ordering::Relaxed);
+        let key = view.key.clone();
+        if write(&self.services).insert(key.clone(), view).is_none() {
+            let group = (key.namespace, key.group);
+            write(&self.names).entry(group).or_default().insert(key.name);
+        }
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        *read(&self.standing)
+    }
+
+    /// How many configs there are, of all namespaces.
+    pub(crate) fn configs_len(&self) -> usize {
+        read(&self.configs).len()
+    }
+}
+
+impl console::Views for ViewStore {
+    fn state(&self) -> console::NodeState {
+        match nacos::Views::state(self) {
+            NodeState::Starting => console::NodeState::Starting,
+            NodeState::Ready => console::NodeState::Ready,
+            NodeState::Draining => console::NodeState::Draining,
+        }
+    }
+
+    fn checks(&self) -> Vec<console::Check> {
+        let standing = self.standing();
+        let check = |name, passed, good: &str, bad: &str| console::Check {
+            name,
+            passed,
+            detail: if passed { good } else { bad }.to_owned(),
+        };
+        let draining = self.draining.load(Ordering::Relaxed);
+        vec![
+            check("state", standing.ready, "read and current", "still being read from disk"),
+            check("draining", !draining, "no", "the node is about to stop"),
+        ]
+    }
+
+    fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
+        nacos::Views::service(self, key)
+    }
+
+    fn services(
+        &self,
+        namespace: &str,
+        filter: &console::Filter,
+        offset: usize,
+        limit: usize,
+    ) -> console::Page<Arc<ServiceView>> {
+        let services = read(&self.services);
+        let first = ServiceKey { namespace: namespace.into(), group: "".into(), name: "".into() };
+        let wanted = services
+            .range(first..)
+            .take_while(|(key, _)| &*key.namespace == namespace)
+            .filter(|(key, _)| filter.wants(&key.group, &key.name))
+            .map(|(_, view)| view);
+        page(wanted, offset, limit)
+    }
+
+    fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
+        nacos::Views::config(self, key)
+    }
+
+    fn configs(
+        &self,
+        namespace: &str,
+        filter: &console::Filter,
+        offset: usize,
+        limit: usize,
+    ) -> console::Page<Arc<Entry>> {
+        let configs = read(&self.configs);
+        let first = ConfigKey { namespace: namespace.into(), group: "".into(), data_id: "".into() };
+        let wanted = configs
+            .range(first..)
+            .take_while(|(key, _)| &*key.namespace == namespace)
+            .filter(|(key, _)| filter.wants(&key.group, &key.data_id))
+            .map(|(_, entry)| entry);
+        page(wanted, offset, limit)
+    }
+
+    fn access(&self) -> Arc<AccessView> {
+        nacos::Views::access(self)
+    }
+
+    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
+        nacos::Views::freshness(self, wanted)
+    }
+
+    fn remembered(&self, user: &str, password: &str) -> bool {
+        nacos::Views::remembered(self, user, password)
+    }
+}
+
+/// One page of what is wanted, with the number of all of it.
+fn page<'a, T: 'a>(
+    wanted: impl Iterator<Item = &'a Arc<T>>,
+    offset: usize,
+    limit: usize,
+) -> console::Page<Arc<T>> {
+    let mut page = console::Page { count: 0, items: Vec::new() };
+    for item in wanted {
+        page.count += 1;
+        if page.count > offset && page.items.len() < limit {
+            page.items.push(item.clone());
+        }
+    }
+    page
+}
+
+impl nacos::Views for ViewStore {
+    fn state(&self) -> NodeState {
+        if self.draining.load(Ordering::Relaxed) {
+            NodeState::Draining
+        } else if self.standing().ready {
+            NodeState::Ready
+        } else {
+            NodeState::Starting
+        }
+    }
+
+    fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
+        read(&self.services).get(key).cloned()
+    }
+
+    fn service_names(
+        &self,
+        namespace: &str,
+        group: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<str>> {
+        let names = read(&self.names);
+        let Some(set) = names.get(&(Arc::from(namespace), Arc::from(group))) else {
+            return Page::default();
+        };
+        Page { count: set.len(), items: set.iter().skip(offset).take(limit).cloned().collect() }
+    }
+
+    fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
+        read(&self.configs).get(key).cloned()
+    }
+
+    fn config_count(&self, namespace: &str) -> usize {
+        read(&self.config_counts).get(namespace).copied().unwrap_or(0)
+    }
+
+    fn access(&self) -> Arc<AccessView> {
+        read(&self.access).clone()
+    }
+
+    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
+        let standing = self.standing();
+        let level = match wanted {
+            _ if standing.sole_voter => Consistency::Linearizable,
+            Consistency::Stale => Consistency::Stale,
+            Consistency::Bounded(_) | Consistency::Session | Consistency::Linearizable => {
+                return None;
+            }
+        };
+        Some(Freshness {
+            level,
+            staleness: Duration::ZERO,
+            applied: standing.applied,
+            served_by: self.node,
+        })
+    }
+
+    fn remembered(&self, user: &str, password: &str) -> bool {
+        self.credentials.remembers(read(&self.access).revision, user, password)
+    }
+
+    fn rendered(
+        &self,
+        view: &Arc<ServiceView>,
+        format: Format,
+        clusters: &ClusterNames,
+        make: &mut dyn FnMut() -> Bytes,
+    ) -> Bytes {
+        self.rendered.get(view, format, clusters, make)
+    }
+
+    fn last_version(&self) -> u64 {
+        self.last_version.load(Ordering::Relaxed)
+    }
+}
+
+/// A thread that panicked while it swapped a pointer left a whole pointer behind: the store stays readable.
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

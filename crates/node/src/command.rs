@@ -1,0 +1,36 @@
+//! What one entry of the Raft log says: a command of one of the replicated planes.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the encoding; the first byte of every entry.
+const VERSION: u8 = 1;
+
+/// A command of a replicated plane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Command {
+    /// For the config center.
+    Config(config::Command),
+    /// For access.
+    Access(access::Command),
+}
+
+impl Command {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        postcard::to_extend(self, vec![VERSION])
+            .expect("a command is plain data and memory does not refuse it")
+    }
+
+    /// # Errors
+    /// What is wrong with the bytes. They were checked by a checksum before, so they are of another version.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => {
+                postcard::from_bytes(rest).map_err(|error| format!("log entry: {error}"))
+            }
+            Some((version, _)) => Err(format!(
+                "log entry of version {version}, this build reads {VERSION}: start the build that wrote it"
+            )),
+            None => Err("log entry without a version".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! From a committed entry to the plane that applies it, and from a read index to the reads that wait for it.
+
+use crate::{
+    Node, Output, Phase, Reply, Unavailable,
+    command::Command,
+    start::{Initialization, Secrets},
+    tables::Plane,
+};
+use base::{
+    ConnectionId, Consistency, Duration, Freshness, Instant, LogIndex, ProposalId, RequestId,
+};
+use journal::{Cause, Kind, Subject};
+use std::collections::BTreeMap;
+
+/// How long a read waits to become as fresh as it was asked for; then it is answered with what there is, and marked.
+const FRESH_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The read that tells a joining node how far it must come. Other reads count from 1.
+const JOIN_READ: RequestId = RequestId(0);
+
+/// What a joining node knows of how far it must come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Join {
+    NotAsked,
+    Asked,
+    Through(LogIndex),
+}
+
+/// Reads that wait: first for their read index, then for the state to reach it.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    next: u64,
+    /// By the id that the engine was asked with; ids grow with time.
+    waiting: BTreeMap<RequestId, WaitingRead>,
+}
+
+#[derive(Debug)]
+struct WaitingRead {
+    to: ConnectionId,
+    id: RequestId,
+    level: Consistency,
+    /// `None` until the engine answered.
+    index: Option<LogIndex>,
+    deadline: Instant,
+}
+
+impl Reads {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|(_, read)| read.deadline)
+    }
+}
+
+impl Node {
+    pub(crate) fn read(&mut self, to: ConnectionId, id: RequestId, level: Consistency) {
+        let needs_index = match level {
+            Consistency::Stale => false,
+            Consistency::Bounded(_) | Consistency::Session | Consistency::Linearizable => true,
+        };
+        if !needs_index || self.leader.is_none() {
+            return self.answer_read(to, id, Consistency::Stale);
+        }
+        self.reads.next += 1;
+        let key = RequestId(self.reads.next);
+        let deadline = self.now.instant.after(FRESH_TIMEOUT);
+        self.reads.waiting.insert(key, WaitingRead { to, id, level, index: None, deadline });
+        self.engine(consensus::Input::ReadIndex { id: key });
+    }
+
+    pub(crate) fn expire_reads(&mut self) {
+        while let Some(entry) = self.reads.waiting.first_entry() {
+            if entry.get().deadline > self.now.instant {
+                break;
+            }
+            let read = entry.remove();
+            self.answer_read(read.to, read.id, Consistency::Stale);
+        }
+    }
+
+    /// Lets go of the reads whose index is reached.
+    fn release_reads(&mut self) {
+        let applied = self.applied;
+        let due: Vec<RequestId> = self
+            .reads
+            .waiting
+            .iter()
+            .filter(|(_, read)| read.index.is_some_and(|index| index <= applied))
+            .map(|(&key, _)| key)
+            .collect();
+        for key in due {
+            let read = self.reads.waiting.remove(&key).expect("just listed");
+            self.answer_read(read.to, read.id, read.level);
+        }
+    }
+
+    fn answer_read(&mut self, to: ConnectionId, id: RequestId, level: Consistency) {
+        let freshness = Freshness {
+            level,
+            staleness: Duration::ZERO,
+            applied: self.applied,
+            served_by: self.id,
+        };
+        self.reply(to, id, Reply::Fresh(freshness));
+    }
+
+    /// Carries out what the engine says. True if it said anything.
+    pub(crate) fn pump_engine(&mut self) -> bool {
+        let Some(output) = self.consensus.as_mut().and_then(consensus::Consensus::poll) else {
+            return false;
+        };
+        match output {
+            consensus::Output::Persist { id, write } => {
+                self.outputs.push_back(Output::Persist { id, write });
+            }
+            consensus::Output::Apply { index, term: _, proposal, data } => {
+                self.apply(index, proposal, &data);
+            }
+            consensus::Output::Advance { index } => self.advanced(index),
+            consensus::Output::Refused { id, why } => self.refused(id, why),
+            consensus::Output::Lost { id } => {
+                self.settle(id, Reply::Unavailable(Unavailable::NoLeader));
+            }
+            consensus::Output::Unknown { id } => {
+                self.settle(id, Reply::Unavailable(Unavailable::OutcomeUnknown));
+            }
+            consensus::Output::ReadReady { id, index } => self.read_ready(id, index),
+            consensus::Output::ReadFailed { id } => self.read_failed(id),
+            consensus::Output::Leader { leader, term, is_self } => {
+                self.leader = leader;
+                self.term = term;
+                if is_self {
+                    self.file(Kind::Leads { term: term.0 }, Subject::Node);
+                }
+                self.catch_up();
+            }
+            consensus::Output::MembersChanged { .. } => {}
+            consensus::Output::Checkpoint => {
+                self.flush_tables();
+                self.outputs.push_back(Output::Checkpoint);
+            }
+            consensus::Output::Halt(reason) => self.halt(format!("the Raft engine: {reason:?}")),
+            consensus::Output::Send { .. }
+            | consensus::Output::SnapshotWanted { .. }
+            | consensus::Output::SendSnapshot { .. }
+            | consensus::Output::Restore { .. }
+            | consensus::Output::MessageRefused { .. } => {
+                unreachable!("a sole voter has no peers to speak to")
+            }
+        }
+        true
+    }
+
+    fn apply(&mut self, index: LogIndex, proposal: Option<ProposalId>, data: &[u8]) {
+        assert!(index > self.applied, "entry {index} applied after {}", self.applied);
+        self.cause = Cause::Log(index);
+        self.applied = index;
+        let reply = match Command::decode(data) {
+            Ok(Command::Config(command)) => {
+                let applied = self.config.apply(index, &command);
+                self.rows.extend(applied.rows.into_iter().map(|row| Plane::Config.to_disk(row)));
+                Reply::Config(config::Reply::Outcome(applied.outcome))
+            }
+            Ok(Command::Access(command)) => {
+                let applied = self.access.apply(index, &command);
+                self.rows.extend(applied.rows.into_iter().map(|row| Plane::Access.to_disk(row)));
+                Reply::Access(access::Reply::Outcome(applied.outcome))
+            }
+            Err(reason) => return self.halt(reason),
+        };
+        // Views first: whoever reads after the reply reads what was written.
+        self.pump_config();
+        self.pump_access();
+        if let Some(id) = proposal {
+            self.settle(id, reply);
+        }
+        self.advanced(index);
+    }
+
+    /// Everything through here is applied.
+    fn advanced(&mut self, index: LogIndex) {
+        assert!(index >= self.applied, "the log went back from {} to {index}", self.applied);
+        self.applied = index;
+        self.release_reads();
+        self.catch_up();
+        self.initialize();
+    }
+
+    /// Asks the leader, while joining, how far the log is that this node must have applied before it may serve.
+    pub(crate) fn catch_up(&mut self) {
+        if self.phase == Phase::Joining && self.leader.is_some() && self.join == Join::NotAsked {
+            self.join = Join::Asked;
+            self.engine(consensus::Input::ReadIndex { id: JOIN_READ });
+        }
+        self.initialize();
+    }
+
+    fn read_ready(&mut self, id: RequestId, index: LogIndex) {
+        if id == JOIN_READ {
+            self.join = Join::Through(index);
+            return self.initialize();
+        }
+        if let Some(read) = self.reads.waiting.get_mut(&id) {
+            read.index = Some(index);
+        }
+        self.release_reads();
+    }
+
+    fn read_failed(&mut self, id: RequestId) {
+        if id == JOIN_READ {
+            self.join = Join::NotAsked; // asked again when the log advances or the leader changes
+        } else if let Some(read) = self.reads.waiting.remove(&id) {
+            self.answer_read(read.to, read.id, Consistency::Stale);
+        }
+    }
+
+    fn settle(&mut self, id: ProposalId, reply: Reply) {
+        if let Some(waiter) = self.proposals.settle(id) {
+            self.reply(waiter.to, waiter.id, reply);
+        }
+    }
+
+    fn refused(&mut self, id: ProposalId, why: consensus::Refusal) {
+        let why = match why {
+            consensus::Refusal::NotLeader { .. } => Unavailable::NoLeader,
+            consensus::Refusal::LogFull | consensus::Refusal::Busy => Unavailable::Overloaded,
+            consensus::Refusal::TooLarge
+            | consensus::Refusal::Empty
+            | consensus::Refusal::InvalidMembers(_) => {
+                unreachable!("planes bound their commands below the limit of an entry: {why:?}")
+            }
+        };
+        self.settle(id, Reply::Unavailable(why));
+    }
+
+    /// Hands the rows of all entries applied since to the disk, in one piece.
+    pub(crate) fn flush_tables(&mut self) {
+        if self.applied > self.tabled {
+            self.tabled = self.applied;
+            let rows = std::mem::take(&mut self.rows);
+            self.outputs.push_back(Output::Tables { applied: self.applied, rows });
+        }
+    }
+
+    /// Ready once the leader is known, its log is applied, and the first start's secrets exist.
+    pub(crate) fn initialize(&mut self) {
+        if self.phase != Phase::Joining {
+            return;
+        }
+        match self.initialization() {
+            Initialization::Waits => {}
+            Initialization::NeedSecrets => {
+                self.secrets = Secrets::Asked;
+                self.outputs.push_back(Output::NeedSecrets);
+            }
+            Initialization::Done => {
+                self.phase = Phase::Ready;
+                self.file(Kind::Ready, Subject::Node);
+            }
+        }
+    }
+}

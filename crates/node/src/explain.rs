@@ -1,0 +1,56 @@
+//! The journal's answer to "why".
+
+use crate::{Node, Reply};
+use base::{ConnectionId, RequestId};
+use journal::{Event, Kind, Subject};
+use std::collections::BTreeSet;
+
+impl Node {
+    /// The newest events about a subject. For an instance or a service, the ends of the connections that touched it
+    /// belong to its story.
+    pub(crate) fn explain(
+        &mut self,
+        to: ConnectionId,
+        id: RequestId,
+        subject: &Subject,
+        limit: usize,
+    ) {
+        let about = self.journal.select(usize::MAX, |event| concerns(event, subject));
+        let connections: BTreeSet<ConnectionId> = about
+            .iter()
+            .filter_map(|event| match event.cause {
+                journal::Cause::Connection(connection) => Some(connection),
+                journal::Cause::Peer(_)
+                | journal::Cause::Timer
+                | journal::Cause::Start
+                | journal::Cause::Log(_) => None,
+            })
+            .collect();
+        let events = self.journal.select(limit, |event| {
+            concerns(event, subject)
+                || (matches!(event.kind, Kind::Closed(_))
+                    && matches!(event.subject, Subject::Connection(c) if connections.contains(&c)))
+                || matches!(event.kind, Kind::Started | Kind::Halted(_))
+        });
+        let dropped = self.journal.dropped();
+        self.reply(to, id, Reply::Events { events, dropped });
+    }
+}
+
+/// Whether the event is about the subject, or about the service that an instance belongs to.
+fn concerns(event: &Event, wanted: &Subject) -> bool {
+    if event.subject == *wanted {
+        return true;
+    }
+    match (&event.subject, wanted) {
+        (
+            Subject::Service { namespace, service },
+            Subject::Instance { namespace: n, service: s, address: _ },
+        )
+        | (
+            Subject::Instance { namespace, service, address: _ },
+            Subject::Service { namespace: n, service: s },
+        ) => namespace == n && service == s,
+        _ => false,
+    }
+}

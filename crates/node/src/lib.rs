@@ -1,0 +1,304 @@
+//! One node: the planes and the Raft log, wired. Nothing here decides; it carries values from the one who says them to
+//! the one they are for. This crate is the wiring diagram:
+//!
+//! ```text
+//!  Request ──┬─ Naming ──► naming ──► Publish · Push · Reply · Hint
+//!            ├─ Config ──► config ─┐
+//!            └─ Access ──► access ─┴► Propose ─► consensus ─► Persist … Persisted
+//!                                                    │
+//!            config, access ◄── apply(index, command)┘ Apply
+//!                 └──► Publish, then Reply(outcome), then Tables(rows)
+//! ```
+//!
+//! # Order
+//!
+//! * A view is published before the reply that follows from it: a client reads its own write.
+//! * `Persist` outputs come in the order of the log. `Tables(applied)` comes after the `Persist` whose hard state has
+//!   `commit ≥ applied`; the disk executes both in order, so no checkpoint can be ahead of the commit index on disk.
+//!
+//! # Phases
+//!
+//! `Restoring` (rows and the hint come in; requests are answered "starting") → `Joining` (the engine runs; a voter waits
+//! until an entry of a term it has heard of is applied) → `Ready`. A node that halts says so once and then nothing more.
+//!
+//! # Invariants
+//!
+//! * Every `Input::Request` gets exactly one `Output::Reply`, unless its connection closed before.
+//! * `proposals_pending ≤` a named limit; every proposal is answered within 5 s.
+#![forbid(unsafe_code)]
+
+mod command;
+mod commit;
+mod explain;
+mod proposals;
+mod requests;
+mod start;
+mod surface;
+mod tables;
+
+pub use consensus;
+pub use start::{Recovered, Settings};
+pub use surface::{
+    Initial, Input, Output, Reply, Request, Standing, Status, TableRow, Unavailable, View,
+};
+pub use tables::RESTORED_TABLES;
+
+use base::{ConnectionId, HybridClock, Instant, LogIndex, NodeId, Now, RequestId};
+use journal::{Cause, Journal, Kind, Subject};
+use proposals::Proposals;
+use std::collections::{BTreeMap, VecDeque};
+
+/// How far the node has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Reads its disk.
+    Restoring,
+    /// Takes part, and waits until its state is known to be current and initialised.
+    Joining,
+    /// Serves.
+    Ready,
+    /// Stopped for good.
+    Halted,
+}
+
+/// The wiring of one node, a state machine with the three verbs.
+pub struct Node {
+    id: NodeId,
+    phase: Phase,
+    now: Now,
+    cause: Cause,
+    naming: naming::Naming,
+    config: config::Config,
+    access: access::Access,
+    /// `None` until the state tables are restored: the engine replays onto them.
+    consensus: Option<consensus::Consensus>,
+    /// What the engine starts from, once the tables are restored.
+    unstarted: Option<start::Unstarted>,
+    secrets: start::Secrets,
+    journal: Journal,
+    clock: HybridClock,
+    proposals: Proposals,
+    /// Reads that wait for the state to reach an entry.
+    reads: commit::Reads,
+    loads: BTreeMap<u64, u64>,
+    next_load: u64,
+    standing: Standing,
+    join: commit::Join,
+    started: Instant,
+    leader: Option<NodeId>,
+    term: base::Term,
+    applied: LogIndex,
+    /// Through which entry the rows went to the disk.
+    tabled: LogIndex,
+    disk_full: bool,
+    rows: Vec<TableRow>,
+    outputs: VecDeque<Output>,
+}
+
+impl Node {
+    /// Takes one input. What follows from it is then given by `poll`.
+    pub fn step(&mut self, now: Now, input: Input) {
+        if self.phase == Phase::Halted {
+            return;
+        }
+        self.now = now;
+        match input {
+            Input::Opened(connection) => self.opened(connection),
+            Input::Heard(connection) => self.naming.step(now, naming::Input::Heard(connection)),
+            Input::Closed { connection, reason } => self.closed(connection, reason),
+            Input::Acknowledged { connection, service, version } => {
+                self.cause = Cause::Connection(connection);
+                self.naming.step(now, naming::Input::Acknowledged { connection, service, version });
+            }
+            Input::Request { from, id, request } => self.request(from, id, request),
+            Input::Restore(rows) => self.restore(rows),
+            Input::Hint(bytes) => {
+                self.cause = Cause::Start;
+                self.naming.step(now, naming::Input::Hint(bytes));
+            }
+            Input::Restored => self.restored(),
+            Input::Persisted(id) => self.engine(consensus::Input::Persisted(id)),
+            Input::Checkpointed(applied) => {
+                self.engine(consensus::Input::Checkpointed { applied });
+            }
+            Input::Loaded { id, rows } => self.loaded(id, rows),
+            Input::Secrets(initial) => self.secrets(initial),
+            Input::DiskFull(full) => self.disk_full = full,
+            Input::Wake => self.wake(),
+        }
+    }
+
+    /// The next thing to do, in order. Groups what was stepped since: many proposals become one `Persist`.
+    pub fn poll(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() && self.phase != Phase::Halted {
+            self.pump();
+        }
+        self.outputs.pop_front()
+    }
+
+    /// When `Input::Wake` is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.phase == Phase::Halted {
+            return None;
+        }
+        [
+            self.naming.deadline(),
+            self.config.deadline(),
+            self.access.deadline(),
+            self.consensus.as_ref().and_then(consensus::Consensus::deadline),
+            self.proposals.deadline(),
+            self.reads.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn opened(&mut self, connection: ConnectionId) {
+        self.cause = Cause::Connection(connection);
+        self.file(Kind::Opened, Subject::Connection(connection));
+        self.naming.step(self.now, naming::Input::Opened(connection));
+    }
+
+    fn closed(&mut self, connection: ConnectionId, reason: &'static str) {
+        self.cause = Cause::Connection(connection);
+        self.file(Kind::Closed(reason.into()), Subject::Connection(connection));
+        self.naming.step(self.now, naming::Input::Closed(connection));
+        self.config.step(self.now, config::Input::Closed(connection));
+    }
+
+    fn wake(&mut self) {
+        self.cause = Cause::Timer;
+        let now = self.now;
+        self.naming.step(now, naming::Input::Wake);
+        self.config.step(now, config::Input::Wake);
+        self.access.step(now, access::Input::Wake);
+        self.engine(consensus::Input::Wake);
+        self.catch_up();
+        while let Some(waiter) = self.proposals.expire(now.instant) {
+            self.reply(waiter.to, waiter.id, Reply::Unavailable(Unavailable::OutcomeUnknown));
+        }
+        self.expire_reads();
+    }
+
+    /// Steps the engine, if it runs already.
+    fn engine(&mut self, input: consensus::Input) {
+        if let Some(consensus) = &mut self.consensus {
+            consensus.step(self.now, input);
+        }
+    }
+
+    /// Carries values between the parts until none has anything to say.
+    fn pump(&mut self) {
+        loop {
+            let said = self.pump_naming() | self.pump_config() | self.pump_access();
+            if !said && !self.pump_engine() {
+                break;
+            }
+        }
+        self.flush_tables();
+        self.refresh_standing();
+    }
+
+    fn pump_naming(&mut self) -> bool {
+        let mut said = false;
+        while let Some(output) = self.naming.poll() {
+            said = true;
+            match output {
+                naming::Output::Publish(view) => {
+                    self.outputs.push_back(Output::Publish(View::Service(view)));
+                }
+                naming::Output::Retire(key) => {
+                    self.outputs.push_back(Output::Publish(View::ServiceGone(key)));
+                }
+                naming::Output::Push { to, clusters, view } => {
+                    self.outputs.push_back(Output::Push { to, clusters, view });
+                }
+                naming::Output::Reply { to, id, reply } => {
+                    self.reply(to, id, Reply::Naming(reply));
+                }
+                naming::Output::Hint(bytes) => self.outputs.push_back(Output::Hint(bytes)),
+                naming::Output::Event(kind, subject) => self.file(kind, subject),
+            }
+        }
+        said
+    }
+
+    fn pump_config(&mut self) -> bool {
+        let mut said = false;
+        while let Some(output) = self.config.poll() {
+            said = true;
+            match output {
+                config::Output::Propose { to, id, command } => {
+                    self.propose(to, id, &command::Command::Config(command));
+                }
+                config::Output::Publish(entry) => {
+                    self.outputs.push_back(Output::Publish(View::Config(entry)));
+                }
+                config::Output::Retire(key) => {
+                    self.outputs.push_back(Output::Publish(View::ConfigGone(key)));
+                }
+                config::Output::Notify { to, listener, key, md5 } => {
+                    self.outputs.push_back(Output::Notify { to, listener, key, md5 });
+                }
+                config::Output::Reply { to, id, reply } => {
+                    self.reply(to, id, Reply::Config(reply));
+                }
+                config::Output::Load { id, table, from, until, limit } => {
+                    let table = tables::Plane::Config.table(table);
+                    self.next_load += 1;
+                    self.loads.insert(self.next_load, id);
+                    let id = self.next_load;
+                    self.outputs.push_back(Output::Load { id, table, from, until, limit });
+                }
+                config::Output::Event(kind, subject) => self.file(kind, subject),
+                config::Output::Halt(reason) => self.halt(reason),
+            }
+        }
+        said
+    }
+
+    fn pump_access(&mut self) -> bool {
+        let mut said = false;
+        while let Some(output) = self.access.poll() {
+            said = true;
+            match output {
+                access::Output::Propose { to, id, command } => {
+                    self.propose(to, id, &command::Command::Access(command));
+                }
+                access::Output::Publish(view) => {
+                    self.outputs.push_back(Output::Publish(View::Access(view)));
+                }
+                access::Output::Reply { to, id, reply } => {
+                    self.reply(to, id, Reply::Access(reply));
+                }
+                access::Output::Event(kind, subject) => self.file(kind, subject),
+                access::Output::Halt(reason) => self.halt(reason),
+            }
+        }
+        said
+    }
+
+    fn loaded(&mut self, id: u64, rows: Result<Vec<(Vec<u8>, Vec<u8>)>, String>) {
+        let id =
+            self.loads.remove(&id).expect("the host answers only loads that were asked for, once");
+        self.config.step(self.now, config::Input::Loaded { id, rows });
+    }
+
+    fn reply(&mut self, to: ConnectionId, id: RequestId, reply: Reply) {
+        if to != start::OURSELVES {
+            self.outputs.push_back(Output::Reply { to, id, reply });
+        }
+    }
+
+    fn file(&mut self, kind: Kind, subject: Subject) {
+        self.journal.file(self.now, &mut self.clock, self.cause, kind, subject);
+    }
+
+    fn halt(&mut self, reason: String) {
+        self.file(Kind::Halted(reason.as_str().into()), Subject::Node);
+        self.phase = Phase::Halted;
+        self.outputs.push_back(Output::Halt(reason));
+    }
+}

@@ -1,0 +1,100 @@
+//! From a request to the plane that it is for.
+
+use crate::{
+    Node, Phase, Reply, Request, Status, Unavailable, View,
+    command::Command,
+    proposals::Waiter,
+    surface::{Output, Standing},
+};
+use base::{ConnectionId, RequestId};
+use journal::Cause;
+
+impl Node {
+    pub(crate) fn request(&mut self, from: ConnectionId, id: RequestId, request: Request) {
+        self.cause = Cause::Connection(from);
+        if self.phase != Phase::Ready && request.needs_ready() {
+            return self.reply(from, id, Reply::Unavailable(Unavailable::Starting));
+        }
+        let now = self.now;
+        match request {
+            Request::Naming(request) => {
+                self.naming.step(now, naming::Input::Request { from, id, request });
+            }
+            Request::Config(request) => {
+                self.config.step(now, config::Input::Request { from, id, request });
+            }
+            Request::Access(request) => {
+                self.access.step(now, access::Input::Request { from, id, request });
+            }
+            Request::Fresh(level) => self.read(from, id, level),
+            Request::Explain { subject, limit } => self.explain(from, id, &subject, limit),
+            Request::Status => {
+                let status = self.status();
+                self.reply(from, id, Reply::Status(status));
+            }
+        }
+    }
+
+    /// Brings a command into the log, or says why not. Nothing is proposed while the disk is full: an append that
+    /// fails would stop the node.
+    pub(crate) fn propose(&mut self, to: ConnectionId, id: RequestId, command: &Command) {
+        if self.disk_full {
+            return self.reply(to, id, Reply::Unavailable(Unavailable::DiskFull));
+        }
+        let Ok(proposal) = self.proposals.add(self.now.instant, Waiter { to, id }) else {
+            return self.reply(to, id, Reply::Unavailable(Unavailable::Overloaded));
+        };
+        self.engine(consensus::Input::Propose { id: proposal, data: command.encode() });
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            node: self.id,
+            ready: self.phase == Phase::Ready,
+            term: self.term,
+            leader: self.leader,
+            commit: self
+                .consensus
+                .as_ref()
+                .map_or(self.applied, consensus::Consensus::durable_commit),
+            applied: self.applied,
+            uptime: self.now.instant.since(self.started),
+            voters: self
+                .consensus
+                .as_ref()
+                .map_or_else(Vec::new, |e| e.members().voters.iter().copied().collect()),
+            disk_full: self.disk_full,
+            counts: self.naming.counts(),
+            proposals_pending: self.proposals.len(),
+        }
+    }
+
+    /// Publishes how the node stands when that changed: readers must know what the views are worth before they see
+    /// newer ones.
+    pub(crate) fn refresh_standing(&mut self) {
+        let standing = Standing {
+            ready: self.phase == Phase::Ready,
+            sole_voter: self.is_sole_voter(),
+            applied: self.applied,
+        };
+        if standing != self.standing {
+            self.standing = standing;
+            self.outputs.push_back(Output::Publish(View::Standing(standing)));
+        }
+    }
+
+    fn is_sole_voter(&self) -> bool {
+        self.leader == Some(self.id)
+            && self.consensus.as_ref().is_some_and(|engine| engine.members().is_sole_voter(self.id))
+    }
+}
+
+impl Request {
+    /// Status and the journal can be asked of a node that does not serve: that is when they are needed most.
+    fn needs_ready(&self) -> bool {
+        match self {
+            Self::Naming(_) | Self::Config(_) | Self::Access(_) | Self::Fresh(_) => true,
+            Self::Explain { .. } | Self::Status => false,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! How a node begins: state tables first, then the log on top of them, then, on the very first start, the secrets.
+
+use crate::{
+    Initial, Node, Output, Phase, Standing, TableRow,
+    command::Command,
+    commit::{Join, Reads},
+    proposals::Proposals,
+    tables::{self, Plane},
+};
+use base::{ConnectionId, HybridClock, HybridTime, LogIndex, NodeId, Now, RequestId, Rng, Term};
+use journal::{Cause, Journal, Kind, Subject};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Who asks when the node asks itself. No connection has this id: counters begin at 1.
+pub(crate) const OURSELVES: ConnectionId =
+    ConnectionId { node: NodeId(0), boot: HybridTime(0), counter: 0 };
+
+/// What a node is made with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which node it is.
+    pub id: NodeId,
+    /// Who votes, on the very first start of the cluster only.
+    pub voters: Vec<NodeId>,
+    /// About how much the journal may hold.
+    pub journal_bytes_max: usize,
+    /// For the registry.
+    pub naming: naming::Settings,
+}
+
+/// What an earlier life left.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// For the engine.
+    pub consensus: consensus::Recovered,
+    /// The greatest hybrid time that may have been given out.
+    pub clock_high_water: HybridTime,
+}
+
+/// Kept from `Recovered` until the state tables are there.
+pub(crate) struct Unstarted {
+    pub(crate) settings: consensus::Settings,
+    pub(crate) recovered: consensus::Recovered,
+}
+
+/// Whether the host was asked for the first start's secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    NotAsked,
+    Asked,
+}
+
+/// What is missing before the node may serve.
+pub(crate) enum Initialization {
+    /// A leader, or an entry.
+    Waits,
+    /// The secrets, of which nobody was asked yet.
+    NeedSecrets,
+    /// Nothing.
+    Done,
+}
+
+impl Node {
+    /// A node that waits for its state tables: `Restore`, `Hint`, then `Restored`.
+    #[must_use]
+    pub fn new(settings: Settings, now: Now, mut rng: Rng, recovered: Recovered) -> Self {
+        let mut clock = HybridClock::above(recovered.clock_high_water);
+        clock.tick(now);
+        let applied = recovered.consensus.applied;
+        let consensus = consensus::Settings::new(settings.id, settings.voters, rng.next_u64());
+        let mut node = Self {
+            id: settings.id,
+            phase: Phase::Restoring,
+            now,
+            cause: Cause::Start,
+            naming: naming::Naming::new(settings.naming, now, settings.id, clock.clone()),
+            config: config::Config::new(config::Settings::default()),
+            access: access::Access::new(),
+            consensus: None,
+            unstarted: Some(Unstarted { settings: consensus, recovered: recovered.consensus }),
+            secrets: Secrets::NotAsked,
+            journal: Journal::new(settings.id, settings.journal_bytes_max),
+            clock,
+            proposals: Proposals::default(),
+            reads: Reads::default(),
+            loads: BTreeMap::new(),
+            next_load: 0,
+            standing: Standing { ready: false, sole_voter: false, applied: LogIndex(0) },
+            join: Join::NotAsked,
+            started: now.instant,
+            leader: None,
+            term: Term(0),
+            applied,
+            tabled: applied,
+            disk_full: false,
+            rows: Vec::new(),
+            outputs: VecDeque::new(),
+        };
+        node.file(Kind::Started, Subject::Node);
+        node
+    }
+
+    pub(crate) fn restore(&mut self, rows: Vec<TableRow>) {
+        assert_eq!(self.phase, Phase::Restoring, "rows come before `Restored`");
+        self.cause = Cause::Start;
+        let (mut config, mut access) = (Vec::new(), Vec::new());
+        for row in rows {
+            let table = row.table;
+            match tables::from_disk(row) {
+                Some((Plane::Config, row)) => config.push(row),
+                Some((Plane::Access, row)) => access.push(row),
+                None => {
+                    return self.halt(format!(
+                        "state table {table} is unknown to this build: start the build that wrote it"
+                    ));
+                }
+            }
+        }
+        self.config.step(self.now, config::Input::Restore(config));
+        self.access.step(self.now, access::Input::Restore(access));
+    }
+
+    pub(crate) fn restored(&mut self) {
+        let unstarted = self.unstarted.take().expect("`Restored` comes once");
+        match consensus::Consensus::recover(unstarted.settings, self.now, unstarted.recovered) {
+            Ok(consensus) => {
+                self.consensus = Some(consensus);
+                self.phase = Phase::Joining;
+            }
+            Err(error) => self.halt(format!("the Raft log on disk cannot be used: {error}")),
+        }
+    }
+
+    pub(crate) fn initialization(&mut self) -> Initialization {
+        if !matches!(self.join, Join::Through(index) if index <= self.applied) {
+            return Initialization::Waits;
+        }
+        if self.access.view().token_key.is_some() {
+            return Initialization::Done;
+        }
+        // A follower waits for the leader's; a leader proposes once.
+        if self.leader != Some(self.id) {
+            return Initialization::Waits;
+        }
+        match self.secrets {
+            Secrets::Asked => Initialization::Waits,
+            Secrets::NotAsked => Initialization::NeedSecrets,
+        }
+    }
+
+    /// Brings the first start's secrets into the log.
+    pub(crate) fn secrets(&mut self, initial: Initial) {
+        let Initial { token_key, password_hash } = initial;
+        let change = access::Change::Initialize { token_key, password_hash };
+        let at_ms = self.now.unix_ms;
+        let command = Command::Access(access::Command { change, at_ms });
+        self.propose(OURSELVES, RequestId(0), &command);
+    }
+
+    /// The last word of a node that its host stops because of the disk.
+    pub fn stop(&mut self, now: Now, reason: &str) -> Option<Output> {
+        self.now = now;
+        if self.phase == Phase::Halted {
+            return None;
+        }
+        self.outputs.clear();
+        self.halt(reason.to_owned());
+        self.outputs.pop_front()
+    }
+
+    /// The greatest hybrid time given out so far, for the disk.
+    #[must_use]
+    pub fn clock_high_water(&self) -> HybridTime {
+        self.clock.last()
+    }
+}

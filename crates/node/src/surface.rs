@@ -1,0 +1,270 @@
+//! The three verbs' two enums of a whole node.
+
+use base::{ConnectionId, Consistency, Duration, Freshness, LogIndex, NodeId, RequestId, Term};
+use config::{ConfigKey, Entry};
+use naming::{ClusterNames, ServiceKey, ServiceView};
+use std::sync::Arc;
+
+/// What the first start brings into the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Initial {
+    /// Signs tokens.
+    pub token_key: access::Secret,
+    /// Of the first administrator.
+    pub password_hash: Option<Arc<str>>,
+}
+
+/// What comes in. The host queues these in lanes and steps them under the node's lock.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A client that may own instances and subscriptions came on this connection.
+    Opened(ConnectionId),
+    /// Something arrived on it.
+    Heard(ConnectionId),
+    /// The connection is gone, whether it was `Opened` or not.
+    Closed {
+        /// Which.
+        connection: ConnectionId,
+        /// For the journal.
+        reason: &'static str,
+    },
+    /// A subscriber confirmed a push.
+    Acknowledged {
+        /// The subscriber.
+        connection: ConnectionId,
+        /// Of which service.
+        service: ServiceKey,
+        /// Which version.
+        version: u64,
+    },
+    /// A question, answered by exactly one `Output::Reply`.
+    Request {
+        /// Who asks.
+        from: ConnectionId,
+        /// Unique within that connection.
+        id: RequestId,
+        /// What.
+        request: Request,
+    },
+    /// A piece of the state tables, at start: table, key, value.
+    Restore(Vec<TableRow>),
+    /// What the node listed before it stopped.
+    Hint(Vec<u8>),
+    /// All pieces were given: take part from now on.
+    Restored,
+    /// A `Persist` is durable.
+    Persisted(consensus::WriteId),
+    /// The state tables are durable through this entry.
+    Checkpointed(LogIndex),
+    /// The rows of an `Output::Load`.
+    Loaded {
+        /// Of the `Load`.
+        id: u64,
+        /// Key and value, or why they could not be read.
+        rows: Result<Vec<(Vec<u8>, Vec<u8>)>, String>,
+    },
+    /// The answer to `Output::NeedSecrets`.
+    Secrets(Initial),
+    /// Whether the disk has no room for writes.
+    DiskFull(bool),
+    /// The deadline has come.
+    Wake,
+}
+
+/// A question to a node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// For the registry.
+    Naming(naming::Request),
+    /// For the config center.
+    Config(config::Request),
+    /// For access.
+    Access(access::Request),
+    /// Answer when the views are at least this fresh, or as fresh as they can be.
+    Fresh(Consistency),
+    /// The journal's newest events about this subject.
+    Explain {
+        /// What it is about; an instance's subject also finds the events of its service and its connections.
+        subject: journal::Subject,
+        /// How many at most.
+        limit: usize,
+    },
+    /// How the node is.
+    Status,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Of the registry.
+    Naming(naming::Reply),
+    /// Of the config center.
+    Config(config::Reply),
+    /// Of access.
+    Access(access::Reply),
+    /// What the views are worth.
+    Fresh(Freshness),
+    /// Oldest first, and how many were dropped at the journal's limit.
+    Events {
+        /// The events.
+        events: Vec<journal::Event>,
+        /// Dropped since the start.
+        dropped: u64,
+    },
+    /// How the node is.
+    Status(Status),
+    /// It could not be done.
+    Unavailable(Unavailable),
+}
+
+/// Why the node could not do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// It has not read its disk yet.
+    Starting,
+    /// No leader is known; nothing was written.
+    NoLeader,
+    /// The write may or may not have happened.
+    OutcomeUnknown,
+    /// No room on the disk; nothing was written.
+    DiskFull,
+    /// A limit was reached; nothing was done.
+    Overloaded,
+}
+
+/// How a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Which node.
+    pub node: NodeId,
+    /// Whether it serves.
+    pub ready: bool,
+    /// Current term.
+    pub term: Term,
+    /// The leader it knows.
+    pub leader: Option<NodeId>,
+    /// Through which entry the log is durably committed.
+    pub commit: LogIndex,
+    /// Through which entry its state is.
+    pub applied: LogIndex,
+    /// Who votes.
+    pub voters: Vec<NodeId>,
+    /// Whether writes are refused because the disk is full.
+    pub disk_full: bool,
+    /// Since it started.
+    pub uptime: Duration,
+    /// What the registry holds.
+    pub counts: naming::Counts,
+    /// How many proposals wait for their outcome.
+    pub proposals_pending: usize,
+}
+
+/// A row of the state tables of all planes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRow {
+    /// See `tables`.
+    pub table: u8,
+    /// Ordered bytewise.
+    pub key: Vec<u8>,
+    /// `None` deletes.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What readers see without asking; each replaces the one before it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum View {
+    /// A service.
+    Service(Arc<ServiceView>),
+    /// A service is gone.
+    ServiceGone(ServiceKey),
+    /// A config.
+    Config(Arc<Entry>),
+    /// A config is gone.
+    ConfigGone(ConfigKey),
+    /// Access tables.
+    Access(Arc<access::View>),
+    /// How the node stands in the Raft group.
+    Standing(Standing),
+}
+
+/// How the node stands: decides what a read from the views is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// It serves.
+    pub ready: bool,
+    /// It is the only voter and leads, so nothing newer than its views can exist.
+    pub sole_voter: bool,
+    /// Through which entry the views are.
+    pub applied: LogIndex,
+}
+
+/// What goes out. The host starts these in order and waits for none of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Swap this in before anything that follows.
+    Publish(View),
+    /// The answer to `Input::Request`.
+    Reply {
+        /// Who asked.
+        to: ConnectionId,
+        /// What they called it.
+        id: RequestId,
+        /// The answer.
+        reply: Reply,
+    },
+    /// A new view for a subscriber.
+    Push {
+        /// The subscriber.
+        to: ConnectionId,
+        /// What it wants to see.
+        clusters: ClusterNames,
+        /// The view.
+        view: Arc<ServiceView>,
+    },
+    /// A change for a listener.
+    Notify {
+        /// The listener's connection.
+        to: ConnectionId,
+        /// Which of its listeners.
+        listener: u64,
+        /// What changed.
+        key: ConfigKey,
+        /// Its md5 now; empty when it is gone.
+        md5: Arc<str>,
+    },
+    /// Append to the Raft log; durable before `Input::Persisted`.
+    Persist {
+        /// To be named in `Persisted`.
+        id: consensus::WriteId,
+        /// What.
+        write: consensus::Write,
+    },
+    /// Change the state tables, through this entry; need not be durable.
+    Tables {
+        /// The entry.
+        applied: LogIndex,
+        /// The rows.
+        rows: Vec<TableRow>,
+    },
+    /// Make the state tables durable, then `Input::Checkpointed`.
+    Checkpoint,
+    /// Read rows, then `Input::Loaded`: from `from` towards smaller keys, down to `until`, both inclusive.
+    Load {
+        /// To be named in `Loaded`.
+        id: u64,
+        /// The table.
+        table: u8,
+        /// The greatest key wanted.
+        from: Vec<u8>,
+        /// The smallest key wanted.
+        until: Vec<u8>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// Leave this on disk without waiting.
+    Hint(Vec<u8>),
+    /// The first start: make a token key and the first administrator's password hash, then `Input::Secrets`.
+    NeedSecrets,
+    /// A broken invariant: this node must stop. Nothing after it is sent.
+    Halt(String),
+}

@@ -246,3 +246,26 @@ fn every_table_has_a_limit() {
         namespace: namespace("n"),
     });
 }
+
+#[test]
+fn half_a_restore_allows_nobody_anything() {
+    let mut whole = Access::new();
+    let applied = super::apply(
+        &mut whole,
+        1,
+        Change::Initialize { token_key: key(7), password_hash: Some(hash("x")) },
+    );
+    let token = whole.view().issue("nacos", 0, crate::TOKEN_TTL).expect("there is a key");
+    let (users, rest): (Vec<Row>, Vec<Row>) =
+        applied.rows.into_iter().partition(|row| row.table == 1);
+    assert_eq!(users.len(), 1);
+    let mut access = Access::new();
+    access.step(Now::START, Input::Restore(rest));
+    assert!(!access.view().is_administrator(ADMINISTRATOR));
+    assert_eq!(access.view().authenticate(&token, 0), Err(crate::TokenError::UnknownUser));
+    access.step(Now::START, Input::Restore(users));
+    assert!(access.view().is_administrator(ADMINISTRATOR));
+    assert_eq!(access.view(), whole.view());
+    access.step(Now::START, Input::Reset);
+    assert_eq!(**access.view(), View::empty());
+}

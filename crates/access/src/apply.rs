@@ -5,14 +5,14 @@ use crate::{
     Output, Permission, User, View, edit::Edit,
 };
 use base::LogIndex;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Users.
 pub const USERS_MAX: usize = 10_000;
-/// Roles of one user, and roles that have rights.
-pub const ROLES_MAX: usize = 1000;
-/// Rights of one role: each request of its users is matched against all of them.
-pub const PERMISSIONS_MAX: usize = 1000;
+/// Roles of one user.
+pub const ROLES_MAX: usize = 100;
+/// Rights of all roles together: a request is matched against those of its user's roles.
+pub const PERMISSIONS_MAX: usize = 10_000;
 /// Namespaces besides `public`.
 pub const NAMESPACES_MAX: usize = 10_000;
 
@@ -155,14 +155,13 @@ fn revoke_from_all(view: &View, role: &Arc<str>) -> Decision {
 }
 
 fn permit(view: &View, role: &Arc<str>, permission: &Permission) -> Decision {
-    match view.permissions.get(role) {
-        Some(all) if all.contains(permission) => return Ok(Vec::new()),
-        Some(all) => room(all.len(), "rights of the role", PERMISSIONS_MAX)?,
-        None => room(view.permissions.len(), "roles with rights", ROLES_MAX)?,
+    if view.permissions.get(role).is_some_and(|all| all.contains(permission)) {
+        return Ok(Vec::new());
     }
     if !view.roles.values().any(|roles| roles.contains(role)) {
         return Err(Outcome::Unknown("role"));
     }
+    room(view.permissions.values().map(BTreeSet::len).sum(), "rights", PERMISSIONS_MAX)?;
     Ok(vec![Edit::Permit(Arc::clone(role), permission.clone())])
 }
 

@@ -200,3 +200,22 @@ proptest! {
         prop_assert!(matches!(config.poll(), Some(Output::Halt(_))));
     }
 }
+
+#[test]
+fn an_entry_may_shrink_even_when_all_together_are_over_the_quota() {
+    // As after an update of the program to one with a smaller quota.
+    let mut config = Config::new(Settings::default());
+    let mut index = LogIndex(0);
+    let mut put = |config: &mut Config, content: &str| {
+        index = index.next();
+        let command = proposed(config, Now::START, publish("a", content, None));
+        let outcome = config.apply(index, &command).outcome;
+        while config.poll().is_some() {}
+        outcome
+    };
+    put(&mut config, "content");
+    config.contents_bytes_max = 100;
+    assert_eq!(put(&mut config, "contents"), Outcome::QuotaExceeded { bytes_max: 100 });
+    assert_eq!(put(&mut config, "another"), Outcome::Published(Revision(3)));
+    assert_eq!(put(&mut config, "less"), Outcome::Published(Revision(4)));
+}

@@ -121,6 +121,7 @@ impl Node {
     }
 
     pub(crate) fn restored(&mut self) {
+        self.config.step(self.now, config::Input::Restored);
         let unstarted = self.unstarted.take().expect("`Restored` comes once");
         match consensus::Consensus::recover(unstarted.settings, self.now, unstarted.recovered) {
             Ok(consensus) => {

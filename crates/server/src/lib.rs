@@ -1,0 +1,24 @@
+//! The world around a host: sockets, files, threads, clocks and settings. The only async crate.
+//!
+//! Nothing is decided here. A connection's bytes become `host::Arrival`s and its `host::Sending`s become bytes; disk jobs
+//! run on one thread, bcrypt on a few others, and a timer wakes the host when it asked to be woken.
+//!
+//! ```text
+//!  accept ─► connection task (hyper) ─► host.deliver ─► … ─► Door::wake ─► the waiting call
+//!  timer task ─► host.wake        disk thread ─► worker.run ─► host.disk_done
+//! ```
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods)] // this crate is where clocks, threads and chance enter
+
+mod body;
+mod clock;
+mod connection;
+mod grpc;
+mod http_calls;
+mod listen;
+mod running;
+mod settings;
+mod threads;
+
+pub use running::{RunError, Running, start};
+pub use settings::{Auth, Flags, Listen, Settings, SettingsError};

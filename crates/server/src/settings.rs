@@ -1,0 +1,411 @@
+//! The settings of a server: one table, three ways to say each.
+//!
+//! A path in the file is the flag with `-` for the dots and underscores, and the environment variable with `TRINE_` before
+//! it and `_`. A flag beats a variable beats the file beats the default. An unknown key in the file is an error.
+
+use serde::Deserialize;
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+};
+
+/// SDKs compute the gRPC port from the API port by adding this.
+const GRPC_PORT_OFFSET: u16 = 1000;
+
+/// Whether clients need a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// Every request needs a token or a password.
+    On,
+    /// Whoever comes may do everything.
+    Off,
+}
+
+/// The settings that flags and variables can give. What is `None` was not given.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Flags {
+    /// Everything on disk [default: ./trine-data]
+    #[arg(long, value_name = "DIR", env = "TRINE_DATA")]
+    pub data: Option<PathBuf>,
+    /// Keep nothing on disk
+    #[arg(long, env = "TRINE_MEMORY", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub memory: Option<bool>,
+    /// Planes that this node serves, separated by commas [default: registry,config,cache]
+    #[arg(long, value_name = "ROLES", env = "TRINE_ROLE")]
+    pub role: Option<String>,
+    /// What clients and peers are told to connect to
+    #[arg(long, value_name = "HOST", env = "TRINE_ADVERTISE")]
+    pub advertise: Option<String>,
+    /// HTTP and gRPC for clients; "" closes the door [default: 0.0.0.0:8848]
+    #[arg(long, value_name = "ADDR", env = "TRINE_LISTEN_API")]
+    pub listen_api: Option<String>,
+    /// gRPC for SDKs; "" closes the door [default: the API's port + 1000]
+    #[arg(long, value_name = "ADDR", env = "TRINE_LISTEN_GRPC")]
+    pub listen_grpc: Option<String>,
+    /// Other nodes; "" closes the door [default: 0.0.0.0:7848]
+    #[arg(long, value_name = "ADDR", env = "TRINE_LISTEN_PEER")]
+    pub listen_peer: Option<String>,
+    /// Redis clients; "" closes the door [default: 0.0.0.0:6379]
+    #[arg(long, value_name = "ADDR", env = "TRINE_LISTEN_REDIS")]
+    pub listen_redis: Option<String>,
+    /// A node of the cluster to join; may be repeated
+    #[arg(long, value_name = "ADDR", env = "TRINE_JOIN", value_delimiter = ',')]
+    pub join: Vec<String>,
+    /// The token that `trine cluster join-token` printed
+    #[arg(long, value_name = "TOKEN", env = "TRINE_TOKEN")]
+    pub token: Option<String>,
+    /// How many nodes the new cluster has
+    #[arg(long, value_name = "N", env = "TRINE_EXPECT")]
+    pub expect: Option<u32>,
+    /// The secret that all nodes of the cluster share
+    #[arg(long, value_name = "FILE", env = "TRINE_CLUSTER_SECRET_FILE")]
+    pub cluster_secret_file: Option<PathBuf>,
+    /// Whether clients need a login [default: on]
+    #[arg(long, value_enum, env = "TRINE_AUTH")]
+    pub auth: Option<Auth>,
+    /// The first administrator's password, for unattended first starts
+    #[arg(long, value_name = "FILE", env = "TRINE_ADMIN_PASSWORD_FILE")]
+    pub admin_password_file: Option<PathBuf>,
+    /// How the cache forms its cluster [default: auto]
+    #[arg(long, value_name = "auto|manual", env = "TRINE_CACHE_CLUSTER")]
+    pub cache_cluster: Option<String>,
+    /// When a silent cache node is suspected [default: 15s]
+    #[arg(long, value_name = "DURATION", env = "TRINE_CACHE_NODE_TIMEOUT")]
+    pub cache_node_timeout: Option<String>,
+    /// How much the cache may hold [default: 512MiB]
+    #[arg(long, value_name = "SIZE", env = "TRINE_CACHE_MAX_MEMORY")]
+    pub cache_max_memory: Option<String>,
+}
+
+/// The settings file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data: Option<PathBuf>,
+    memory: Option<bool>,
+    role: Option<Vec<String>>,
+    advertise: Option<String>,
+    listen: FileListen,
+    join: Option<Vec<String>>,
+    token: Option<String>,
+    expect: Option<u32>,
+    cluster_secret_file: Option<PathBuf>,
+    auth: Option<Auth>,
+    admin_password_file: Option<PathBuf>,
+    cache: FileCache,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileListen {
+    api: Option<String>,
+    grpc: Option<String>,
+    peer: Option<String>,
+    redis: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileCache {
+    cluster: Option<String>,
+    node_timeout: Option<String>,
+    max_memory: Option<String>,
+}
+
+/// Every key of the file, for "did you mean".
+const KEYS: &[&str] = &[
+    "data",
+    "memory",
+    "role",
+    "advertise",
+    "listen",
+    "api",
+    "grpc",
+    "peer",
+    "redis",
+    "join",
+    "token",
+    "expect",
+    "cluster_secret_file",
+    "auth",
+    "admin_password_file",
+    "cache",
+    "cluster",
+    "node_timeout",
+    "max_memory",
+];
+
+/// Where a server listens. `None`: closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// HTTP, and gRPC on the same port.
+    pub api: Option<SocketAddr>,
+    /// gRPC for SDKs. `None` while `api` has port 0: then both get free ports that fit.
+    pub grpc: Option<SocketAddr>,
+}
+
+/// The checked settings of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `None`: memory only.
+    pub data: Option<PathBuf>,
+    /// Doors.
+    pub listen: Listen,
+    /// Whether clients need a login.
+    pub auth: Auth,
+    /// The first administrator's password, if given.
+    pub admin_password: Option<String>,
+    /// What was asked for and is not done, each with the reason, for the log.
+    pub notices: Vec<String>,
+}
+
+/// Why settings were not taken. Nothing was started.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file does not read.
+    #[error("settings file {path}: {problem}{suggestion}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// With line and column.
+        problem: String,
+        /// Did you mean, or empty.
+        suggestion: String,
+    },
+    /// A value does not fit its setting.
+    #[error("--{name}: {problem}")]
+    Value {
+        /// Name of the flag.
+        name: &'static str,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+    /// The setting belongs to something that this build does not do.
+    #[error("--{name}: {reason}")]
+    Unsupported {
+        /// Name of the flag.
+        name: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+impl Settings {
+    /// Merges flags (which hold the environment's values already) over the file over the defaults, and checks the result.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place.
+    pub fn resolve(flags: Flags, file: Option<&Path>) -> Result<Self, SettingsError> {
+        let file = file.map_or_else(|| Ok(File::default()), read_file)?;
+        refuse_clusters(&flags, &file)?;
+        check_roles(&flags, &file)?;
+        let memory = flags.memory.or(file.memory).unwrap_or(false);
+        let data = flags.data.or(file.data).unwrap_or_else(|| PathBuf::from("trine-data"));
+        let api = flags.listen_api.or(file.listen.api).unwrap_or_else(|| "0.0.0.0:8848".to_owned());
+        let api = address("listen-api", &api)?;
+        let grpc = match flags.listen_grpc.or(file.listen.grpc) {
+            Some(text) => address("listen-grpc", &text)?,
+            None => grpc_beside(api)?,
+        };
+        let password_file = flags.admin_password_file.or(file.admin_password_file);
+        let mut notices = Vec::new();
+        for (name, asked) in [
+            ("listen-peer", flags.listen_peer.or(file.listen.peer)),
+            ("listen-redis", flags.listen_redis.or(file.listen.redis)),
+        ] {
+            if let Some(text) = asked.filter(|text| !text.is_empty()) {
+                let name: &'static str = name;
+                address(name, &text)?;
+                notices.push(format!(
+                    "--{name} {text}: this build does not serve it, the door stays closed"
+                ));
+            }
+        }
+        check_cache(flags.cache_cluster.or(file.cache.cluster))?;
+        check_units(
+            "cache-node-timeout",
+            flags.cache_node_timeout.or(file.cache.node_timeout),
+            &["ms", "s", "m", "h"],
+        )?;
+        check_units(
+            "cache-max-memory",
+            flags.cache_max_memory.or(file.cache.max_memory),
+            &["KiB", "MiB", "GiB", "B"],
+        )?;
+        if let Some(host) = flags.advertise.or(file.advertise) {
+            notices.push(format!("--advertise {host}: used once there are other nodes"));
+        }
+        Ok(Self {
+            data: (!memory).then_some(data),
+            listen: Listen { api, grpc },
+            auth: flags.auth.or(file.auth).unwrap_or(Auth::On),
+            admin_password: password_file.map(|path| read_password(&path)).transpose()?,
+            notices,
+        })
+    }
+}
+
+/// The address of the gRPC door when only the API's is given.
+fn grpc_beside(api: Option<SocketAddr>) -> Result<Option<SocketAddr>, SettingsError> {
+    let Some(api) = api.filter(|api| api.port() != 0) else { return Ok(None) };
+    match api.port().checked_add(GRPC_PORT_OFFSET) {
+        Some(port) => Ok(Some(SocketAddr::new(api.ip(), port))),
+        None => Err(SettingsError::Value {
+            name: "listen-api",
+            problem: format!(
+                "port {} + 1000 for gRPC is over 65535: choose a lower one",
+                api.port()
+            ),
+        }),
+    }
+}
+
+fn read_file(path: &Path) -> Result<File, SettingsError> {
+    let failed = |problem: String, suggestion: String| SettingsError::File {
+        path: path.to_owned(),
+        problem,
+        suggestion,
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string(), String::new()))?;
+    toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let suggestion = unknown_key(error.message())
+            .and_then(nearest)
+            .map(|key| format!("did you mean `{key}`?"))
+            .unwrap_or_default();
+        failed(error.to_string(), suggestion)
+    })
+}
+
+/// The key that serde calls unknown.
+fn unknown_key(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+fn nearest(wrong: &str) -> Option<&'static str> {
+    let score = |key: &&str| strsim::jaro_winkler(wrong, key);
+    let best = KEYS.iter().copied().max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    (score(&best) > 0.7).then_some(best)
+}
+
+fn address(name: &'static str, text: &str) -> Result<Option<SocketAddr>, SettingsError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let resolved = text.to_socket_addrs().ok().and_then(|mut found| found.next());
+    resolved.map(Some).ok_or_else(|| SettingsError::Value {
+        name,
+        problem: format!("`{text}` is no address: write HOST:PORT, or \"\" to close the door"),
+    })
+}
+
+fn read_password(path: &Path) -> Result<String, SettingsError> {
+    let wrong = |problem| SettingsError::Value { name: "admin-password-file", problem };
+    let text =
+        std::fs::read_to_string(path).map_err(|e| wrong(format!("{}: {e}", path.display())))?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() || password.len() > 72 {
+        return Err(wrong(format!("{}: a password has 1 to 72 bytes", path.display())));
+    }
+    Ok(password.to_owned())
+}
+
+fn refuse_clusters(flags: &Flags, file: &File) -> Result<(), SettingsError> {
+    let reason = "this build runs one node; forming a cluster is not served yet";
+    let asked = [
+        ("join", !flags.join.is_empty() || file.join.as_ref().is_some_and(|join| !join.is_empty())),
+        ("token", flags.token.is_some() || file.token.is_some()),
+        ("expect", flags.expect.or(file.expect).is_some_and(|nodes| nodes != 1)),
+        (
+            "cluster-secret-file",
+            flags.cluster_secret_file.is_some() || file.cluster_secret_file.is_some(),
+        ),
+    ];
+    match asked.into_iter().find(|(_, asked)| *asked) {
+        Some((name, _)) => Err(SettingsError::Unsupported { name, reason }),
+        None => Ok(()),
+    }
+}
+
+fn check_roles(flags: &Flags, file: &File) -> Result<(), SettingsError> {
+    let given = flags.role.as_ref().map(|text| text.split(',').map(str::to_owned).collect());
+    for role in given.or_else(|| file.role.clone()).unwrap_or_default() {
+        if !["registry", "config", "cache"].contains(&role.as_str()) {
+            let problem = format!("`{role}` is none of registry, config, cache");
+            return Err(SettingsError::Value { name: "role", problem });
+        }
+    }
+    Ok(())
+}
+
+fn check_cache(cluster: Option<String>) -> Result<(), SettingsError> {
+    match cluster.as_deref() {
+        None | Some("auto" | "manual") => Ok(()),
+        Some(other) => {
+            let problem = format!("`{other}` is none of auto, manual");
+            Err(SettingsError::Value { name: "cache-cluster", problem })
+        }
+    }
+}
+
+/// A number and one of the units, without a space.
+fn check_units(
+    name: &'static str,
+    value: Option<String>,
+    units: &[&str],
+) -> Result<(), SettingsError> {
+    let Some(text) = value else { return Ok(()) };
+    let fits = units
+        .iter()
+        .filter_map(|unit| text.strip_suffix(unit))
+        .any(|number| number.parse::<u64>().is_ok());
+    if fits {
+        return Ok(());
+    }
+    let problem = format!("`{text}` is not a number with one of the units {}", units.join(", "));
+    Err(SettingsError::Value { name, problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Result<File, String> {
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let nearest = unknown_key(error.message()).and_then(nearest);
+            format!("{error}{nearest:?}")
+        })
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_one() {
+        let error = file("data = \"d\"\n[listen]\napo = \"x\"\n").expect_err("unknown key");
+        assert!(error.contains("line 3"), "{error}");
+        assert!(error.ends_with("Some(\"api\")"), "{error}");
+    }
+
+    #[test]
+    fn flags_beat_the_file_and_defaults_fill_the_rest() {
+        let flags = Flags { listen_api: Some("127.0.0.1:9000".to_owned()), ..Flags::default() };
+        let settings = Settings::resolve(flags, None).expect("valid");
+        assert_eq!(settings.listen.grpc.map(|a| a.port()), Some(10_000));
+        assert_eq!(settings.data.as_deref(), Some(Path::new("trine-data")));
+        assert_eq!(settings.auth, Auth::On);
+    }
+
+    #[test]
+    fn what_is_not_served_is_refused_or_noted_and_wrong_values_say_what_is_right() {
+        let error = |flags| Settings::resolve(flags, None).expect_err("refused").to_string();
+        let join = Flags { join: vec!["a:1".to_owned()], ..Flags::default() };
+        assert!(error(join).starts_with("--join: this build runs one node"));
+        let role = Flags { role: Some("registry,kitchen".to_owned()), ..Flags::default() };
+        assert!(error(role).contains("`kitchen` is none of"));
+        let timeout = Flags { cache_node_timeout: Some("15".to_owned()), ..Flags::default() };
+        assert!(error(timeout).contains("units ms, s, m, h"));
+        let port = Flags { listen_api: Some("127.0.0.1:65000".to_owned()), ..Flags::default() };
+        assert!(error(port).contains("over 65535"));
+        let peer = Flags { listen_peer: Some("127.0.0.1:7848".to_owned()), ..Flags::default() };
+        let settings = Settings::resolve(peer, None).expect("no error");
+        assert!(settings.notices[0].contains("stays closed"));
+    }
+}

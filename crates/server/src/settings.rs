@@ -164,7 +164,7 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file does not read.
-    #[error("settings file {path}: {problem}{suggestion}")]
+    #[error("settings file {}: {problem}{suggestion}", path.display())]
     File {
         /// Which file.
         path: PathBuf,

@@ -59,6 +59,9 @@ fn run(script: &str) -> String {
             ["write", key, value] => {
                 Input::Write { key: key.to_string(), value: value.parse().expect("a number") }
             }
+            ["claim", key, value] => {
+                Input::Claim { key: key.to_string(), value: value.parse().expect("a number") }
+            }
             ["amend", key, value] => {
                 Input::Amend { key: key.to_string(), value: value.parse().expect("a number") }
             }
@@ -106,6 +109,8 @@ fn the_owner_counts_its_states_and_a_deletion_is_one_of_them() {
          a Written: 6 (1000.1@n1/2) Living, owned
          > amend a 7
          a Written: 7 (1000.1@n1/3) Living, owned
+         > claim a 7
+         a Written: 7 (1000.2@n1/1) Living, owned
          > delete a
          a Deleted: -
          > tombstones
@@ -113,7 +118,7 @@ fn the_owner_counts_its_states_and_a_deletion_is_one_of_them() {
          > delete a
          > amend a 8
          > write a 8
-         a Written: 8 (1000.2@n1/1) Living, owned
+         a Written: 8 (1000.3@n1/1) Living, owned
          > tombstones
          0",
     );
@@ -133,6 +138,22 @@ fn a_late_state_does_not_bring_back_what_was_deleted() {
          > tombstones
          2
          > wait 601
+         > tombstones
+         0",
+    );
+}
+
+#[test]
+fn a_deletion_is_remembered_for_its_whole_time_even_after_an_earlier_one() {
+    check(
+        "> merge a 500@2/2 -
+         > wait 300
+         > merge a 500@2/4 -
+         > wait 500
+         > merge a 500@2/3 5
+         > tombstones
+         1
+         > wait 101
          > tombstones
          0",
     );

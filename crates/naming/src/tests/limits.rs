@@ -106,6 +106,35 @@ fn a_large_hint_is_written_and_restored_in_pieces_and_nothing_is_pushed_meanwhil
 }
 
 #[test]
+fn a_client_that_comes_back_before_its_orphan_is_restored_ends_it_too() {
+    let mut conversation = Conversation::new();
+    conversation.command("open c1");
+    let c1 = conversation.connection("c1");
+    let many = batch(&conversation, "c1", HINT_OFFERS_PER_WAKE + 100);
+    request(&mut conversation, c1, many);
+    conversation.command("wait 6s");
+    conversation.command("restart");
+    conversation.command("open c1");
+    // In the order of places it is the last one.
+    let last = "10.0.4.99:80";
+    conversation.command(&format!("register c1 web {last}"));
+    conversation.command("wake");
+    conversation.command(&format!("deregister c2 web {last}"));
+    conversation.command(&format!("deregister c1 web {last}"));
+    let place = Place::of(&instance(&[last]));
+    let shared = conversation.naming.shared(&service("web"));
+    assert_eq!(conversation.naming.offers_at(&shared, &place).count(), 0);
+
+    conversation.command("restart");
+    conversation.command("open c1");
+    conversation.command(&format!("register c1 web {last}"));
+    assert_eq!(conversation.naming.offers_at(&shared, &place).count(), 1);
+    conversation.command("wake");
+    assert_eq!(conversation.naming.offers_at(&shared, &place).count(), 1, "its orphan ended");
+    assert!(!conversation.naming.restoring());
+}
+
+#[test]
 fn bytes_that_are_no_hint_are_ignored() {
     let mut conversation = Conversation::new();
     conversation.command("register http web 10.0.0.1:80");

@@ -150,7 +150,7 @@ impl Model {
                     self.offers.retain(|offer| {
                         offer.owner != owner || offer.service != service || offer.place == place
                     });
-                    self.offer(owner, service, place, weight);
+                    self.offer(false, owner, service, place, weight);
                 }
             }
             Op::Batch { connection, service, places } => {
@@ -161,7 +161,7 @@ impl Model {
                         || places >> offer.place & 1 == 1
                 });
                 for place in (0..4).filter(|place| places >> place & 1 == 1) {
-                    self.offer(owner.clone(), service, place, 1);
+                    self.offer(false, owner.clone(), service, place, 1);
                 }
             }
             Op::Deregister { client, service, place } => self.deregister(client, service, place),
@@ -179,14 +179,22 @@ impl Model {
         }
     }
 
-    fn offer(&mut self, owner: Owner, service: usize, place: usize, weight: u8) {
+    fn offer(&mut self, beat: bool, owner: Owner, service: usize, place: usize, weight: u8) {
         let is_it = |offer: &Offer| {
             offer.owner == owner && offer.service == service && offer.place == place
         };
         self.begun += 1;
         let mut since = self.begun;
+        let covering = |since: u64| {
+            self.offers.iter().any(|offer| {
+                let same = offer.service == service && offer.place == place;
+                same && offer.owner != owner && !offer.hidden && offer.since > since
+            })
+        };
         if let Some(former) = self.offers.iter().find(|offer| is_it(offer) && !offer.orphan) {
-            since = former.since;
+            if beat || !covering(former.since) {
+                since = former.since;
+            }
         }
         self.offers.retain(|offer| {
             let orphan = offer.orphan && offer.service == service && offer.place == place;
@@ -230,8 +238,8 @@ impl Model {
             .find(|offer| offer.owner == owner && offer.service == service)
             .cloned();
         match known {
-            Some(known) => self.offer(owner, service, known.place, known.weight),
-            None if full => self.offer(owner, service, place, 1),
+            Some(known) => self.offer(true, owner, service, known.place, known.weight),
+            None if full => self.offer(false, owner, service, place, 1),
             None => {}
         }
     }

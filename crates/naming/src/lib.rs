@@ -33,7 +33,8 @@
 //! ```text
 //! view:      instances(view) = for each place with a listed offer, the one of the greatest incarnation
 //! version:   each view of a service has a greater version than all before it, also after it was forgotten
-//! order:     Publish(view) comes before the Reply to the request that made it, and before every Push of it
+//! order:     Publish(view) comes before the Reply to the request that made it, and before every Push of it (a service
+//!            that is not in the lists has an empty view that is pushed to subscribers, and not published)
 //! lists:     published ⇔ Publish was sent and no Retire since; Retire only when the view is empty
 //! push:      a subscriber's pushed version ≤ the view's; when no push is planned they are equal
 //! silence:   after Unsubscribe or Closed nothing is pushed to that subscriber

@@ -147,10 +147,10 @@ impl Naming {
     /// Most instances of a service name the same cluster; the text is kept once.
     fn share_cluster_name(&self, service: &ServiceKey, instance: &mut Instance) {
         let service = self.services.get(service).expect("the caller interned it");
-        if let Some(other) = service.view.instances.first() {
-            if other.cluster_name == instance.cluster_name {
-                instance.cluster_name = other.cluster_name.clone();
-            }
+        if let Some(other) = service.view.instances.first()
+            && other.cluster_name == instance.cluster_name
+        {
+            instance.cluster_name = other.cluster_name.clone();
         }
     }
 

@@ -191,10 +191,10 @@ impl Model {
                 same && offer.owner != owner && !offer.hidden && offer.since > since
             })
         };
-        if let Some(former) = self.offers.iter().find(|offer| is_it(offer) && !offer.orphan) {
-            if beat || !covering(former.since) {
-                since = former.since;
-            }
+        if let Some(former) = self.offers.iter().find(|offer| is_it(offer) && !offer.orphan)
+            && (beat || !covering(former.since))
+        {
+            since = former.since;
         }
         self.offers.retain(|offer| {
             let orphan = offer.orphan && offer.service == service && offer.place == place;
@@ -327,6 +327,8 @@ fn check_books(naming: &Naming) {
         assert_eq!(*service.view.instances, *fresh, "{key}");
         listed += fresh.len();
         subscriptions += service.subscribers.len();
+        let up_to_date = service.subscribers.values().all(|s| s.pushed == service.view.version);
+        assert!(service.push_at.is_some() || up_to_date, "{key}: nobody will push the newest view");
         let idle = fresh.is_empty() && service.subscribers.is_empty();
         assert_eq!(idle, service.idle_since.is_some(), "{key}");
         assert!(service.published || !service.subscribers.is_empty(), "{key} is kept for nothing");

@@ -131,7 +131,14 @@ impl<K: Ord + Clone, V> Distro<K, V> {
     pub fn step(&mut self, now: Now, input: Input<K, V>) {
         self.stepped = now.instant;
         match input {
-            Input::Write { key, value } => self.write(now, key, value),
+            Input::Write { key, value } => {
+                let version = self.next_version(now, &key);
+                self.write(now, key, version, value);
+            }
+            Input::Claim { key, value } => {
+                let version = self.issue(now);
+                self.write(now, key, version, value);
+            }
             Input::Amend { key, value } => self.amend(key, value),
             Input::Delete { key } => self.delete(now, key),
             Input::Heard { key } => self.heard(now, key),
@@ -229,8 +236,7 @@ impl<K: Ord + Clone, V> Distro<K, V> {
         }
     }
 
-    fn write(&mut self, now: Now, key: K, value: V) {
-        let version = self.next_version(now, &key);
+    fn write(&mut self, now: Now, key: K, version: Version, value: V) {
         assert!(self.known(&key) < Some(version), "the clock observed every version it was told");
         let entry = Entry { version, value, heard: now.instant, standing: Standing::Living };
         self.put(key.clone(), entry);

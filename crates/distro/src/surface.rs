@@ -13,6 +13,14 @@ pub enum Input<K, V> {
         /// Its new state.
         value: V,
     },
+    /// As `Write`, and with a new incarnation even if this node owns the record: where several records mean the same
+    /// thing and the greatest incarnation is shown, it is this one from now on.
+    Claim {
+        /// Which record.
+        key: K,
+        /// Its new state.
+        value: V,
+    },
     /// The owner judges the record anew by itself (it fell silent, say): nobody was heard. Ignored unless this node owns
     /// the record.
     Amend {

@@ -1,1 +1,4 @@
+//! Conversations and laws of the core.
 
+mod conversation;
+mod laws;

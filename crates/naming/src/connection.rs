@@ -22,7 +22,7 @@ pub(crate) struct Connection {
     /// How many offers it has in all services.
     pub(crate) offers_count: usize,
     /// What it said of itself last; shared by its subscriptions, which mostly say the same.
-    subscriber: Arc<Subscriber>,
+    subscriber: Option<Arc<Subscriber>>,
 }
 
 /// A closed connection whose offers and subscriptions are being ended in pieces.
@@ -34,10 +34,8 @@ pub(crate) struct Closing {
 
 impl Connection {
     pub(crate) fn share(&mut self, subscriber: Subscriber) -> Arc<Subscriber> {
-        if *self.subscriber != subscriber {
-            self.subscriber = Arc::new(subscriber);
-        }
-        self.subscriber.clone()
+        let same = self.subscriber.take().filter(|shared| **shared == subscriber);
+        self.subscriber.insert(same.unwrap_or_else(|| Arc::new(subscriber))).clone()
     }
 }
 

@@ -23,6 +23,7 @@ pub const HINT_OFFERS_PER_WAKE: usize = 1000;
 pub const HINT_BYTES_MAX: usize = 128 << 20;
 
 const MAGIC: &[u8; 4] = b"TRH1";
+const CHECKSUM_START: u64 = 0xcbf2_9ce4_8422_2325;
 const HEADER_BYTES: usize = MAGIC.len() + 8;
 
 #[derive(Serialize, Deserialize)]
@@ -42,7 +43,9 @@ pub(crate) struct Hints {
 
 #[derive(Debug)]
 struct Writing {
-    body: Vec<u8>,
+    /// The hint so far; its checksum is put in at the end.
+    bytes: Vec<u8>,
+    sum: u64,
     after: Option<OfferKey>,
     service: Option<Arc<ServiceKey>>,
 }
@@ -67,13 +70,32 @@ impl Hints {
 }
 
 impl Writing {
+    fn new(high_water: HybridTime) -> Self {
+        let mut bytes = MAGIC.to_vec();
+        bytes.resize(HEADER_BYTES, 0);
+        let mut writing = Self { bytes, sum: CHECKSUM_START, after: None, service: None };
+        let high_water = postcard::to_allocvec(&high_water).expect("a number can be encoded");
+        writing.extend(&high_water);
+        writing
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.bytes[MAGIC.len()..HEADER_BYTES].copy_from_slice(&self.sum.to_le_bytes());
+        self.bytes
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        self.sum = checksum(self.sum, bytes);
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// Appends an item; false if the limit is reached.
     fn append(&mut self, item: &Item) -> bool {
-        if self.body.len() >= HINT_BYTES_MAX {
+        let bytes = postcard::to_allocvec(item).expect("every item can be encoded");
+        if self.bytes.len() + bytes.len() > HINT_BYTES_MAX {
             return false;
         }
-        let bytes = postcard::to_allocvec(item).expect("every item can be encoded");
-        self.body.extend_from_slice(&bytes);
+        self.extend(&bytes);
         true
     }
 }
@@ -87,17 +109,15 @@ impl Restoring {
 }
 
 /// FNV-1a: finds torn and flipped bytes; nobody who could forge them gains by it.
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+fn checksum(sum: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(sum, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The high water of the clock in a hint, and where its first item begins; `None` if it does not read.
 fn open(bytes: &[u8]) -> Option<(HybridTime, usize)> {
     let (magic, rest) = bytes.split_first_chunk::<4>()?;
     let (sum, body) = rest.split_first_chunk::<8>()?;
-    if magic != MAGIC || u64::from_le_bytes(*sum) != checksum(body) {
+    if magic != MAGIC || u64::from_le_bytes(*sum) != checksum(CHECKSUM_START, body) {
         return None;
     }
     let (high_water, rest) = postcard::take_from_bytes(body).ok()?;
@@ -128,20 +148,14 @@ impl Naming {
         }
         if self.hints.due.is_some_and(|due| due <= self.now.instant) {
             self.hints.due = None;
-            let body = postcard::to_allocvec(&self.distro.clock().last())
-                .expect("a number can be encoded");
-            self.hints.writing = Some(Writing { body, after: None, service: None });
+            self.hints.writing = Some(Writing::new(self.distro.clock().last()));
         }
         let Some(mut writing) = self.hints.writing.take() else { return };
         if self.write_piece(&mut writing) {
             self.hints.writing = Some(writing);
             return;
         }
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + writing.body.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&checksum(&writing.body).to_le_bytes());
-        bytes.append(&mut writing.body);
-        self.outputs.push_back(Output::Hint(bytes));
+        self.outputs.push_back(Output::Hint(writing.finish()));
         if std::mem::take(&mut self.hints.outdated) {
             self.hint_outdated();
         }

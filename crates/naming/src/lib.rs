@@ -1,4 +1,56 @@
 //! The registry plane: services, instances, clients, health, subscriptions and pushes.
+//!
+//! # The problem
+//!
+//! Callers must find who is alive, now, and must not be told that somebody is gone who is not: a registry that forgets
+//! a service by mistake stops everything that calls it. So instances end only for a reason that was observed (taken
+//! back, connection closed, no beat while we were listening), and a restart of the registry is not such a reason.
+//!
+//! # From an offer to a push
+//!
+//! ```text
+//! request, close, silence ─► offers (a record each, in Distro) ─► view of the service ─► Publish ─► Reply
+//!                                                                       └─► after the push window: Push
+//! ```
+//!
+//! An *offer* is one instance that one client offers at one place (ip, port, cluster name) of one service. Several
+//! clients may offer the same place; the view shows each place once, from the greatest incarnation. Views are made in
+//! the same step that changed an offer, and published before the reply: a client reads its own write. Pushes are not
+//! that urgent: changes within a window share one.
+//!
+//! # How an instance ends
+//!
+//! * Its client takes it back, or replaces it.
+//! * Its connection closes: the same step, or for many of them the next few. Nothing else ends it: silence of a
+//!   connection is the business of its session.
+//! * It came over HTTP and does not beat: unhealthy, then removed. Silence is measured on a clock that stands while the
+//!   node does not run (`LATE_MAX`): nobody expires because the node was paused or too busy to hear.
+//! * It is an orphan (the node restarted, see `Input::Hint`) and its client was not heard in time. Whoever registers
+//!   its place, or takes that back, ends the orphan for good; for an HTTP client any beat will do.
+//!
+//! # Invariants
+//!
+//! ```text
+//! view:      instances(view) = for each place with a listed offer, the one of the greatest incarnation
+//! version:   each view of a service has a greater version than all before it, also after it was forgotten
+//! order:     Publish(view) comes before the Reply to the request that made it, and before every Push of it (a service
+//!            that is not in the lists has an empty view that is pushed to subscribers, and not published)
+//! lists:     published ⇔ Publish was sent and no Retire since; Retire only when the view is empty
+//! push:      a subscriber's pushed version ≤ the view's; when no push is planned they are equal
+//! silence:   after Unsubscribe or Closed nothing is pushed to that subscriber
+//! indices:   by_client = keys of Distro's entries; the counts are those of the tables
+//! ```
+//!
+//! # At the limits
+//!
+//! Refused: more than `INSTANCES_PER_CONNECTION_MAX` instances or `SUBSCRIPTIONS_PER_CONNECTION_MAX` subscriptions of a
+//! connection. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
+//! hint, a fan-out, idle services) goes on by `Input::Wake` after a named number of them.
+//!
+//! # What is left out
+//!
+//! Persistent instances, what operators edit (protect threshold, enabled), selectors and fuzzy watch; talking to other
+//! nodes (`distro` merges already). A limit of instances and services of the whole node.
 #![forbid(unsafe_code)]
 
 mod beat;

@@ -4,7 +4,7 @@ use crate::{
     ClientId, Instance, Naming, Refusal, Reply, ServiceKey,
     offer::{ByClient, OfferKey, Place},
 };
-use distro::{Input, Standing};
+use distro::{Input, Standing, Version};
 use journal::Kind;
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -34,12 +34,7 @@ impl Naming {
             }
         }
         for instance in instances {
-            let key = OfferKey {
-                service: service.clone(),
-                place: Place::of(&instance),
-                client: client.clone(),
-            };
-            self.offer(key, instance);
+            self.offer(&service, client, instance);
         }
         // Nothing may have been offered; then the service is not kept for it.
         self.changed.entry(service).or_default();
@@ -62,18 +57,28 @@ impl Naming {
     }
 
     /// Offers one instance, whatever else the client offers.
-    pub(crate) fn offer(&mut self, key: OfferKey, instance: Instance) {
+    fn offer(&mut self, service: &Arc<ServiceKey>, client: &ClientId, mut instance: Instance) {
+        self.share_cluster_name(service, &mut instance);
+        let (service, place) = (service.clone(), Place::of(&instance));
+        let key = OfferKey { service, place, client: client.clone() };
         let former = self.distro.get(&key);
         let owned = former.is_some_and(|entry| self.distro.owns(entry));
+        let covered = former.is_some_and(|entry| self.is_covered(&key, entry.version));
         let kind = match former.map(|entry| entry.standing) {
             Some(Standing::Orphan | Standing::Hidden) => Kind::Adopted,
             Some(Standing::Living) | None => Kind::Registered,
         };
-        if former.is_some_and(|entry| owned && *entry.value == instance) {
+        if former.is_some_and(|entry| owned && !covered && *entry.value == instance) {
             self.distro(Input::Heard { key: key.clone() });
         } else {
             self.instance_event(kind, &key);
-            self.distro(Input::Write { key: key.clone(), value: Arc::new(instance) });
+            let (key, value) = (key.clone(), Arc::new(instance));
+            // The reply promises that the view shows it, also where another client is at the same place.
+            self.distro(if covered {
+                Input::Claim { key, value }
+            } else {
+                Input::Write { key, value }
+            });
         }
         self.end_orphans(&key.service, &key.place, &key.client, Kind::Adopted);
         self.watch_beats(key);
@@ -128,6 +133,25 @@ impl Naming {
             .take_while(|offer| offer.is_in(client, service))
             .map(|offer| offer.clone().into())
             .collect()
+    }
+
+    /// Whether an offer of another client is shown at its place instead of this one.
+    fn is_covered(&self, key: &OfferKey, version: Version) -> bool {
+        self.offers_at(&key.service, &key.place).any(|(other, entry)| {
+            other.client != key.client
+                && entry.listed()
+                && entry.version.incarnation > version.incarnation
+        })
+    }
+
+    /// Most instances of a service name the same cluster; the text is kept once.
+    fn share_cluster_name(&self, service: &ServiceKey, instance: &mut Instance) {
+        let service = self.services.get(service).expect("the caller interned it");
+        if let Some(other) = service.view.instances.first()
+            && other.cluster_name == instance.cluster_name
+        {
+            instance.cluster_name = other.cluster_name.clone();
+        }
     }
 
     fn check_room(

@@ -49,6 +49,8 @@ conversations! {
     restart_and_adoption_over_grpc
     restart_and_adoption_by_a_light_beat
     restart_and_nobody_comes_back
+    restart_and_a_pause
+    restart_twice
     an_orphan_ends_when_its_address_is_taken_back
     empty_services_are_retired
     create_and_remove_services

@@ -12,6 +12,10 @@ pub(super) struct Conversation {
     requests: u64,
     /// Whether events are shown; they tell the same story at length.
     events: bool,
+    /// What a reader would find.
+    pub(super) views: BTreeMap<ServiceKey, Arc<ServiceView>>,
+    /// The views that each subscriber got, oldest first.
+    pub(super) pushed: BTreeMap<(ConnectionId, ServiceKey), Vec<Arc<ServiceView>>>,
 }
 
 fn naming(now: Now, clock: HybridClock) -> Naming {
@@ -75,7 +79,16 @@ impl Conversation {
     pub(super) fn new() -> Self {
         let now = Now::START;
         let naming = naming(now, HybridClock::default());
-        Self { naming, now, boot: HybridTime(0), disk: None, requests: 0, events: false }
+        Self {
+            naming,
+            now,
+            boot: HybridTime(0),
+            disk: None,
+            requests: 0,
+            events: false,
+            views: BTreeMap::new(),
+            pushed: BTreeMap::new(),
+        }
     }
 
     pub(super) fn connection(&self, name: &str) -> ConnectionId {
@@ -201,15 +214,36 @@ impl Conversation {
         }
         self.boot = clock.tick(self.now);
         self.naming = naming(self.now, clock);
+        self.views.clear();
+        self.pushed.clear();
         if let Some(hint) = hint {
             self.disk = Some(hint.clone());
             self.input(Input::Hint(hint));
         }
     }
 
-    fn said(&mut self) -> String {
+    fn note(&mut self, output: &Output) {
+        match output {
+            Output::Publish(view) => {
+                let former = self.views.insert(view.key.clone(), view.clone());
+                assert!(former.is_none_or(|former| former.version < view.version), "{view:?}");
+            }
+            Output::Retire(key) => {
+                let former = self.views.remove(key).expect("only what was published is retired");
+                assert!(former.instances.is_empty(), "{key} was retired with instances");
+            }
+            Output::Push { to, view, .. } => {
+                let pushed = self.pushed.entry((*to, view.key.clone())).or_default();
+                pushed.push(view.clone());
+            }
+            Output::Reply { .. } | Output::Hint(_) | Output::Event(..) => {}
+        }
+    }
+
+    pub(super) fn said(&mut self) -> String {
         let mut text = String::new();
         while let Some(output) = self.naming.poll() {
+            self.note(&output);
             let line = match output {
                 Output::Publish(view) => {
                     format!("publish {} v{}{}", view.key.name, view.version, show(&view.instances))

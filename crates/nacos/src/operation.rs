@@ -149,4 +149,18 @@ macro_rules! operations {
     };
 }
 
-operations!(Register, Deregister, QueryService, Subscribe, HealthCheck);
+operations!(
+    Register,
+    RegisterBatch,
+    RegisterPersistent,
+    Deregister,
+    QueryService,
+    ListServices,
+    Subscribe,
+    QueryConfig,
+    Publish,
+    RemoveConfig,
+    BatchListen,
+    Poll,
+    HealthCheck,
+);

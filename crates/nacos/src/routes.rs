@@ -1,6 +1,7 @@
 //! Nacos's HTTP API: every path that this edge knows, with its fate.
 
 use crate::{
+    config_ops::*,
     fault::{Fault, Shape},
     form::Form,
     naming_ops::*,
@@ -44,6 +45,11 @@ const ROUTES: &[(&str, &str, Fate)] = &[
     ("DELETE", "/v1/ns/instance", Served(Deregister::from_http)),
     ("PUT", "/v1/ns/instance", Later),
     ("PATCH", "/v1/ns/instance", Later),
+    ("GET", "/v1/ns/service/list", Served(ListServices::from_http)),
+    ("GET", "/v1/cs/configs", Served(QueryConfig::from_http)),
+    ("POST", "/v1/cs/configs", Served(Publish::from_http)),
+    ("DELETE", "/v1/cs/configs", Served(RemoveConfig::from_http)),
+    ("POST", "/v1/cs/configs/listener", Served(Poll::from_http)),
     ("GET", "/v1/ns/instance/list", Served(QueryService::from_http)),
 ];
 

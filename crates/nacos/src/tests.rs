@@ -11,11 +11,11 @@ mod junk;
 mod naming;
 
 use super::*;
+use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};
 use access::{Principal, View};
 use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId};
 use bytes::Bytes;
 use config::{ConfigKey, Entry};
-use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};
 use std::{cell::Cell, collections::BTreeMap, fmt::Write, sync::Arc};
 
 /// What the tests' sessions look at.
@@ -319,11 +319,8 @@ fn request(text: &str) -> http::Request<Bytes> {
 fn service(text: &str) -> ServiceView {
     let mut words = text.split(' ');
     let (name, version) = words.next().unwrap().split_once('@').unwrap();
-    let key = ServiceKey {
-        namespace: "public".into(),
-        group: "DEFAULT_GROUP".into(),
-        name: name.into(),
-    };
+    let key =
+        ServiceKey { namespace: "public".into(), group: "DEFAULT_GROUP".into(), name: name.into() };
     let (mut instances, mut protect_threshold) = (Vec::new(), 0.0);
     for word in words {
         if let Some(threshold) = word.strip_prefix("threshold=") {
@@ -345,7 +342,12 @@ fn service(text: &str) -> ServiceView {
             instance_id: None,
         }));
     }
-    ServiceView { key, version: version.parse().unwrap(), instances: instances.into(), protect_threshold }
+    ServiceView {
+        key,
+        version: version.parse().unwrap(),
+        instances: instances.into(),
+        protect_threshold,
+    }
 }
 
 fn config_key(text: &str) -> ConfigKey {
@@ -381,16 +383,16 @@ fn answer(text: &str) -> Answer {
             services: 3,
             ..::naming::Counts::default()
         })),
-        "persistent" => Answer::Naming(::naming::Reply::Refused(
-            ::naming::Refusal::PersistentUnsupported,
-        )),
+        "persistent" => {
+            Answer::Naming(::naming::Reply::Refused(::naming::Refusal::PersistentUnsupported))
+        }
         "not-empty" => Answer::Naming(::naming::Reply::Refused(
             ::naming::Refusal::ServiceNotEmpty(rest.into()),
         )),
         "listening" => Answer::Config(config::Reply::Listening(keys())),
-        "published" => Answer::Config(config::Reply::Outcome(config::Outcome::Published(
-            base::Revision(9),
-        ))),
+        "published" => {
+            Answer::Config(config::Reply::Outcome(config::Outcome::Published(base::Revision(9))))
+        }
         "removed" => {
             Answer::Config(config::Reply::Outcome(config::Outcome::Removed { existed: true }))
         }

@@ -2,12 +2,14 @@
 
 mod fields;
 mod listen;
+mod listeners;
 mod poll;
 mod publish;
 mod query;
 mod remove;
 
 pub(crate) use listen::BatchListen;
+pub(crate) use listeners::ListListeners;
 pub(crate) use poll::Poll;
 pub(crate) use publish::Publish;
 pub(crate) use query::QueryConfig;

@@ -85,7 +85,7 @@ impl Session {
             Input::Notify { listener: 0, key, md5: _ } => self.client.listening.changed(&key),
             Input::Notify { listener, key, md5: _ } => {
                 let held = CallId(listener - 1);
-                if self.calls.get(&held).is_some_and(Call::is_held) {
+                if self.calls.get(&held).is_some_and(Call::listens) {
                     self.drive(now, views, held, Event::Changed(key));
                 }
             }

@@ -74,6 +74,12 @@ impl Call {
         self.due.is_some()
     }
 
+    /// Whether the operation waits for a change, or for the answer that it may wait. Its planes may be quicker with
+    /// the change than with the answer.
+    pub(crate) fn listens(&self) -> bool {
+        self.stage == Stage::Running && matches!(self.operation, Operation::Poll(_))
+    }
+
     pub(crate) fn begin(&mut self, around: &mut Surroundings<'_>) -> Next {
         let need = self.operation.need();
         if need == Need::Nothing {

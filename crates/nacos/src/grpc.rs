@@ -25,8 +25,15 @@ use Fate::{FromServers, Served};
 
 /// Every type that has a fate; for all others there is no handler, as in Nacos.
 const TYPES: &[(&str, Fate)] = &[
+    ("BatchInstanceRequest", Served("BatchInstanceResponse", RegisterBatch::from_grpc)),
+    ("ConfigBatchListenRequest", Served("ConfigChangeBatchListenResponse", BatchListen::from_grpc)),
+    ("ConfigPublishRequest", Served("ConfigPublishResponse", Publish::from_grpc)),
+    ("ConfigQueryRequest", Served("ConfigQueryResponse", QueryConfig::from_grpc)),
+    ("ConfigRemoveRequest", Served("ConfigRemoveResponse", RemoveConfig::from_grpc)),
     ("HealthCheckRequest", Served("HealthCheckResponse", HealthCheck::from_grpc)),
     ("InstanceRequest", Served("InstanceResponse", instance_request)),
+    ("PersistentInstanceRequest", Served("InstanceResponse", RegisterPersistent::from_grpc)),
+    ("ServiceListRequest", Served("ServiceListResponse", ListServices::from_grpc)),
     ("ServiceQueryRequest", Served("QueryServiceResponse", QueryService::from_grpc)),
     ("SubscribeServiceRequest", Served("SubscribeServiceResponse", Subscribe::from_grpc)),
     ("ConfigChangeClusterSyncRequest", FromServers),

@@ -25,6 +25,8 @@ mod service_info;
 mod session;
 mod setup;
 mod surface;
+#[cfg(test)]
+mod tests;
 
 pub use payload::{Any, Metadata, Payload};
 pub use routes::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, body_bytes_max, serves};

@@ -149,4 +149,33 @@ macro_rules! operations {
     };
 }
 
-operations!(Register, Deregister, QueryService, Subscribe, HealthCheck);
+operations!(
+    Register,
+    RegisterBatch,
+    RegisterPersistent,
+    Deregister,
+    QueryService,
+    ListServices,
+    Subscribe,
+    QueryConfig,
+    Publish,
+    RemoveConfig,
+    BatchListen,
+    Poll,
+    HealthCheck,
+    ShowInstance,
+    Beat,
+    ServiceItself,
+    ListSubscribers,
+    Metrics,
+    ListListeners,
+    LogIn,
+    CreateAdministrator,
+    ChangeAccount,
+    ListAccounts,
+    ListNamespaces,
+    ChangeNamespace,
+    Probe,
+    ServerList,
+    ServerState,
+);

@@ -1,5 +1,11 @@
 //! Operations on the server itself, one file each.
 
 mod health_check;
+mod probes;
+mod server_list;
+mod server_state;
 
 pub(crate) use health_check::HealthCheck;
+pub(crate) use probes::Probe;
+pub(crate) use server_list::ServerList;
+pub(crate) use server_state::ServerState;

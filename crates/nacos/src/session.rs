@@ -84,7 +84,10 @@ impl Session {
             Input::Push { clusters, view } => self.client.subscriptions.offer(clusters, view),
             Input::Notify { listener: 0, key, md5: _ } => self.client.listening.changed(&key),
             Input::Notify { listener, key, md5: _ } => {
-                self.drive(now, views, CallId(listener - 1), Event::Changed(key));
+                let held = CallId(listener - 1);
+                if self.calls.get(&held).is_some_and(Call::listens) {
+                    self.drive(now, views, held, Event::Changed(key));
+                }
             }
             Input::Drain => self.drain(now, views),
             Input::Wake => {}

@@ -1,0 +1,118 @@
+//! What several operations read of configs: the fields of gRPC requests, the parameters of HTTP.
+
+use crate::{
+    check,
+    fault::{Fault, Shape},
+    form::{self, Form},
+    json,
+    operation::Context,
+};
+use access::{Principal, Resource};
+use config::{Author, ConfigKey, Refusal};
+use http::StatusCode;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// What Nacos says of a config that is not there.
+pub(crate) const NOT_FOUND: &str = "config data not exist";
+/// What Nacos says when a compare-and-set found another md5.
+pub(crate) const CAS_CONFLICT: &str = "Cas publish fail, server md5 may have changed.";
+
+/// The fields that name a config in a gRPC request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ConfigFields {
+    #[serde(deserialize_with = "json::text")]
+    pub(crate) data_id: Option<String>,
+    #[serde(deserialize_with = "json::text")]
+    pub(crate) group: Option<String>,
+    #[serde(deserialize_with = "json::text")]
+    pub(crate) tenant: Option<String>,
+}
+
+impl ConfigFields {
+    /// The parameter filter.
+    pub(crate) fn filter(&self) -> Result<(), Fault> {
+        check::data_id(trimmed(&self.data_id))?;
+        check::group(trimmed(&self.group))?;
+        check::namespace(trimmed(&self.tenant))
+    }
+
+    /// The key if it can name a config at all.
+    pub(crate) fn key(&self) -> Option<ConfigKey> {
+        self.key_or_fault().ok()
+    }
+
+    /// The key.
+    ///
+    /// # Errors
+    /// Nacos's text for the part that is blank.
+    pub(crate) fn key_or_fault(&self) -> Result<ConfigKey, Fault> {
+        key(trimmed(&self.data_id), trimmed(&self.group), self.tenant.as_deref())
+    }
+}
+
+fn trimmed(field: &Option<String>) -> &str {
+    field.as_deref().unwrap_or_default().trim()
+}
+
+fn key(data_id: &str, group: &str, tenant: Option<&str>) -> Result<ConfigKey, Fault> {
+    for (name, value) in [("dataId", data_id), ("group", group)] {
+        if value.is_empty() {
+            return Err(Fault::caused(format!("invalid {name} : {value}")));
+        }
+    }
+    let namespace = form::canonical(tenant);
+    Ok(ConfigKey { namespace, group: group.into(), data_id: data_id.into() })
+}
+
+/// The key that HTTP parameters name.
+pub(crate) fn key_of_form(form: &Form) -> Result<ConfigKey, Fault> {
+    let data_id = form.get("dataId").ok_or_else(|| Fault::missing("dataId"))?;
+    let group = form.get("group").ok_or_else(|| Fault::missing("group"))?;
+    key(data_id.trim(), group.trim(), tenant_of_form(form))
+}
+
+/// v1 says `tenant`; some clients say `namespaceId`.
+pub(crate) fn tenant_of_form(form: &Form) -> Option<&str> {
+    form.get("tenant").or_else(|| form.get("namespaceId"))
+}
+
+pub(crate) fn resource(key: &ConfigKey) -> Resource {
+    Resource::Config {
+        namespace: key.namespace.clone(),
+        group: key.group.clone(),
+        data_id: key.data_id.clone(),
+    }
+}
+
+/// Who changes a config: whoever has proven a name, else whom the client names.
+pub(crate) fn author(context: &Context<'_>, named: &str) -> Author {
+    let user: Arc<str> = match context.principal {
+        Principal::User(user) => user.clone(),
+        Principal::Anonymous | Principal::Open => named.into(),
+    };
+    Author { user, address: context.address().into() }
+}
+
+pub(crate) fn not_found() -> Fault {
+    Fault::new(Shape::Plain, StatusCode::NOT_FOUND, 300, NOT_FOUND)
+}
+
+/// A refusal of the config center in Nacos's words.
+pub(crate) fn refused(refusal: &Refusal) -> Fault {
+    let (status, code) = match refusal {
+        Refusal::ContentBlank => return Fault::caused("content is blank : "),
+        Refusal::ContentTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 400),
+        Refusal::DetailTooLong { .. } | Refusal::TooManyListeners { .. } => {
+            (StatusCode::BAD_REQUEST, 400)
+        }
+        Refusal::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, 500),
+    };
+    Fault::new(Shape::Caused, status, code, refusal.to_string())
+}
+
+/// Gray releases are Nacos's, and not ours yet: a config that should reach a few must not reach all.
+pub(crate) fn no_gray(what: &str) -> Fault {
+    Fault::not_served(format!("gray releases are not served yet: publish without {what}"))
+}

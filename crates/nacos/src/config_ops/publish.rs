@@ -1,0 +1,158 @@
+//! Set a config: gRPC `ConfigPublishRequest`, `POST /v1/cs/configs`.
+
+use super::fields::{CAS_CONFLICT, ConfigFields, author, key_of_form, no_gray, refused, resource};
+use crate::{
+    Answer, Ask,
+    fault::{Fault, Shape},
+    form::Form,
+    grpc, json,
+    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    reply::{self, Door, Nothing, Rendered},
+};
+use config::{ConfigKey, Details, Outcome, Reply, Request};
+use http::StatusCode;
+use serde::Deserialize;
+use std::{collections::BTreeMap, sync::Arc};
+
+#[derive(Debug)]
+pub(crate) struct Publish {
+    key: ConfigKey,
+    content: Arc<str>,
+    cas_md5: Option<Arc<str>>,
+    details: Details,
+    /// Whom the client names as the author.
+    source_user: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Body {
+    #[serde(flatten)]
+    config: ConfigFields,
+    #[serde(deserialize_with = "json::text")]
+    content: Option<String>,
+    #[serde(deserialize_with = "json::text")]
+    cas_md5: Option<String>,
+    #[serde(deserialize_with = "json::texts")]
+    addition_map: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// The types that Nacos knows; anything else is text.
+const TYPES: [&str; 8] = ["properties", "xml", "json", "text", "html", "yaml", "toml", "unset"];
+
+impl Publish {
+    pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
+        let body: Body = grpc::read(body)?;
+        body.config.filter()?;
+        let key = body.config.key_or_fault()?;
+        let Some(content) = body.content else {
+            return Err(Fault::caused("content is blank : null"));
+        };
+        Self::checked(key, &content, body.cas_md5.as_deref(), |name| {
+            body.addition_map.get(name).map(|text| &**text)
+        })
+    }
+
+    pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
+        if form.flag("import", false) || form.flag("clone", false) {
+            return Err(Fault::not_served("not served yet: import and clone of configs"));
+        }
+        let key = key_of_form(form)?;
+        let content = form.get("content").ok_or_else(|| Fault::missing("content"))?;
+        Self::checked(key, content, form.header("casMd5"), |name| match name {
+            "betaIps" => form.header(name),
+            _ => form.get(name),
+        })
+    }
+
+    fn checked<'a>(
+        key: ConfigKey,
+        content: &str,
+        cas_md5: Option<&str>,
+        get: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<Operation, Fault> {
+        if content.trim().is_empty() {
+            return Err(Fault::caused("content is blank : "));
+        }
+        let some = |name| get(name).map(str::trim).filter(|text| !text.is_empty());
+        for name in ["betaIps", "tag"] {
+            if some(name).is_some() {
+                return Err(no_gray(name));
+            }
+        }
+        let text = |name| -> Arc<str> { some(name).unwrap_or_default().into() };
+        let encrypted_data_key = text("encryptedDataKey");
+        if encrypted_data_key.chars().any(char::is_control) {
+            // It travels in an HTTP header.
+            return Err(Fault::caused("invalid encryptedDataKey : control characters"));
+        }
+        let kind = some("type").unwrap_or_default().to_ascii_lowercase();
+        let kind = TYPES.iter().find(|known| **known == kind).unwrap_or(&"text");
+        let details = Details {
+            content_type: (*kind).into(),
+            encrypted_data_key,
+            app_name: text("appName"),
+            description: text("desc"),
+            tags: text("config_tags"),
+            usage: text("use"),
+            effect: text("effect"),
+            schema: text("schema"),
+        };
+        Ok(Self {
+            key,
+            content: content.into(),
+            cas_md5: cas_md5.map(str::trim).filter(|md5| !md5.is_empty()).map(Arc::from),
+            details,
+            source_user: some("src_user").unwrap_or_default().to_owned(),
+        }
+        .into())
+    }
+}
+
+impl Operate for Publish {
+    fn need(&self) -> Need {
+        Need::write(resource(&self.key))
+    }
+
+    fn run(&mut self, context: &mut Context<'_>) -> Next {
+        Next::Ask(Ask::Config(Request::Publish {
+            key: self.key.clone(),
+            content: self.content.clone(),
+            cas_md5: self.cas_md5.clone(),
+            details: self.details.clone(),
+            author: author(context, &self.source_user),
+        }))
+    }
+
+    fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
+        match event {
+            Event::Answer(Answer::Config(Reply::Outcome(Outcome::Published(_)))) => {
+                Next::Reply(yes(context.door))
+            }
+            Event::Answer(Answer::Config(Reply::Outcome(Outcome::CasConflict { .. }))) => {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Next::Fault(Fault::new(Shape::Caused, status, 500, CAS_CONFLICT))
+            }
+            Event::Answer(Answer::Config(Reply::Outcome(Outcome::QuotaExceeded { bytes_max }))) => {
+                let text = format!(
+                    "all configs together would exceed {bytes_max} bytes: nothing was published; remove some or raise the quota"
+                );
+                Next::Fault(Fault::new(Shape::Caused, StatusCode::INSUFFICIENT_STORAGE, 500, text))
+            }
+            Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
+                Next::Fault(refused(&refusal))
+            }
+            event => unexpected(event),
+        }
+    }
+}
+
+/// The answer of a change of a config.
+pub(crate) fn yes(door: &Door) -> Rendered {
+    match door {
+        Door::Http { .. } => {
+            Rendered::Http(reply::http(StatusCode::OK, Some(reply::JSON_UTF8), "true"))
+        }
+        Door::Grpc { .. } => door.ok(Nothing {}),
+    }
+}

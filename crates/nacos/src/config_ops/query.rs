@@ -1,0 +1,207 @@
+//! Read a config: gRPC `ConfigQueryRequest`, `GET /v1/cs/configs` (also with `show=all`, `beta=true`).
+
+use super::fields::{self, ConfigFields, key_of_form, not_found, resource};
+use crate::{
+    dates,
+    fault::Fault,
+    form::Form,
+    grpc, json,
+    operation::{Context, Need, Next, Operate, Operation},
+    reply::{self, Door, Rendered},
+};
+use base::Consistency;
+use config::{ConfigKey, Entry};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug)]
+pub(crate) struct QueryConfig {
+    /// `None`: a blank name, under which nothing can be.
+    key: Option<ConfigKey>,
+    view: View,
+    /// As the client wrote it.
+    tenant: String,
+}
+
+/// What of it is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    Content,
+    /// Everything, as the old console shows it.
+    Details,
+    /// The version for a few addresses, of which there is none yet.
+    Beta,
+    /// The version under a tag, of which there is none yet.
+    Tagged,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Body {
+    #[serde(flatten)]
+    config: ConfigFields,
+    #[serde(deserialize_with = "json::text")]
+    tag: Option<String>,
+}
+
+impl QueryConfig {
+    pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
+        let body: Body = grpc::read(body)?;
+        body.config.filter()?;
+        let tagged = body.tag.is_some_and(|tag| !tag.trim().is_empty());
+        let view = if tagged { View::Tagged } else { View::Content };
+        Ok(Self { key: body.config.key(), view, tenant: String::new() }.into())
+    }
+
+    pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
+        for parameter in ["search", "export", "exportV2"] {
+            if form.some(parameter).is_some() {
+                return Err(Fault::not_served(format!("not served yet: configs?{parameter}=")));
+            }
+        }
+        let view = if form.flag("beta", false) {
+            View::Beta
+        } else if form.some("show") == Some("all") {
+            View::Details
+        } else if form.some("tag").is_some() {
+            View::Tagged
+        } else {
+            View::Content
+        };
+        let tenant = fields::tenant_of_form(form).unwrap_or_default().to_owned();
+        Ok(Self { key: Some(key_of_form(form)?), view, tenant }.into())
+    }
+}
+
+impl Operate for QueryConfig {
+    fn need(&self) -> Need {
+        match &self.key {
+            Some(key) => Need::read(resource(key), Consistency::Linearizable),
+            None => Need::Ready,
+        }
+    }
+
+    fn run(&mut self, context: &mut Context<'_>) -> Next {
+        if self.view == View::Beta {
+            return Next::Reply(no_beta());
+        }
+        let entry = self.key.as_ref().filter(|_| self.view != View::Tagged);
+        let entry = entry.and_then(|key| context.views.config(key));
+        match (entry, context.door) {
+            (None, Door::Grpc { .. }) => Next::Reply(context.door.answer(
+                500,
+                300,
+                Some(fields::NOT_FOUND),
+                Absent { last_modified: 0, beta: false },
+            )),
+            (None, Door::Http { .. }) => Next::Fault(not_found()),
+            (Some(entry), Door::Grpc { .. }) => Next::Reply(context.door.ok(Found {
+                content: &entry.content,
+                encrypted_data_key: &entry.details.encrypted_data_key,
+                content_type: kind(&entry),
+                md5: &entry.md5,
+                last_modified: entry.modified_ms,
+                beta: false,
+            })),
+            (Some(entry), Door::Http { .. }) => Next::Reply(if self.view == View::Details {
+                details(&entry, &self.tenant)
+            } else {
+                content(&entry)
+            }),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Found<'a> {
+    content: &'a str,
+    encrypted_data_key: &'a str,
+    content_type: &'a str,
+    md5: &'a str,
+    last_modified: u64,
+    beta: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Absent {
+    last_modified: u64,
+    beta: bool,
+}
+
+/// The type of a config; SDKs fail on none.
+fn kind(entry: &Entry) -> &str {
+    if entry.details.content_type.is_empty() { "text" } else { &entry.details.content_type }
+}
+
+fn content(entry: &Entry) -> Rendered {
+    let media = match kind(entry) {
+        "json" => reply::JSON_UTF8,
+        "xml" => "application/xml;charset=UTF-8",
+        "html" => "text/html;charset=UTF-8",
+        _ => reply::TEXT,
+    };
+    let body = entry.content.as_bytes().to_vec();
+    let mut response = reply::http(StatusCode::OK, Some(media), body);
+    reply::add(&mut response, "config-type", kind(entry));
+    reply::add(&mut response, "content-md5", &entry.md5);
+    reply::add(&mut response, "last-modified", &dates::http(entry.modified_ms));
+    reply::add(&mut response, "encrypted-data-key", &entry.details.encrypted_data_key);
+    // Whoever may publish must not be able to run scripts in the browser of whoever may read.
+    reply::add(&mut response, "x-content-type-options", "nosniff");
+    reply::add(&mut response, "content-security-policy", "sandbox");
+    Rendered::Http(response)
+}
+
+fn details(entry: &Entry, tenant: &str) -> Rendered {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Details<'a> {
+        id: String,
+        data_id: &'a str,
+        group: &'a str,
+        content: &'a str,
+        md5: &'a str,
+        encrypted_data_key: &'a str,
+        tenant: &'a str,
+        app_name: &'a str,
+        r#type: &'a str,
+        create_time: u64,
+        modify_time: u64,
+        create_user: &'a str,
+        create_ip: &'a str,
+        desc: &'a str,
+        r#use: &'a str,
+        effect: &'a str,
+        schema: &'a str,
+        config_tags: &'a str,
+    }
+    let Entry { key, content, md5, details, revision, created_ms, modified_ms, author } = entry;
+    let body = reply::to_json(&Details {
+        id: revision.0.to_string(),
+        data_id: &key.data_id,
+        group: &key.group,
+        content,
+        md5,
+        encrypted_data_key: &details.encrypted_data_key,
+        tenant,
+        app_name: &details.app_name,
+        r#type: kind(entry),
+        create_time: *created_ms,
+        modify_time: *modified_ms,
+        create_user: &author.user,
+        create_ip: &author.address,
+        desc: &details.description,
+        r#use: &details.usage,
+        effect: &details.effect,
+        schema: &details.schema,
+        config_tags: &details.tags,
+    });
+    Rendered::Http(reply::http(StatusCode::OK, Some(reply::JSON_UTF8), body))
+}
+
+fn no_beta() -> Rendered {
+    let body = r#"{"code":200,"message":"query beta ok","data":null}"#;
+    Rendered::Http(reply::http(StatusCode::OK, Some(reply::JSON_UTF8), body))
+}

@@ -1,0 +1,76 @@
+//! One instance: `GET /v1/ns/instance`.
+
+use super::instance::resource;
+use crate::{
+    fault::{Fault, Shape},
+    form::Form,
+    operation::{Context, Need, Next, Operate, Operation},
+    reply::Rendered,
+    service_info,
+};
+use base::Consistency;
+use http::StatusCode;
+use naming::ServiceKey;
+use serde::Serialize;
+use std::{collections::BTreeMap, sync::Arc};
+
+#[derive(Debug)]
+pub(crate) struct ShowInstance {
+    service: ServiceKey,
+    ip: Arc<str>,
+    port: u16,
+    cluster_name: Arc<str>,
+}
+
+impl ShowInstance {
+    pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
+        let service = form.service()?;
+        let (ip, port) = form.address()?;
+        Ok(Self { service, ip, port, cluster_name: form.cluster_name() }.into())
+    }
+}
+
+impl Operate for ShowInstance {
+    fn need(&self) -> Need {
+        Need::read(resource(&self.service), Consistency::Stale)
+    }
+
+    fn run(&mut self, context: &mut Context<'_>) -> Next {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Shown<'a> {
+            service: &'a str,
+            ip: &'a str,
+            port: u16,
+            cluster_name: &'a str,
+            weight: f64,
+            healthy: bool,
+            instance_id: &'a str,
+            metadata: &'a BTreeMap<Arc<str>, Arc<str>>,
+        }
+        let grouped = self.service.grouped_name();
+        let missing =
+            |text: String| Next::Fault(Fault::new(Shape::Plain, StatusCode::NOT_FOUND, 404, text));
+        let view = context.views.service(&self.service);
+        let in_cluster = view.iter().flat_map(|view| view.instances.iter());
+        let mut in_cluster =
+            in_cluster.filter(|instance| instance.cluster_name == self.cluster_name).peekable();
+        if in_cluster.peek().is_none() {
+            let cluster = &self.cluster_name;
+            return missing(format!("no ips found for cluster {cluster} in service {grouped}"));
+        }
+        match in_cluster.find(|instance| instance.ip == self.ip && instance.port == self.port) {
+            None => missing("no matched ip found!".to_owned()),
+            Some(instance) => Next::Reply(Rendered::json(&Shown {
+                service: &grouped,
+                ip: &instance.ip,
+                port: instance.port,
+                cluster_name: &instance.cluster_name,
+                weight: instance.weight,
+                healthy: instance.healthy,
+                instance_id: &service_info::id_of(&grouped, instance),
+                metadata: &instance.metadata,
+            })),
+        }
+    }
+}

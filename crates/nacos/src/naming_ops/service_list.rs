@@ -1,0 +1,88 @@
+//! The names of a group's services: gRPC `ServiceListRequest`, `GET /v1/ns/service/list`.
+
+use super::instance::ServiceFields;
+use crate::{
+    check,
+    fault::Fault,
+    form::{self, Form},
+    grpc, json,
+    operation::{Context, Need, Next, Operate, Operation},
+    reply::{Door, Rendered},
+};
+use access::Resource;
+use base::Consistency;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Names of one page.
+pub(crate) const PAGE_SIZE_MAX: usize = 5_000;
+
+#[derive(Debug)]
+pub(crate) struct ListServices {
+    namespace: Arc<str>,
+    group: Arc<str>,
+    /// From 1.
+    page: usize,
+    page_size: usize,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Body {
+    #[serde(flatten)]
+    service: ServiceFields,
+    #[serde(deserialize_with = "json::number")]
+    page_no: Option<f64>,
+    #[serde(deserialize_with = "json::number")]
+    page_size: Option<f64>,
+}
+
+impl ListServices {
+    pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
+        let body: Body = grpc::read(body)?;
+        body.service.filter()?;
+        // A float to integer cast saturates: anything absurd becomes a page that is empty.
+        let page = (body.page_no.unwrap_or(1.0) as usize).max(1);
+        let page_size = (body.page_size.unwrap_or(10.0) as usize).min(PAGE_SIZE_MAX);
+        let (namespace, group) = (body.service.namespace(), body.service.group());
+        Ok(Self { namespace, group, page, page_size }.into())
+    }
+
+    pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
+        let (page, page_size) = (form.count("pageNo")?, form.count("pageSize")?);
+        let namespace = form::canonical(form.get("namespaceId"));
+        check::namespace(&namespace)?;
+        let page_size = page_size.min(PAGE_SIZE_MAX);
+        Ok(Self { namespace, group: form.group(None), page, page_size }.into())
+    }
+}
+
+impl Operate for ListServices {
+    fn need(&self) -> Need {
+        let (namespace, group) = (self.namespace.clone(), self.group.clone());
+        let resource = Resource::Service { namespace, group, name: "*".into() };
+        Need::read(resource, Consistency::Stale)
+    }
+
+    fn run(&mut self, context: &mut Context<'_>) -> Next {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Grpc<'a> {
+            count: usize,
+            service_names: &'a [Arc<str>],
+        }
+        #[derive(Serialize)]
+        struct Http<'a> {
+            count: usize,
+            doms: &'a [Arc<str>],
+        }
+        let offset = (self.page - 1).saturating_mul(self.page_size);
+        let page =
+            context.views.service_names(&self.namespace, &self.group, offset, self.page_size);
+        let (count, names) = (page.count, page.items.as_slice());
+        Next::Reply(match context.door {
+            Door::Grpc { .. } => context.door.ok(Grpc { count, service_names: names }),
+            Door::Http { .. } => Rendered::json(&Http { count, doms: names }),
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! Liveness and readiness under Nacos's names. Open to everyone, and without a version in them.
+
+use crate::{
+    NodeState,
+    fault::Fault,
+    form::Form,
+    operation::{Context, Need, Next, Operate, Operation},
+    reply::{self, Rendered},
+};
+use http::StatusCode;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    Liveness,
+    Readiness,
+    /// Spring's `actuator/health`.
+    Actuator,
+}
+
+impl Probe {
+    pub(crate) fn liveness(_: &Form) -> Result<Operation, Fault> {
+        Ok(Self::Liveness.into())
+    }
+
+    pub(crate) fn readiness(_: &Form) -> Result<Operation, Fault> {
+        Ok(Self::Readiness.into())
+    }
+
+    pub(crate) fn actuator(_: &Form) -> Result<Operation, Fault> {
+        Ok(Self::Actuator.into())
+    }
+}
+
+impl Operate for Probe {
+    fn need(&self) -> Need {
+        Need::Nothing
+    }
+
+    fn run(&mut self, context: &mut Context<'_>) -> Next {
+        let ready = match context.views.state() {
+            NodeState::Ready => true,
+            NodeState::Starting | NodeState::Draining => false,
+        };
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let response = match (self, ready) {
+            (Self::Liveness, _) => reply::http(StatusCode::OK, Some(reply::TEXT), "OK"),
+            (Self::Readiness, true) => reply::http(status, Some(reply::TEXT), "OK"),
+            (Self::Readiness, false) => {
+                reply::http(status, Some(reply::TEXT), "the node is starting or stopping")
+            }
+            (Self::Actuator, true) => reply::http(status, Some(reply::JSON), r#"{"status":"UP"}"#),
+            (Self::Actuator, false) => {
+                reply::http(status, Some(reply::JSON), r#"{"status":"OUT_OF_SERVICE"}"#)
+            }
+        };
+        Next::Reply(Rendered::Http(response))
+    }
+}

@@ -1,0 +1,27 @@
+//! The servers that an SDK with an "endpoint" may use: `GET /serverlist`, one `ip:port` per line, before any login.
+
+use crate::{
+    fault::Fault,
+    form::Form,
+    operation::{Context, Need, Next, Operate, Operation},
+    reply::Rendered,
+};
+
+#[derive(Debug)]
+pub(crate) struct ServerList;
+
+impl ServerList {
+    pub(crate) fn from_http(_: &Form) -> Result<Operation, Fault> {
+        Ok(Self.into())
+    }
+}
+
+impl Operate for ServerList {
+    fn need(&self) -> Need {
+        Need::Ready
+    }
+
+    fn run(&mut self, context: &mut Context<'_>) -> Next {
+        Next::Reply(Rendered::text(format!("{}\n", context.facts.local)))
+    }
+}

@@ -1,0 +1,421 @@
+//! Conversations: a script of inputs, and the exact transcript of what the session does with them.
+//!
+//! Commands: `http METHOD TARGET [header=value …] [| body]`, `unary TYPE JSON`, `stream TYPE JSON`, `open`, `closed`,
+//! `drop CALL`, `answer ID WHAT`, `push …`, `notify …`, `wait MS` (then wake), `drain`, and what the views show:
+//! `service …`, `config …`, `state …`, `user …`. A `#` begins a comment.
+
+mod auth;
+mod bad_input;
+mod configs;
+mod junk;
+mod naming;
+
+use super::*;
+use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};
+use access::{Principal, View};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId};
+use bytes::Bytes;
+use config::{ConfigKey, Entry};
+use std::{cell::Cell, collections::BTreeMap, fmt::Write, sync::Arc};
+
+/// What the tests' sessions look at.
+struct Scene {
+    state: NodeState,
+    services: BTreeMap<ServiceKey, Arc<ServiceView>>,
+    configs: BTreeMap<ConfigKey, Arc<Entry>>,
+    access: View,
+    /// Whether the views are fresh without waiting.
+    fresh: bool,
+    remembered: Vec<(String, String)>,
+    renderings: Cell<usize>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self {
+            state: NodeState::Ready,
+            services: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            access: View {
+                revision: base::Revision(0),
+                token_key: Some(access::Secret::new(vec![7; 32])),
+                users: BTreeMap::new(),
+                roles: BTreeMap::new(),
+                permissions: BTreeMap::new(),
+                namespaces: BTreeMap::new(),
+            },
+            fresh: true,
+            remembered: Vec::new(),
+            renderings: Cell::new(0),
+        }
+    }
+
+    fn user(&mut self, name: &str, role: &str) {
+        let user = access::User { password_hash: format!("hash-of-{name}").into() };
+        self.access.users.insert(name.into(), user);
+        self.access.roles.entry(name.into()).or_default().insert(role.into());
+    }
+}
+
+fn freshness(level: Consistency) -> Freshness {
+    Freshness { level, staleness: Duration::ZERO, applied: LogIndex(7), served_by: NodeId(1) }
+}
+
+impl Views for Scene {
+    fn state(&self) -> NodeState {
+        self.state
+    }
+    fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
+        self.services.get(key).cloned()
+    }
+    fn service_names(
+        &self,
+        namespace: &str,
+        group: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<str>> {
+        let all: Vec<Arc<str>> = self
+            .services
+            .keys()
+            .filter(|key| *key.namespace == *namespace && *key.group == *group)
+            .map(|key| key.name.clone())
+            .collect();
+        Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
+    }
+    fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
+        self.configs.get(key).cloned()
+    }
+    fn config_count(&self, namespace: &str) -> usize {
+        self.configs.keys().filter(|key| *key.namespace == *namespace).count()
+    }
+    fn access(&self) -> Arc<View> {
+        Arc::new(self.access.clone())
+    }
+    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
+        (self.fresh || wanted == Consistency::Stale).then(|| freshness(wanted))
+    }
+    fn remembered(&self, user: &str, password: &str) -> bool {
+        self.remembered.iter().any(|(u, p)| u == user && p == password)
+    }
+    fn rendered(
+        &self,
+        _: &Arc<ServiceView>,
+        _: Format,
+        _: &ClusterNames,
+        make: &mut dyn FnMut() -> Bytes,
+    ) -> Bytes {
+        self.renderings.set(self.renderings.get() + 1);
+        make()
+    }
+    fn last_version(&self) -> u64 {
+        self.services.values().map(|view| view.version).max().unwrap_or(1)
+    }
+}
+
+/// A session, its scene and its clock.
+struct Stage {
+    session: Session,
+    scene: Scene,
+    now: Now,
+    calls: u64,
+}
+
+fn facts(login: Login) -> Facts {
+    Facts {
+        connection: base::ConnectionId { node: NodeId(1), boot: HybridTime(0), counter: 4 },
+        remote: "10.0.0.9:5000".parse().unwrap(),
+        local: "10.0.0.1:8848".parse().unwrap(),
+        login,
+    }
+}
+
+/// The moment every script begins at: what time texts show.
+const BEGIN: Now = Now { instant: base::Instant::START, unix_ms: 1_795_232_693_996 };
+
+impl Stage {
+    fn new(login: Login) -> Self {
+        let session = Session::new(BEGIN, facts(login));
+        Self { session, scene: Scene::new(), now: BEGIN, calls: 0 }
+    }
+
+    fn step(&mut self, input: Input) {
+        self.session.step(self.now, &self.scene, input);
+    }
+
+    fn next_call(&mut self) -> CallId {
+        self.calls += 1;
+        CallId(self.calls)
+    }
+
+    fn command(&mut self, line: &str) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "http" => {
+                let call = self.next_call();
+                self.step(Input::Http { call, request: request(rest) });
+            }
+            "unary" => {
+                let call = self.next_call();
+                self.step(Input::Unary { call, payload: payload(rest) });
+            }
+            "stream" => self.step(Input::StreamPayload(payload(rest))),
+            "open" => self.step(Input::StreamOpened),
+            "closed" => self.step(Input::StreamClosed),
+            "drop" => self.step(Input::Dropped(CallId(rest.parse().unwrap()))),
+            "drain" => self.step(Input::Drain),
+            "answer" => {
+                let (id, what) = rest.split_once(' ').unwrap();
+                let id = RequestId(id.trim_start_matches('q').parse().unwrap());
+                self.step(Input::Answer { id, answer: answer(what) });
+            }
+            "wait" => {
+                self.now = self.now.after(Duration::from_millis(rest.parse().unwrap()));
+                self.step(Input::Wake);
+            }
+            "setup" => {
+                self.step(Input::StreamOpened);
+                let setup = "ConnectionSetupRequest {\"clientVersion\":\"Test:1\"}";
+                self.step(Input::StreamPayload(payload(setup)));
+                while self.session.poll().is_some() {}
+            }
+            "service" => {
+                let view = Arc::new(service(rest));
+                self.scene.services.insert(view.key.clone(), view);
+            }
+            "push" => {
+                let view = Arc::new(service(rest));
+                self.scene.services.insert(view.key.clone(), view.clone());
+                self.step(Input::Push { clusters: Arc::from([]), view });
+            }
+            "config" => {
+                let entry = Arc::new(entry(rest));
+                self.scene.configs.insert(entry.key.clone(), entry);
+            }
+            "notify" => {
+                let words: Vec<&str> = rest.split(' ').collect();
+                let (listener, key) = (words[0].parse().unwrap(), config_key(words[1]));
+                self.step(Input::Notify { listener, key, md5: words[2].into() });
+            }
+            "state" => {
+                self.scene.state = match rest {
+                    "starting" => NodeState::Starting,
+                    "ready" => NodeState::Ready,
+                    _ => NodeState::Draining,
+                }
+            }
+            "user" => {
+                let (name, role) = rest.split_once(' ').unwrap();
+                self.scene.user(name, role);
+            }
+            "remember" => {
+                let (user, password) = rest.split_once(' ').unwrap();
+                self.scene.remembered.push((user.into(), password.into()));
+            }
+            "fresh" => self.scene.fresh = rest == "yes",
+            other => panic!("unknown command {other}"),
+        }
+    }
+}
+
+/// Runs a script on an open door.
+fn run(script: &str) -> String {
+    play(&mut Stage::new(Login::Open), script)
+}
+
+/// Runs a script on a door that asks for a login.
+fn run_locked(script: &str) -> String {
+    play(&mut Stage::new(Login::Required), script)
+}
+
+fn play(stage: &mut Stage, script: &str) -> String {
+    let mut transcript = String::new();
+    for line in script.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        stage.command(line);
+        while let Some(output) = stage.session.poll() {
+            writeln!(transcript, "{}", shown(&output)).unwrap();
+        }
+    }
+    transcript
+}
+
+/// A script and what must come of it, compared line by line.
+fn check(transcript: &str, expected: &str) {
+    let expected: Vec<&str> = expected.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let got: Vec<&str> = transcript.lines().collect();
+    for (got, expected) in got.iter().zip(&expected) {
+        assert_eq!(got, expected, "\nwhole transcript:\n{transcript}");
+    }
+    assert_eq!(got.len(), expected.len(), "\nwhole transcript:\n{transcript}");
+}
+
+fn shown(output: &Output) -> String {
+    match output {
+        Output::Http { call, response } => {
+            let header = |name| response.headers().get(name).map(|v| v.to_str().unwrap());
+            let kind = header("content-type").unwrap_or("-");
+            let body = String::from_utf8_lossy(response.body());
+            let mut text = format!("http {} {} {kind}", call.0, response.status().as_u16());
+            if let Some(level) = header("x-trine-consistency") {
+                write!(text, " {level}@{}", header("x-trine-index").unwrap()).unwrap();
+            }
+            if !body.is_empty() {
+                write!(text, " | {body}").unwrap();
+            }
+            text
+        }
+        Output::Unary { call, payload } => format!("unary {} {}", call.0, payload_shown(payload)),
+        Output::Stream(payload) => format!("stream {}", payload_shown(payload)),
+        Output::Ask { id, ask } => format!("ask {id} {}", ask_shown(ask)),
+        Output::Tell(tell) => format!("tell {tell:?}"),
+        Output::Close(why) => format!("close {why}"),
+    }
+}
+
+fn ask_shown(ask: &Ask) -> String {
+    let text = format!("{ask:?}");
+    text.replace(
+        "Connection(ConnectionId { node: NodeId(1), boot: HybridTime(0), counter: 4 })",
+        "me",
+    )
+}
+
+fn payload_shown(payload: &Payload) -> String {
+    let body = &payload.body.as_ref().unwrap().value;
+    format!("{} {}", grpc::kind(payload), std::str::from_utf8(body).unwrap())
+}
+
+/// `TYPE JSON`, with `@name=value` headers between them.
+fn payload(text: &str) -> Payload {
+    let (kind, mut json) = text.split_once(' ').unwrap_or((text, ""));
+    let mut headers = BTreeMap::new();
+    while let Some(rest) = json.strip_prefix('@') {
+        let (header, after) = rest.split_once(' ').unwrap();
+        let (name, value) = header.split_once('=').unwrap();
+        headers.insert(name.to_owned(), value.to_owned());
+        json = after;
+    }
+    let metadata = Metadata { r#type: kind.into(), headers, client_ip: String::new() };
+    let value = Bytes::copy_from_slice(json.as_bytes());
+    Payload { metadata: Some(metadata), body: Some(Any { type_url: String::new(), value }) }
+}
+
+fn request(text: &str) -> http::Request<Bytes> {
+    let (head, body) = text.split_once(" | ").unwrap_or((text, ""));
+    let mut words = head.split(' ');
+    let mut builder =
+        http::Request::builder().method(words.next().unwrap()).uri(words.next().unwrap());
+    if !body.is_empty() {
+        builder = builder.header("content-type", "application/x-www-form-urlencoded");
+    }
+    for header in words {
+        let (name, value) = header.split_once('=').unwrap();
+        builder = builder.header(name, value.replace('_', " "));
+    }
+    builder.body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+}
+
+/// `NAME@VERSION [threshold=0.5] [ip:port[/cluster][!|-]…]`: `!` is unhealthy, `-` disabled.
+fn service(text: &str) -> ServiceView {
+    let mut words = text.split(' ');
+    let (name, version) = words.next().unwrap().split_once('@').unwrap();
+    let key =
+        ServiceKey { namespace: "public".into(), group: "DEFAULT_GROUP".into(), name: name.into() };
+    let (mut instances, mut protect_threshold) = (Vec::new(), 0.0);
+    for word in words {
+        if let Some(threshold) = word.strip_prefix("threshold=") {
+            protect_threshold = threshold.parse().unwrap();
+            continue;
+        }
+        let address = word.trim_end_matches(['!', '-']);
+        let (address, cluster) = address.split_once('/').unwrap_or((address, "DEFAULT"));
+        let (ip, port) = address.split_once(':').unwrap();
+        instances.push(Arc::new(Instance {
+            ip: ip.into(),
+            port: port.parse().unwrap(),
+            cluster_name: cluster.into(),
+            weight: 8.0,
+            healthy: !word.contains('!'),
+            enabled: !word.contains('-'),
+            ephemeral: true,
+            metadata: BTreeMap::new(),
+            instance_id: None,
+        }));
+    }
+    ServiceView {
+        key,
+        version: version.parse().unwrap(),
+        instances: instances.into(),
+        protect_threshold,
+    }
+}
+
+fn config_key(text: &str) -> ConfigKey {
+    let parts: Vec<&str> = text.split('/').collect();
+    ConfigKey { namespace: parts[0].into(), group: parts[1].into(), data_id: parts[2].into() }
+}
+
+/// `NAMESPACE/GROUP/DATAID MD5 TYPE CONTENT`
+fn entry(text: &str) -> Entry {
+    let words: Vec<&str> = text.splitn(4, ' ').collect();
+    Entry {
+        key: config_key(words[0]),
+        content: words[3].into(),
+        md5: words[1].into(),
+        details: config::Details { content_type: words[2].into(), ..config::Details::default() },
+        revision: base::Revision(9),
+        created_ms: BEGIN.unix_ms,
+        modified_ms: BEGIN.unix_ms,
+        author: config::Author::default(),
+    }
+}
+
+fn answer(text: &str) -> Answer {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let keys = || rest.split(' ').filter(|k| !k.is_empty()).map(config_key).collect();
+    match word {
+        "done" => Answer::Naming(::naming::Reply::Done),
+        "known" => Answer::Naming(::naming::Reply::Beat {
+            known: rest == "yes",
+            interval: Duration::from_secs(5),
+        }),
+        "counts" => Answer::Naming(::naming::Reply::Counts(::naming::Counts {
+            services: 3,
+            ..::naming::Counts::default()
+        })),
+        "persistent" => {
+            Answer::Naming(::naming::Reply::Refused(::naming::Refusal::PersistentUnsupported))
+        }
+        "not-empty" => Answer::Naming(::naming::Reply::Refused(
+            ::naming::Refusal::ServiceNotEmpty(rest.into()),
+        )),
+        "listening" => Answer::Config(config::Reply::Listening(keys())),
+        "published" => {
+            Answer::Config(config::Reply::Outcome(config::Outcome::Published(base::Revision(9))))
+        }
+        "removed" => {
+            Answer::Config(config::Reply::Outcome(config::Outcome::Removed { existed: true }))
+        }
+        "conflict" => Answer::Config(config::Reply::Outcome(config::Outcome::CasConflict {
+            current_md5: "x".into(),
+        })),
+        "too-large" => Answer::Config(config::Reply::Refused(config::Refusal::ContentTooLarge {
+            bytes: 11,
+            bytes_max: 10,
+        })),
+        "no-leader" => Answer::Unavailable(Unavailable::NoLeader),
+        "unknown-outcome" => Answer::Unavailable(Unavailable::OutcomeUnknown),
+        "fresh" => Answer::Fresh(freshness(Consistency::Linearizable)),
+        "stale" => Answer::Fresh(freshness(Consistency::Stale)),
+        "proceed" => Answer::Access(access::Reply::Proceed),
+        "wait" => Answer::Access(access::Reply::TooManyFailures {
+            retry_after: Duration::from_millis(1500),
+        }),
+        "noted" => Answer::Access(access::Reply::Noted),
+        "changed" => Answer::Access(access::Reply::Outcome(access::Outcome::Changed)),
+        "exists" => Answer::Access(access::Reply::Outcome(access::Outcome::Exists("namespace"))),
+        "verified" => Answer::Verified(rest == "yes"),
+        "hashed" => Answer::Hashed("hash".into()),
+        other => panic!("unknown answer {other}"),
+    }
+}

@@ -117,6 +117,8 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
     /// The entity tag, without its quotes.
     pub(crate) etag: Option<String>,
+    /// What the path does take, for 405.
+    pub(crate) allow: Option<Box<str>>,
 }
 
 impl Reply {
@@ -135,7 +137,7 @@ impl Reply {
     /// Any status with any JSON.
     pub(crate) fn of(status: u16, content_type: &'static str, shape: &impl Serialize) -> Self {
         let body = serde_json::to_vec(shape).expect("our shapes have text keys and finite numbers");
-        Self { status, content_type, body: body.into(), etag: None }
+        Self { status, content_type, body: body.into(), etag: None, allow: None }
     }
 }
 

@@ -1,81 +1,59 @@
 //! Errors as `application/problem+json` (RFC 9457): what, where, why, and what to do next.
 
-use crate::Unavailable;
-use serde::{Deserialize, Serialize};
+use crate::{Unavailable, operation::Reply, shape};
 
-/// An error as it goes over the wire. `code` is stable; the texts are for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// `urn:trine:problem:` and the code.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The same as `what`, under the name that RFC 9457 gives it.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
+/// An error on its way out.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: u16,
     /// Short and stable, e.g. `not-found`.
-    pub code: String,
-    /// What went wrong.
-    pub what: String,
-    /// Which request, on which node.
-    #[serde(rename = "where")]
-    pub place: String,
-    /// For what reason.
-    pub why: String,
-    /// What to do about it.
-    pub next: String,
+    code: &'static str,
+    what: Box<str>,
+    why: Box<str>,
+    next: Box<str>,
+    /// What the path does take, for 405.
+    pub(crate) allow: Option<Box<str>>,
 }
 
 impl Problem {
-    /// A problem whose place is not known yet: the session fills it in.
     pub(crate) fn new(
         status: u16,
-        code: &str,
-        what: impl Into<String>,
-        why: impl Into<String>,
-        next: impl Into<String>,
+        code: &'static str,
+        what: impl Into<Box<str>>,
+        why: impl Into<Box<str>>,
+        next: impl Into<Box<str>>,
     ) -> Self {
-        let what = what.into();
-        Self {
-            kind: format!("urn:trine:problem:{code}"),
-            title: what.clone(),
-            status,
-            code: code.to_owned(),
-            what,
-            place: String::new(),
-            why: why.into(),
-            next: next.into(),
-        }
+        Self { status, code, what: what.into(), why: why.into(), next: next.into(), allow: None }
     }
 
     /// Something in the request is not as it must be.
     pub(crate) fn invalid(
-        what: impl Into<String>,
-        why: impl Into<String>,
-        next: impl Into<String>,
+        what: impl Into<Box<str>>,
+        why: impl Into<Box<str>>,
+        next: impl Into<Box<str>>,
     ) -> Self {
         Self::new(400, "invalid", what, why, next)
     }
 
     /// There is no such thing.
-    pub(crate) fn not_found(what: impl Into<String>, next: impl Into<String>) -> Self {
+    pub(crate) fn not_found(what: impl Into<Box<str>>, next: impl Into<Box<str>>) -> Self {
         Self::new(404, "not-found", what, "this node knows no such name", next)
     }
 
     /// The state does not allow it.
     pub(crate) fn conflict(
-        what: impl Into<String>,
-        why: impl Into<String>,
-        next: impl Into<String>,
+        what: impl Into<Box<str>>,
+        why: impl Into<Box<str>>,
+        next: impl Into<Box<str>>,
     ) -> Self {
         Self::new(409, "conflict", what, why, next)
     }
 
     /// A limit was reached.
     pub(crate) fn limit(
-        what: impl Into<String>,
-        why: impl Into<String>,
-        next: impl Into<String>,
+        what: impl Into<Box<str>>,
+        why: impl Into<Box<str>>,
+        next: impl Into<Box<str>>,
     ) -> Self {
         Self::new(429, "limit", what, why, next)
     }
@@ -126,9 +104,22 @@ impl Problem {
         Self::new(status, code, what, why, next)
     }
 
-    /// The same problem, with its place.
-    pub(crate) fn at(mut self, place: &str) -> Self {
-        place.clone_into(&mut self.place);
-        self
+    /// As it goes over the wire; `place` says which request, on which node.
+    pub(crate) fn shown(&self, place: &str) -> shape::Problem {
+        shape::Problem {
+            kind: format!("urn:trine:problem:{}", self.code),
+            title: self.what.to_string(),
+            status: self.status,
+            code: self.code.to_owned(),
+            what: self.what.to_string(),
+            place: place.to_owned(),
+            why: self.why.to_string(),
+            next: self.next.to_string(),
+        }
+    }
+
+    /// The answer.
+    pub(crate) fn reply(&self, place: &str) -> Reply {
+        Reply::of(self.status, "application/problem+json", &self.shown(place))
     }
 }

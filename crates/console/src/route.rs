@@ -69,10 +69,7 @@ static ROUTES: &[Route] = &[
 ];
 
 /// The route of a request, and what stands at its `{}`.
-pub(crate) fn find(
-    method: &Method,
-    path: &str,
-) -> Result<(&'static Route, Vec<String>), (Problem, Option<String>)> {
+pub(crate) fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Problem> {
     let mut allowed = Vec::new();
     for route in ROUTES {
         let Some(segments) = matches(route.path, path) else { continue };
@@ -80,27 +77,27 @@ pub(crate) fn find(
             let decoded: Option<Vec<String>> = segments.into_iter().map(decode).collect();
             return decoded.map(|segments| (route, segments)).ok_or_else(|| {
                 let what = format!("the path `{path}` is not percent-encoded UTF-8");
-                (Problem::invalid(what, "it does not decode", "encode each segment"), None)
+                Problem::invalid(what, "it does not decode", "encode each segment")
             });
         }
         allowed.push(route.method.as_str());
     }
     if allowed.is_empty() {
-        let problem = Problem::not_found(
+        return Err(Problem::not_found(
             format!("there is no route `{path}`"),
             "look at `trine help` or the list of routes in the documentation",
-        );
-        return Err((problem, None));
+        ));
     }
     let allowed = allowed.join(", ");
-    let problem = Problem::new(
+    let mut problem = Problem::new(
         405,
         "method",
         format!("`{path}` does not take {method}"),
         format!("it takes {allowed}"),
         "use one of these methods",
     );
-    Err((problem, Some(allowed)))
+    problem.allow = Some(allowed.into());
+    Err(problem)
 }
 
 fn matches<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
@@ -147,20 +144,20 @@ mod tests {
         let (_, segments) =
             find(&Method::GET, "/v1/services/a%2Fb+c/instances/[::1]:80").expect("a route");
         assert_eq!(segments, ["a/b+c", "[::1]:80"]);
-        let (problem, allow) = find(&Method::POST, "/v1/configs/x").expect_err("no POST");
-        assert_eq!((problem.status, allow.as_deref()), (405, Some("GET, PUT, DELETE")));
+        let problem = find(&Method::POST, "/v1/configs/x").expect_err("no POST");
+        assert_eq!((problem.status, problem.allow.as_deref()), (405, Some("GET, PUT, DELETE")));
         for path in ["/v1", "/v1/", "/v1/configs/x/y", "/v1/configs/", "/livez/"] {
             let found = find(&Method::GET, path).map(|(route, _)| route.path);
             // An empty segment is a name, and names are checked by their route.
             if path == "/v1/configs/" {
                 assert_eq!(found.ok(), Some("/v1/configs/{}"));
             } else {
-                assert_eq!(found.expect_err(path).0.status, 404);
+                assert_eq!(found.expect_err(path).status, 404);
             }
         }
-        assert_eq!(find(&Method::GET, "/v1/configs/%f").expect_err("cut short").0.status, 400);
-        assert_eq!(find(&Method::GET, "/v1/configs/%+1").expect_err("no hex").0.status, 400);
-        assert_eq!(find(&Method::GET, "/v1/configs/%ff").expect_err("no UTF-8").0.status, 400);
+        assert_eq!(find(&Method::GET, "/v1/configs/%f").expect_err("cut short").status, 400);
+        assert_eq!(find(&Method::GET, "/v1/configs/%+1").expect_err("no hex").status, 400);
+        assert_eq!(find(&Method::GET, "/v1/configs/%ff").expect_err("no UTF-8").status, 400);
     }
 
     #[test]

@@ -23,15 +23,6 @@ pub const CALLS_MAX: usize = 128;
 /// Streams of one connection. At the limit a watch is refused with 429.
 pub const STREAMS_MAX: usize = 64;
 
-const PROBLEM_JSON: &str = "application/problem+json";
-
-/// Why a call does not begin, and what its path does take.
-type Refused = (Problem, Option<String>);
-
-fn alone(problem: Problem) -> Refused {
-    (problem, None)
-}
-
 /// The state of one connection to our own HTTP API.
 #[derive(Debug)]
 pub struct Session {
@@ -122,7 +113,7 @@ impl Session {
         );
         let (work, fresh) = match self.begin(now, views, call, &place, request) {
             Ok(begun) => begun,
-            Err((problem, allow)) => return self.refuse(views, call, &place, problem, allow),
+            Err(problem) => return self.refuse(views, call, &place, problem),
         };
         let Some(wanted) = fresh else { return self.go(now, views, work, None) };
         match views.freshness(wanted) {
@@ -139,25 +130,24 @@ impl Session {
         call: CallId,
         place: &str,
         request: Request<Bytes>,
-    ) -> Result<(Box<Work>, Option<Consistency>), Refused> {
+    ) -> Result<(Box<Work>, Option<Consistency>), Problem> {
         let (head, body) = request.into_parts();
         let (route, segments) = route::find(&head.method, head.uri.path())?;
         if !route.probe {
-            self.takes_calls(views).map_err(|reason| (Problem::unavailable(reason), None))?;
+            self.takes_calls(views).map_err(Problem::unavailable)?;
         }
         let (token, principal) = if route.anonymous {
             (None, Principal::Anonymous)
         } else {
-            let token = gate::token(&head.headers).map_err(alone)?;
-            let principal =
-                gate::authenticate(now, &self.facts, views, token.as_deref()).map_err(alone)?;
+            let token = gate::token(&head.headers)?;
+            let principal = gate::authenticate(now, &self.facts, views, token.as_deref())?;
             (token, principal)
         };
-        let params = Params::parse(head.uri.query().unwrap_or_default()).map_err(alone)?;
+        let params = Params::parse(head.uri.query().unwrap_or_default())?;
         let mut asked = Asked { call, segments, params, headers: head.headers, body };
-        let plan = (route.parse)(&mut asked).map_err(alone)?;
-        asked.params.finish().map_err(alone)?;
-        gate::authorize(views, &principal, &plan.right).map_err(alone)?;
+        let plan = (route.parse)(&mut asked)?;
+        asked.params.finish()?;
+        gate::authorize(views, &principal, &plan.right)?;
         let work = Box::new(Work {
             call,
             place: place.to_owned(),
@@ -237,26 +227,18 @@ impl Session {
 
     fn reply(&mut self, views: &dyn Views, work: &Work, reply: Reply) {
         if !work.dropped {
-            self.send(views, work.call, work.freshness, reply, None);
+            self.send(views, work.call, work.freshness, reply);
         }
     }
 
     pub(crate) fn fail(&mut self, views: &dyn Views, work: &Work, problem: Problem) {
-        let problem = problem.at(&work.place);
-        self.reply(views, work, Reply::of(problem.status, PROBLEM_JSON, &problem));
+        self.reply(views, work, problem.reply(&work.place));
     }
 
-    fn refuse(
-        &mut self,
-        views: &dyn Views,
-        call: CallId,
-        place: &str,
-        problem: Problem,
-        allow: Option<String>,
-    ) {
-        let problem = problem.at(place);
-        let reply = Reply::of(problem.status, PROBLEM_JSON, &problem);
-        self.send(views, call, None, reply, allow);
+    fn refuse(&mut self, views: &dyn Views, call: CallId, place: &str, problem: Problem) {
+        let mut reply = problem.reply(place);
+        reply.allow = problem.allow;
+        self.send(views, call, None, reply);
     }
 
     fn send(
@@ -265,14 +247,13 @@ impl Session {
         call: CallId,
         freshness: Option<Freshness>,
         reply: Reply,
-        allow: Option<String>,
     ) {
         let mut response = self.head(views, freshness, reply.status, reply.content_type);
         if let Some(etag) = reply.etag {
             response = response.header(header::ETAG, format!("\"{etag}\""));
         }
-        if let Some(allow) = allow {
-            response = response.header(header::ALLOW, allow);
+        if let Some(allow) = reply.allow {
+            response = response.header(header::ALLOW, &*allow);
         }
         if reply.status == 401 {
             response = response.header(header::WWW_AUTHENTICATE, "Bearer");

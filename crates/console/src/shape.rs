@@ -6,6 +6,29 @@ use naming::ServiceView;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
+/// An error (RFC 9457): what, where, why, and what to do next. `code` is stable; the texts are for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `urn:trine:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same as `what`, under the name that RFC 9457 gives it.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Short and stable, e.g. `not-found`.
+    pub code: String,
+    /// What went wrong.
+    pub what: String,
+    /// Which request, on which node.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// For what reason.
+    pub why: String,
+    /// What to do about it.
+    pub next: String,
+}
+
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct List<T> {

@@ -114,7 +114,7 @@ fn turns_orphan(kind: &Kind) -> bool {
 fn instance_missing(teller: &Teller<'_>, name: &str) -> String {
     let node = teller.node;
     let text = format!("{node} does not list {name}: ");
-    let Some(event) = teller.last(|kind| comes_or_goes(kind)) else {
+    let Some(event) = teller.last(comes_or_goes) else {
         return text + &teller.silence() + ".";
     };
     let when = teller.when(event);

@@ -133,8 +133,7 @@ impl Session {
         let checked = gate::authenticate(now, &self.facts, views, stream.token.as_deref())
             .and_then(|principal| gate::authorize(views, &principal, &stream.right));
         let Err(problem) = checked else { return true };
-        let problem = problem.at(&stream.place);
-        let chunk = stream::event("end", None, &problem);
+        let chunk = stream::event("end", None, &problem.shown(&stream.place));
         let stream = self.streams.remove(&call).expect("it was found above");
         self.outputs.push_back(Output::StreamChunk { call, chunk });
         self.outputs.push_back(Output::StreamEnd(call));

@@ -27,7 +27,7 @@ pub struct Facts {
 pub enum Login {
     /// Every request needs a token.
     Required,
-    /// Whoever comes without a token is `Principal::Open`.
+    /// Whoever comes without a valid token is `Principal::Open`: one left over from another cluster must not lock out.
     Open,
 }
 
@@ -43,8 +43,8 @@ pub enum Input {
     },
     /// The client no longer waits for this call, or closed its stream.
     Dropped(CallId),
-    /// The transport took the last `StreamStart` or `StreamChunk` of this call: the next chunk may follow. A stream
-    /// has at most one chunk on its way, so a client that does not read costs one chunk and one view.
+    /// The transport took the last `StreamChunk` of this call: the next one may follow. A stream has at most one chunk
+    /// on its way, so a client that does not read costs one chunk and one view.
     Sent(CallId),
     /// The answer to `Output::Ask`.
     Answer {

@@ -1,0 +1,130 @@
+//! PUT /v1/configs/{data_id}: publish the body as content; with `If-Match: "md5"` only over that content.
+
+use super::{config_outcome, config_right};
+use crate::{
+    Answer, Ask,
+    operation::{Asked, Context, Next, Operation, Plan, Reply, mismatch},
+    problem::Problem,
+    shape::Written,
+};
+use access::Action;
+use config::{ConfigKey, Details, Outcome};
+use http::{
+    HeaderMap,
+    header::{IF_MATCH, IF_NONE_MATCH},
+};
+use std::sync::Arc;
+
+/// What the config plane knows as types.
+const TYPES: [&str; 8] = ["properties", "xml", "json", "text", "html", "yaml", "toml", "unset"];
+
+pub(crate) fn parse(asked: &mut Asked) -> Result<Plan, Problem> {
+    let data_id = asked.segment(0).to_owned();
+    let key = asked.params.config(&data_id)?;
+    let mut text = |name| -> Arc<str> { asked.params.take(name).unwrap_or_default().into() };
+    let details = Details {
+        content_type: text("type"),
+        app_name: text("app"),
+        description: text("description"),
+        tags: text("tags"),
+        ..Details::default()
+    };
+    if !details.content_type.is_empty() && !TYPES.contains(&&*details.content_type) {
+        return Err(Problem::invalid(
+            format!("parameter `type` is `{}`", details.content_type),
+            format!("it must be one of {}", TYPES.join(", ")),
+            "correct it or leave it out",
+        ));
+    }
+    let cas_md5 = condition(&asked.headers)?;
+    let content = std::str::from_utf8(&asked.body).map_err(|error| {
+        Problem::invalid(
+            "nothing was published",
+            format!("the content is not UTF-8: {error}"),
+            "convert it, or publish it in a text form such as base64",
+        )
+    })?;
+    let content = content.into();
+    let right = config_right(Action::Write, &key);
+    Ok(Plan::new(right, ConfigPut { key, content, cas_md5, details }))
+}
+
+/// The md5 of `If-Match`.
+fn condition(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
+    refuse_other_conditions(headers, &[IF_NONE_MATCH])?;
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
+    let tag = value.to_str().ok().and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"'));
+    match tag {
+        Some(md5) if md5.len() == 32 && md5.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            Ok(Some(md5.to_ascii_lowercase().into()))
+        }
+        _ => Err(Problem::invalid(
+            "the header If-Match is not understood",
+            "it must be one md5 in double quotes, as the header ETag of a read has it",
+            "read the config and send its ETag",
+        )),
+    }
+}
+
+/// A condition that is not checked must not seem to hold.
+pub(super) fn refuse_other_conditions(
+    headers: &HeaderMap,
+    names: &[http::HeaderName],
+) -> Result<(), Problem> {
+    match names.iter().find(|name| headers.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => Err(Problem::invalid(
+            format!("the condition {name} is not supported here"),
+            "nothing would check it",
+            "leave it out",
+        )),
+    }
+}
+
+#[derive(Debug)]
+struct ConfigPut {
+    key: ConfigKey,
+    content: Arc<str>,
+    cas_md5: Option<Arc<str>>,
+    details: Details,
+}
+
+impl Operation for ConfigPut {
+    fn go(&mut self, cx: &Context<'_>, answer: Option<Answer>) -> Result<Next, Problem> {
+        if answer.is_none() {
+            return Ok(Next::Ask(Ask::Config(config::Request::Publish {
+                key: self.key.clone(),
+                content: Arc::clone(&self.content),
+                cas_md5: self.cas_md5.clone(),
+                details: self.details.clone(),
+                author: cx.author(),
+            })));
+        }
+        match config_outcome(answer)? {
+            Outcome::Published(revision) => {
+                Ok(Reply::json(&Written { revision: Some(revision.0), changed: true }))
+            }
+            Outcome::CasConflict { current_md5 } => Err(Problem::new(
+                412,
+                "cas-conflict",
+                "nothing was published",
+                if current_md5.is_empty() {
+                    "the config does not exist any more".to_owned()
+                } else {
+                    format!("the config has changed: its md5 is {current_md5}")
+                },
+                "read it again, and publish over what you have read",
+            )),
+            Outcome::QuotaExceeded { bytes_max } => Err(Problem::new(
+                507,
+                "quota",
+                "nothing was published",
+                format!("all contents together would exceed {bytes_max} bytes"),
+                "remove configs that are no longer used",
+            )),
+            other @ Outcome::Removed { .. } => {
+                mismatch(&Some(Answer::Config(config::Reply::Outcome(other))))
+            }
+        }
+    }
+}

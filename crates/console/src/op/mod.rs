@@ -1,0 +1,149 @@
+//! One file per operation.
+
+pub(crate) mod config_delete;
+pub(crate) mod config_get;
+pub(crate) mod config_history;
+pub(crate) mod config_list;
+pub(crate) mod config_put;
+pub(crate) mod explain;
+pub(crate) mod health;
+pub(crate) mod history;
+pub(crate) mod instance_beat;
+pub(crate) mod instance_delete;
+pub(crate) mod instance_get;
+pub(crate) mod instance_put;
+pub(crate) mod login;
+pub(crate) mod namespace_delete;
+pub(crate) mod namespace_get;
+pub(crate) mod namespace_list;
+pub(crate) mod namespace_put;
+pub(crate) mod service_delete;
+pub(crate) mod service_get;
+pub(crate) mod service_list;
+pub(crate) mod service_put;
+pub(crate) mod status;
+
+use crate::{Answer, operation::mismatch, problem::Problem};
+use access::{Action, Resource};
+use config::ConfigKey;
+use naming::ServiceKey;
+use std::sync::Arc;
+
+/// The right to do something with a service.
+fn service_right(action: Action, key: &ServiceKey) -> crate::operation::Right {
+    let resource = Resource::Service {
+        namespace: Arc::clone(&key.namespace),
+        group: Arc::clone(&key.group),
+        name: Arc::clone(&key.name),
+    };
+    crate::operation::Right::To(action, resource)
+}
+
+/// The right to do something with a config.
+fn config_right(action: Action, key: &ConfigKey) -> crate::operation::Right {
+    let resource = Resource::Config {
+        namespace: Arc::clone(&key.namespace),
+        group: Arc::clone(&key.group),
+        data_id: Arc::clone(&key.data_id),
+    };
+    crate::operation::Right::To(action, resource)
+}
+
+/// The registry's answer.
+fn naming_reply(answer: Option<Answer>) -> Result<naming::Reply, Problem> {
+    match answer {
+        Some(Answer::Naming(naming::Reply::Refused(refusal))) => Err(naming_refusal(&refusal)),
+        Some(Answer::Naming(reply)) => Ok(reply),
+        other => mismatch(&other),
+    }
+}
+
+fn naming_refusal(refusal: &naming::Refusal) -> Problem {
+    let why = refusal.to_string();
+    match refusal {
+        naming::Refusal::UnknownClient => Problem::conflict(
+            "nothing was done",
+            "the connection is unknown to the registry",
+            "connect again",
+        ),
+        naming::Refusal::PersistentUnsupported => {
+            Problem::invalid("nothing was registered", why, "register an ephemeral instance")
+        }
+        naming::Refusal::TooMany { .. } => {
+            Problem::limit("nothing was done", why, "use another connection")
+        }
+        naming::Refusal::ServiceNotEmpty(_) => Problem::conflict(
+            "the service was not removed",
+            "it has instances",
+            "remove them first: `trine instance list SERVICE` shows them",
+        ),
+        naming::Refusal::ServiceExists(_) => Problem::conflict(
+            "the service was not created",
+            "there is one of that name",
+            "nothing needs to be done",
+        ),
+        naming::Refusal::ServiceUnknown(name) => no_service(name),
+    }
+}
+
+fn no_service(name: &dyn std::fmt::Display) -> Problem {
+    Problem::not_found(
+        format!("there is no service {name}"),
+        "`trine service list` shows what there is; check namespace and group",
+    )
+}
+
+fn no_config(key: &ConfigKey) -> Problem {
+    Problem::not_found(
+        format!("there is no config {key}"),
+        "`trine config list` shows what there is; check namespace and group",
+    )
+}
+
+fn no_namespace(id: &str) -> Problem {
+    Problem::not_found(format!("there is no namespace {id}"), "`trine ns list` shows what there is")
+}
+
+/// The config center's answer.
+fn config_reply(answer: Option<Answer>) -> Result<config::Reply, Problem> {
+    match answer {
+        Some(Answer::Config(config::Reply::Refused(refusal))) => Err(config_refusal(&refusal)),
+        Some(Answer::Config(reply)) => Ok(reply),
+        other => mismatch(&other),
+    }
+}
+
+fn config_refusal(refusal: &config::Refusal) -> Problem {
+    match refusal {
+        config::Refusal::ContentTooLarge { .. } => Problem::new(
+            413,
+            "too-large",
+            "nothing was published",
+            refusal.to_string(),
+            "split the config",
+        ),
+        config::Refusal::TooManyListeners { .. } => {
+            Problem::limit("nothing is watched", refusal.to_string(), "use another connection")
+        }
+        config::Refusal::Unreadable(_) => Problem::new(
+            500,
+            "unreadable",
+            "the history could not be read",
+            refusal.to_string(),
+            "look at the node's log and disk",
+        ),
+        refusal => Problem::invalid(
+            "nothing was published",
+            refusal.to_string(),
+            "correct it and publish again",
+        ),
+    }
+}
+
+/// What the log made of a config write.
+fn config_outcome(answer: Option<Answer>) -> Result<config::Outcome, Problem> {
+    match config_reply(answer)? {
+        config::Reply::Outcome(outcome) => Ok(outcome),
+        other => mismatch(&Some(Answer::Config(other))),
+    }
+}

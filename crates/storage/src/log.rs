@@ -3,12 +3,14 @@
 use crate::{
     Error,
     area::Area,
-    database::File,
+    database::{File, Plan},
     record::{read_u64, seal, unseal},
 };
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 const FILE: &str = "raft.redb";
+const PLAN: Plan =
+    Plan { name: FILE, fresh: "raft.redb.new", cache_bytes: LOG_CACHE_BYTES };
 
 /// Page cache of the Raft log in bytes. The log lives in memory anyway: only its newest pages are used again.
 pub const LOG_CACHE_BYTES: usize = 16 << 20;
@@ -58,8 +60,7 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn open(area: &Area) -> Result<Self, Error> {
-        let log = Self { file: File::open(area, FILE, LOG_CACHE_BYTES)? };
-        Ok(log)
+        Ok(Self { file: File::open(area, PLAN)? })
     }
 
     /// One transaction for all writes: group commit.

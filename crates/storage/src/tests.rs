@@ -4,6 +4,8 @@ use crate::*;
 use base::Rng;
 
 mod basics;
+mod crashes;
+mod flips;
 
 pub(crate) fn rng(seed: u8) -> Rng {
     Rng::from_seed([seed; 32])

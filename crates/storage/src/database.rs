@@ -147,3 +147,14 @@ fn words(name: &'static str, faults: &FaultCell, error: redb::Error) -> Error {
         error => Error::corrupt(name, error),
     }
 }
+
+/// Rewrites the format of `raft.redb`, as a later version of this program would have.
+#[cfg(test)]
+pub(crate) fn pretend_format(sim: &crate::SimDisk, format: u32) {
+    let area = Area::open(crate::Place::Simulated(sim.clone())).unwrap();
+    let plan = Plan { name: "raft.redb", fresh: "", cache_bytes: 1 << 20 };
+    let file = File::open_as(&area, plan.name, plan).unwrap();
+    let write = file.write().unwrap();
+    file.put_meta(&write, FORMAT, &format.to_le_bytes()).unwrap();
+    file.commit(write).unwrap();
+}

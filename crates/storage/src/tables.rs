@@ -13,8 +13,7 @@ use redb::{Durability, ReadTransaction, TableDefinition, WriteTransaction};
 use std::ops::Bound;
 
 pub(crate) const FILE: &str = "tables.redb";
-const PLAN: Plan =
-    Plan { name: FILE, fresh: "tables.redb.new", cache_bytes: TABLES_CACHE_BYTES };
+const PLAN: Plan = Plan { name: FILE, fresh: "tables.redb.new", cache_bytes: TABLES_CACHE_BYTES };
 
 /// Page cache of the state tables in bytes. Current contents live in the planes; this serves history and searches.
 pub const TABLES_CACHE_BYTES: usize = 64 << 20;

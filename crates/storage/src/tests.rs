@@ -5,7 +5,9 @@ use base::Rng;
 
 mod basics;
 mod crashes;
+mod faults;
 mod flips;
+mod snapshots;
 
 pub(crate) fn rng(seed: u8) -> Rng {
     Rng::from_seed([seed; 32])

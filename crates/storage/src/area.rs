@@ -95,6 +95,38 @@ impl Area {
         }
     }
 
+    /// Whether a file was completed under this name.
+    pub(crate) fn exists(&self, name: &'static str) -> bool {
+        match self {
+            Self::Directory(directory) => directory.path.join(name).exists(),
+            Self::Memory(files) => {
+                files.lock().expect("no code panics while it holds this lock").contains_key(name)
+            }
+            Self::Simulated(area) => area.disk.exists(name),
+        }
+    }
+
+    /// Gives a completed file its name, durably and all at once.
+    pub(crate) fn rename(&self, from: &'static str, to: &'static str) -> Result<(), Error> {
+        match self {
+            Self::Directory(directory) => {
+                let path = &directory.path;
+                fs::rename(path.join(from), path.join(to))
+                    .and_then(|()| File::open(path)?.sync_all())
+                    .map_err(|error| io_error(to, &error))
+            }
+            Self::Memory(files) => {
+                let mut files = files.lock().expect("no code panics while it holds this lock");
+                let file = files.remove(from).unwrap_or_default();
+                files.insert(to, file);
+                Ok(())
+            }
+            Self::Simulated(area) => {
+                area.disk.rename(from, to, area.life).map_err(|error| io_error(to, &error))
+            }
+        }
+    }
+
     /// Gives the reserve back to the file system. False if there was none to give.
     pub(crate) fn release_reserve(&self) -> bool {
         match self {
@@ -117,7 +149,7 @@ impl Area {
     pub(crate) fn write_small(&self, name: &'static str, bytes: &[u8]) -> Result<(), Error> {
         match self {
             Self::Directory(directory) => {
-                let fresh = directory.path.join("hint.new");
+                let fresh = directory.path.join(format!("{name}.new"));
                 fs::write(&fresh, bytes)
                     .and_then(|()| fs::rename(&fresh, directory.path.join(name)))
                     .map_err(|error| io_error(name, &error))

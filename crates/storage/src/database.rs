@@ -26,22 +26,44 @@ pub(crate) struct File {
     faults: FaultCell,
 }
 
+/// Where a file of ours is and how it is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) name: &'static str,
+    /// Its name until it is complete.
+    pub(crate) fresh: &'static str,
+    pub(crate) cache_bytes: usize,
+}
+
 impl File {
-    pub(crate) fn open(area: &Area, name: &'static str, cache_bytes: usize) -> Result<Self, Error> {
-        let faults = FaultCell::default();
-        let raw = area.file(name)?;
-        let is_new = raw.len().map_err(|error| Fault::of(&error).error(name))? == 0;
-        let backend = Backend::new(raw, area.clone(), faults.clone());
-        let database = Builder::new()
-            .set_cache_size(cache_bytes)
-            .create_with_backend(backend)
-            .map_err(|error| words(name, &faults, error.into()))?;
-        let mut file = Self { name, database, faults };
-        if !is_new {
-            file.check()?;
+    pub(crate) fn open(area: &Area, plan: Plan) -> Result<Self, Error> {
+        if !area.exists(plan.name) {
+            // redb cannot open what a power cut left of a file that it was creating. Under its name there is only a
+            // complete one, so one that cannot be opened has lost data.
+            area.file(plan.fresh)?
+                .set_len(0)
+                .map_err(|error| Fault::of(&error).error(plan.name))?;
+            let file = Self::open_as(area, plan.fresh, plan)?;
+            let write = file.write()?;
+            file.put_meta(&write, FORMAT, &FORMAT_VERSION.to_le_bytes())?;
+            file.commit(write)?;
+            drop(file);
+            area.rename(plan.fresh, plan.name)?;
         }
+        let mut file = Self::open_as(area, plan.name, plan)?;
+        file.check()?;
         file.check_format()?;
         Ok(file)
+    }
+
+    fn open_as(area: &Area, name: &'static str, plan: Plan) -> Result<Self, Error> {
+        let faults = FaultCell::default();
+        let backend = Backend::new(area.file(name)?, area.clone(), faults.clone());
+        let database = Builder::new()
+            .set_cache_size(plan.cache_bytes)
+            .create_with_backend(backend)
+            .map_err(|error| words(plan.name, &faults, error.into()))?;
+        Ok(Self { name: plan.name, database, faults })
     }
 
     /// redb does not verify pages when it reads them, only here.
@@ -54,20 +76,16 @@ impl File {
     }
 
     fn check_format(&self) -> Result<(), Error> {
-        if let Some(bytes) = self.meta(FORMAT)? {
-            let found = bytes
-                .try_into()
-                .map(u32::from_le_bytes)
-                .map_err(|_| Error::corrupt(self.name, "length of the format version"))?;
-            if found != FORMAT_VERSION {
-                return Err(Error::Version { file: self.name, found, known: FORMAT_VERSION });
-            }
-            return Ok(());
+        let bytes = self.meta(FORMAT)?;
+        let found = bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(u32::from_le_bytes)
+            .ok_or(Error::corrupt(self.name, "format version"))?;
+        if found == FORMAT_VERSION {
+            Ok(())
+        } else {
+            Err(Error::Version { file: self.name, found, known: FORMAT_VERSION })
         }
-        // The format is written in the first transaction, so a file without one has nothing to lose.
-        let write = self.write()?;
-        self.put_meta(&write, FORMAT, &FORMAT_VERSION.to_le_bytes())?;
-        self.commit(write)
     }
 
     pub(crate) fn words(&self, error: impl Into<redb::Error>) -> Error {
@@ -78,8 +96,13 @@ impl File {
         self.database.begin_read().map_err(|error| self.words(error))
     }
 
+    /// A transaction that is durable when it is committed.
     pub(crate) fn write(&self) -> Result<WriteTransaction, Error> {
-        self.database.begin_write().map_err(|error| self.words(error))
+        let mut write = self.database.begin_write().map_err(|error| self.words(error))?;
+        // With one phase redb takes a damaged newest tree for a torn commit and goes back to the one before: a flipped
+        // bit would undo an acknowledged write. With two phases it is an error. That costs a second fsync.
+        write.set_two_phase_commit(true);
+        Ok(write)
     }
 
     pub(crate) fn commit(&self, write: WriteTransaction) -> Result<(), Error> {
@@ -123,4 +146,15 @@ fn words(name: &'static str, faults: &FaultCell, error: redb::Error) -> Error {
         // Our files gave redb no error, so whatever it complains about is in the bytes.
         error => Error::corrupt(name, error),
     }
+}
+
+/// Rewrites the format of `raft.redb`, as a later version of this program would have.
+#[cfg(test)]
+pub(crate) fn pretend_format(sim: &crate::SimDisk, format: u32) {
+    let area = Area::open(crate::Place::Simulated(sim.clone())).unwrap();
+    let plan = Plan { name: "raft.redb", fresh: "", cache_bytes: 1 << 20 };
+    let file = File::open_as(&area, plan.name, plan).unwrap();
+    let write = file.write().unwrap();
+    file.put_meta(&write, FORMAT, &format.to_le_bytes()).unwrap();
+    file.commit(write).unwrap();
 }

@@ -7,6 +7,7 @@ use crate::{
     record::{seal, unseal},
     snapshot::Incoming,
     tables::Tables,
+    witness::{Marks, Witness},
 };
 
 const HINT_FILE: &str = "hint";
@@ -47,6 +48,17 @@ struct Open {
     log: Log,
     tables: Tables,
     incoming: Option<Incoming>,
+    witness: Witness,
+    marks: Marks,
+}
+
+impl Open {
+    /// Something became durable and is acknowledged next.
+    fn witnessed(&mut self, checkpoint: Option<u64>) {
+        self.marks.log = self.log.sequence();
+        self.marks.checkpoint = checkpoint.unwrap_or(self.marks.checkpoint);
+        self.witness.note(self.marks);
+    }
 }
 
 impl Disk {
@@ -81,7 +93,11 @@ impl Disk {
     /// # Errors
     /// [`Error::Full`], [`Error::SyncFailed`], [`Error::Io`]. Nothing may be acknowledged.
     pub fn append(&mut self, writes: &[LogWrite]) -> Result<(), Error> {
-        self.change(|open| open.log.append(writes))
+        self.change(|open| {
+            open.log.append(writes)?;
+            open.witnessed(None);
+            Ok(())
+        })
     }
 
     /// Changes rows of the state tables. Visible at once, durable with the next [`Disk::checkpoint`]; a crash goes back
@@ -98,7 +114,11 @@ impl Disk {
     /// # Errors
     /// As [`Disk::append`].
     pub fn checkpoint(&mut self) -> Result<u64, Error> {
-        self.change(|open| open.tables.checkpoint())
+        self.change(|open| {
+            let applied = open.tables.checkpoint()?;
+            open.witnessed(Some(applied));
+            Ok(applied)
+        })
     }
 
     /// One row.
@@ -130,7 +150,11 @@ impl Disk {
     /// # Errors
     /// As [`Disk::append`].
     pub fn set_value(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.change(|open| open.log.set_value(name, bytes))
+        self.change(|open| {
+            open.log.set_value(name, bytes)?;
+            open.witnessed(None);
+            Ok(())
+        })
     }
 
     /// A small named value.
@@ -217,7 +241,9 @@ impl Disk {
             }
             open.tables.finish_install(index, snapshot)?;
             // A crash between the two is repaired when the disk is opened.
-            open.log.restart_after(index, snapshot)
+            open.log.restart_after(index, snapshot)?;
+            open.witnessed(Some(index));
+            Ok(())
         })
     }
 
@@ -248,8 +274,11 @@ impl Disk {
 }
 
 fn open_files(area: &Area) -> Result<(Open, Recovered), Error> {
-    let log = Log::open(area)?;
+    let mut log = Log::open(area)?;
     let tables = Tables::open(area)?;
+    let witness = Witness::open(area)?;
+    let marks = Marks { log: log.sequence(), checkpoint: tables.applied()? };
+    witness.check(marks)?;
     if let Some(installed) = tables.installed()?
         && installed.index > log.compacted()?
     {
@@ -262,5 +291,5 @@ fn open_files(area: &Area) -> Result<(Open, Recovered), Error> {
         applied: tables.applied()?,
         identity: log.value(IDENTITY)?,
     };
-    Ok((Open { log, tables, incoming: None }, recovered))
+    Ok((Open { log, tables, incoming: None, witness, marks }, recovered))
 }

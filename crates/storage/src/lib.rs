@@ -17,6 +17,7 @@
 //! * acknowledged(append) ⇒ recovered(append), after a crash at any write or fsync.
 //! * recovered.entries has no gap and begins at `compacted + 1`.
 //! * after a crash the rows and `applied` are those of one checkpoint, never a mixture.
+//! * acknowledged(append) ⇒ recovered(append) or an error, after any bit flipped while the node was killed.
 //! * a value is served only if its checksum over key and value is right.
 //! * after a failed fsync nothing is written any more in this life.
 //! * the rows of a half received snapshot are never served.
@@ -36,6 +37,7 @@ mod record;
 mod sim_disk;
 mod snapshot;
 mod tables;
+mod witness;
 
 pub use area::{Place, RESERVE_BYTES};
 pub use database::FORMAT_VERSION;

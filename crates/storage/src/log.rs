@@ -3,12 +3,13 @@
 use crate::{
     Error,
     area::Area,
-    database::File,
+    database::{File, Plan},
     record::{read_u64, seal, unseal},
 };
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 const FILE: &str = "raft.redb";
+const PLAN: Plan = Plan { name: FILE, fresh: "raft.redb.new", cache_bytes: LOG_CACHE_BYTES };
 
 /// Page cache of the Raft log in bytes. The log lives in memory anyway: only its newest pages are used again.
 pub const LOG_CACHE_BYTES: usize = 16 << 20;
@@ -17,6 +18,7 @@ const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries")
 const HARD_STATE: &str = "hard_state";
 const SNAPSHOT: &str = "snapshot";
 const COMPACTED: &str = "compacted";
+const SEQUENCE: &str = "sequence";
 /// Before the names of values that the node chooses, so that they cannot meet ours.
 const NAMED: &str = "named/";
 
@@ -54,21 +56,37 @@ pub struct LogWrite {
 #[derive(Debug)]
 pub(crate) struct Log {
     file: File,
+    /// How many transactions were committed since the file was made.
+    sequence: u64,
 }
 
 impl Log {
     pub(crate) fn open(area: &Area) -> Result<Self, Error> {
-        let log = Self { file: File::open(area, FILE, LOG_CACHE_BYTES)? };
-        Ok(log)
+        let file = File::open(area, PLAN)?;
+        let sequence = file.meta(SEQUENCE)?;
+        let sequence = sequence.map_or(Ok(0), |bytes| read_u64(FILE, SEQUENCE, &bytes))?;
+        Ok(Self { file, sequence })
     }
 
     /// One transaction for all writes: group commit.
-    pub(crate) fn append(&self, writes: &[LogWrite]) -> Result<(), Error> {
+    pub(crate) fn append(&mut self, writes: &[LogWrite]) -> Result<(), Error> {
         let transaction = self.file.write()?;
         for write in writes {
             self.put(&transaction, write)?;
         }
-        self.file.commit(transaction)
+        self.commit(transaction)
+    }
+
+    fn commit(&mut self, transaction: WriteTransaction) -> Result<(), Error> {
+        let sequence = self.sequence + 1;
+        self.file.put_meta(&transaction, SEQUENCE, &sequence.to_le_bytes())?;
+        self.file.commit(transaction)?;
+        self.sequence = sequence;
+        Ok(())
+    }
+
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     fn put(&self, transaction: &WriteTransaction, write: &LogWrite) -> Result<(), Error> {
@@ -121,7 +139,7 @@ impl Log {
     }
 
     /// Forgets the whole log: a snapshot from the leader takes its place.
-    pub(crate) fn restart_after(&self, through: u64, snapshot: &[u8]) -> Result<(), Error> {
+    pub(crate) fn restart_after(&mut self, through: u64, snapshot: &[u8]) -> Result<(), Error> {
         self.append(&[LogWrite {
             truncate_from: Some(0),
             compact: Some(Compact { through, snapshot: snapshot.to_vec() }),
@@ -166,10 +184,10 @@ impl Log {
         Ok(entries)
     }
 
-    pub(crate) fn set_value(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn set_value(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let transaction = self.file.write()?;
         self.file.put_meta(&transaction, &format!("{NAMED}{name}"), bytes)?;
-        self.file.commit(transaction)
+        self.commit(transaction)
     }
 
     pub(crate) fn value(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {

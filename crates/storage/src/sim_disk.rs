@@ -205,6 +205,22 @@ impl SimDisk {
         SimFile { disk: self.clone(), name, life }
     }
 
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        self.lock().files.contains_key(name)
+    }
+
+    /// Atomic and durable, as a rename with an fsync of its directory.
+    pub(crate) fn rename(&self, from: &str, to: &'static str, life: u64) -> io::Result<()> {
+        let mut state = self.lock();
+        if state.life != life {
+            return Err(io::Error::other("this disk was lost in a crash"));
+        }
+        state.operation()?;
+        let file = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.files.insert(to, file);
+        Ok(())
+    }
+
     pub(crate) fn release_reserve(&self) -> bool {
         let mut state = self.lock();
         std::mem::replace(&mut state.reserve_held, false)

@@ -6,13 +6,14 @@
 use crate::{
     Error,
     area::Area,
-    database::File,
+    database::{File, Plan},
     record::{read_u64, seal, unseal},
 };
 use redb::{Durability, ReadTransaction, TableDefinition, WriteTransaction};
 use std::ops::Bound;
 
 pub(crate) const FILE: &str = "tables.redb";
+const PLAN: Plan = Plan { name: FILE, fresh: "tables.redb.new", cache_bytes: TABLES_CACHE_BYTES };
 
 /// Page cache of the state tables in bytes. Current contents live in the planes; this serves history and searches.
 pub const TABLES_CACHE_BYTES: usize = 64 << 20;
@@ -72,7 +73,7 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub(crate) fn open(area: &Area) -> Result<Self, Error> {
-        let file = File::open(area, FILE, TABLES_CACHE_BYTES)?;
+        let file = File::open(area, PLAN)?;
         let generation = match file.meta(GENERATION)?.as_deref() {
             None | Some([0]) => 0,
             Some([1]) => 1,

@@ -4,6 +4,10 @@ use crate::*;
 use base::Rng;
 
 mod basics;
+mod crashes;
+mod faults;
+mod flips;
+mod snapshots;
 
 pub(crate) fn rng(seed: u8) -> Rng {
     Rng::from_seed([seed; 32])

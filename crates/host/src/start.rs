@@ -87,7 +87,8 @@ impl Host {
             None => new_identity(&mut worker, &mut rng)?,
         };
         // The time of boot is part of every connection's id: it must be on disk before one is given out.
-        let mut clock = HybridClock::above(clock_high_water);
+        let hinted = hint.as_deref().and_then(naming::hint_high_water).unwrap_or_default();
+        let mut clock = HybridClock::above(clock_high_water.max(hinted));
         let boot = clock.tick(now);
         worker.set_clock(boot)?;
         let node = make_node(&settings, now, &mut rng, identity, &recovered, clock.last());

@@ -242,7 +242,7 @@ impl Node {
 
     /// Ready once the leader is known, its log is applied, and the first start's secrets exist.
     pub(crate) fn initialize(&mut self) {
-        if self.phase != Phase::Joining {
+        if self.phase != Phase::Joining || self.naming.restoring() {
             return;
         }
         match self.initialization() {

@@ -4,13 +4,17 @@
 use nacos_sdk::api::{
     constants,
     naming::{
-        NamingChangeEvent, NamingEventListener, NamingService, NamingServiceBuilder, ServiceInstance,
+        NamingChangeEvent, NamingEventListener, NamingService, NamingServiceBuilder,
+        ServiceInstance,
     },
     props::ClientProps,
 };
 use server::{Auth, Listen, Running, Settings};
-use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
 
 const GROUP: &str = constants::DEFAULT_GROUP;
 /// How long anything that must happen may take. Nothing waits this long unless it is broken.
@@ -88,7 +92,10 @@ async fn it_registers_lists_and_is_pushed_what_changes() {
         .await
         .expect("listed");
     assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0].instance_id.as_deref(), Some("10.0.0.1#8080#DEFAULT#DEFAULT_GROUP@@orders"));
+    assert_eq!(
+        listed[0].instance_id.as_deref(),
+        Some("10.0.0.1#8080#DEFAULT#DEFAULT_GROUP@@orders")
+    );
     provider
         .deregister_instance(name.clone(), group.clone(), instance(8080))
         .await
@@ -108,20 +115,45 @@ async fn the_instances_of_a_client_that_dies_are_gone() {
         .subscribe(name.clone(), group.clone(), Vec::new(), Arc::new(Pushes(sender)))
         .await
         .expect("subscribed");
-    // A runtime of its own: the SDK's tasks outlive its handle, and end with their runtime as they would with a process.
-    let life = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let address = running.api.expect("open");
-    let provider = life
-        .spawn(async move {
-            let provider = naming_at(address.to_string()).await;
-            provider.register_instance(name, group, instance(9090)).await.map(|()| provider)
-        })
-        .await
-        .expect("no panic")
-        .expect("registered");
+    // The SDK keeps its tasks in a runtime of its own: what dies here is the wire, as when the machine is gone.
+    let wire = Wire::to(running.grpc.expect("open")).await;
+    let provider = naming_at(wire.address.clone()).await;
+    provider.register_instance(name, group, instance(9090)).await.expect("registered");
     until(&mut pushes, &["10.0.0.1:9090"]).await;
-    life.shutdown_background();
-    drop(provider);
+    wire.cut();
     until(&mut pushes, &[]).await;
     running.stop().await;
+}
+
+/// A wire that can be cut.
+struct Wire {
+    /// What the SDK is told; it adds 1000 to the port.
+    address: String,
+    forwarding: tokio::task::JoinHandle<()>,
+}
+
+impl Wire {
+    async fn to(server: SocketAddr) -> Self {
+        let socket = loop {
+            let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            if socket.local_addr().expect("bound").port() > 2000 {
+                break socket;
+            }
+        };
+        let port = socket.local_addr().expect("bound").port() - 1000;
+        let forwarding = tokio::spawn(async move {
+            let mut pipes = tokio::task::JoinSet::new();
+            while let Ok((mut client, _)) = socket.accept().await {
+                let mut server = TcpStream::connect(server).await.expect("the server lives");
+                pipes.spawn(async move {
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+        Self { address: format!("127.0.0.1:{port}"), forwarding }
+    }
+
+    fn cut(self) {
+        self.forwarding.abort();
+    }
 }

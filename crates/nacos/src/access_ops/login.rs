@@ -6,7 +6,6 @@
 use crate::{
     Answer, Ask, Login, Password,
     call::{WRONG_CREDENTIAL, throttled},
-    decisions::Decisions as _,
     fault::{Fault, Shape},
     form::Form,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
@@ -90,7 +89,7 @@ impl Operate for LogIn {
         match event {
             Event::Answer(Answer::Access(access::Reply::Proceed)) => {
                 let (user, password) = (self.user.clone(), self.password.clone());
-                let hash = context.views.access().password_hash(&user);
+                let hash = context.views.access().password_hash(&user).map(Into::into);
                 Next::Ask(Ask::Verify { user, password, hash })
             }
             Event::Answer(Answer::Verified(right)) => {

@@ -104,9 +104,9 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
     let (status, code) = match refusal {
         Refusal::ContentBlank => return Fault::caused("content is blank : "),
         Refusal::ContentTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 400),
-        Refusal::DetailTooLong { .. } | Refusal::TooManyListeners { .. } => {
-            (StatusCode::BAD_REQUEST, 400)
-        }
+        Refusal::DetailTooLong { .. }
+        | Refusal::TooManyTags { .. }
+        | Refusal::TooManyListeners { .. } => (StatusCode::BAD_REQUEST, 400),
         Refusal::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, 500),
     };
     Fault::new(Shape::Caused, status, code, refusal.to_string())

@@ -248,6 +248,15 @@ async def want_content(client: NacosConfigService, data_id: str, want: str) -> N
         raise Unmet(f"content {found!r}, wanted {want!r}")
 
 
+async def await_content(client: NacosConfigService, data_id: str, want: str) -> None:
+    """For steps that show something else than what a read answers right after a publish."""
+
+    async def check():
+        await want_content(client, data_id, want)
+
+    await until(SETTLE_S, check)
+
+
 def md5(content: str) -> str:
     return hashlib.md5(content.encode()).hexdigest()
 
@@ -271,7 +280,7 @@ async def login() -> None:
         raise NotOffered("no user given, so the server asks for none")
     client, _ = await Shared.pair()
     await put(client, name("login"), "one")
-    await want_content(client, name("login"), "one")
+    await await_content(client, name("login"), "one")
     intruder = await config(PASSWORD + "-wrong")
     try:
         await put(intruder, name("intruder"), "no")
@@ -291,12 +300,13 @@ async def cas_ok() -> None:
     (client, _), data_id = await Shared.pair(), name("cas-ok")
     await put(client, data_id, "one")
     await put(client, data_id, "two", md5("one"))
-    await want_content(client, data_id, "two")
+    await await_content(client, data_id, "two")
 
 
 async def cas_conflict() -> None:
     (client, _), data_id = await Shared.pair(), name("cas-conflict")
     await put(client, data_id, "one")
+    await await_content(client, data_id, "one")
     try:
         await put(client, data_id, "two", md5("stale"))
     except (NacosException, Unmet):
@@ -308,8 +318,8 @@ async def get() -> None:
     (client, other), data_id = await Shared.pair(), name("get")
     content = 'name: 值\nline: "two" & <three>\n'
     await put(client, data_id, content)
-    await want_content(other, data_id, content)
-    await want_content(other, name("absent"), "")
+    await await_content(other, data_id, content)
+    await await_content(other, name("absent"), "")
 
 
 class Changes:
@@ -347,7 +357,7 @@ async def remove() -> None:
     await put(client, data_id, "one")
     if not await client.remove_config(ConfigParam(data_id=data_id, group=GROUP)):
         raise Unmet("remove: the SDK answered false")
-    await want_content(client, data_id, "")
+    await await_content(client, data_id, "")
 
 
 # Outage
@@ -389,7 +399,7 @@ async def outage() -> None:
     # The subscription comes back by the same 30 s timer as the instance, not in step with it.
     await pushed.wait([8001, 8002], RECOVER_S / 2)
     writer = await config()
-    await want_content(writer, data_id, "one")
+    await await_content(writer, data_id, "one")
     await put(writer, data_id, "two")
     await changed.wait("two", RECOVER_S / 2)
 

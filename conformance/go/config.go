@@ -33,6 +33,11 @@ func wantContent(client config_client.IConfigClient, dataID, want string) error 
 	return nil
 }
 
+// awaitContent is for steps that show something else than what a read answers right after a publish.
+func awaitContent(client config_client.IConfigClient, dataID, want string) error {
+	return waitFor(settleTime, func() error { return wantContent(client, dataID, want) })
+}
+
 func md5Of(content string) string {
 	sum := md5.Sum([]byte(content))
 	return hex.EncodeToString(sum[:])
@@ -57,7 +62,7 @@ func (s *suite) login() error {
 		if err := put(client, dataID, "one", ""); err != nil {
 			return err
 		}
-		return wantContent(client, dataID, "one")
+		return awaitContent(client, dataID, "one")
 	})
 	if err != nil {
 		return err
@@ -98,13 +103,16 @@ func (s *suite) casOk() error {
 		if err := put(client, dataID, "two", md5Of("one")); err != nil {
 			return err
 		}
-		return wantContent(client, dataID, "two")
+		return awaitContent(client, dataID, "two")
 	})
 }
 
 func (s *suite) casConflict() error {
 	return s.withConfig("cas-conflict", func(client config_client.IConfigClient, dataID string) error {
 		if err := put(client, dataID, "one", ""); err != nil {
+			return err
+		}
+		if err := awaitContent(client, dataID, "one"); err != nil {
 			return err
 		}
 		if err := put(client, dataID, "two", md5Of("stale")); err == nil {
@@ -125,10 +133,10 @@ func (s *suite) get() error {
 			return err
 		}
 		defer other.CloseClient()
-		if err := wantContent(other, dataID, content); err != nil {
+		if err := awaitContent(other, dataID, content); err != nil {
 			return err
 		}
-		return wantContent(other, s.name("absent"), "")
+		return awaitContent(other, s.name("absent"), "")
 	})
 }
 
@@ -190,6 +198,6 @@ func (s *suite) remove() error {
 		if err := wantDone("remove", done, err); err != nil {
 			return err
 		}
-		return wantContent(client, dataID, "")
+		return awaitContent(client, dataID, "")
 	})
 }

@@ -122,7 +122,7 @@ func (s *suite) checkBack(service, dataID string, pushed *pushes, changed *chang
 		return err
 	}
 	defer writer.CloseClient()
-	if err := wantContent(writer, dataID, "one"); err != nil {
+	if err := awaitContent(writer, dataID, "one"); err != nil {
 		return fmt.Errorf("config after the outage: %w", err)
 	}
 	if err := put(writer, dataID, "two", ""); err != nil {

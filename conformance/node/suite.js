@@ -214,6 +214,11 @@ async function wantContent(client, dataId, want) {
   if (found !== want) throw new Error(`content ${JSON.stringify(found)}, wanted ${JSON.stringify(want)}`);
 }
 
+// For steps that show something else than what a read answers right after a publish.
+function awaitContent(client, dataId, want) {
+  return until(SETTLE_MS, () => wantContent(client, dataId, want));
+}
+
 async function put(client, dataId, content) {
   if (await client.publishSingle(dataId, GROUP, content) !== true) throw new Error('publish: the SDK did not answer true');
 }
@@ -223,7 +228,7 @@ async function login() {
   if (!USER) throw new NotOffered('no user given, so the server asks for none');
   const client = await config();
   await put(client, name('login'), 'one');
-  await wantContent(client, name('login'), 'one');
+  await awaitContent(client, name('login'), 'one');
   const intruder = await config(PASSWORD + '-wrong');
   let refused = false;
   await put(intruder, name('intruder'), 'no').catch(() => { refused = true; });
@@ -250,8 +255,8 @@ async function get() {
   const content = 'name: 值\nline: "two" & <three>\n';
   await put(client, name('get'), content);
   const other = await config();
-  await wantContent(other, name('get'), content);
-  await wantContent(other, name('absent'), null);
+  await awaitContent(other, name('get'), content);
+  await awaitContent(other, name('absent'), null);
   client.close();
   other.close();
 }
@@ -286,7 +291,7 @@ async function remove() {
   const client = await config();
   await put(client, name('remove'), 'one');
   if (await client.remove(name('remove'), GROUP) !== true) throw new Error('remove: the SDK did not answer true');
-  await wantContent(client, name('remove'), null);
+  await awaitContent(client, name('remove'), null);
   client.close();
 }
 
@@ -342,7 +347,7 @@ async function outage() {
   await fresh.registerInstance(service, instanceAt(8002));
   await pushed.wait([ 8001, 8002 ]);
   const writer = await config();
-  await wantContent(writer, dataId, 'one');
+  await awaitContent(writer, dataId, 'one');
   await put(writer, dataId, 'two');
   await changed.wait('two', SETTLE_MS * 2);
 }

@@ -71,6 +71,11 @@ final class Config {
         }
     }
 
+    /** For steps that show something else than what a read answers right after a publish. */
+    static void awaitContent(ConfigService client, String dataId, String want) throws Exception {
+        Suite.await(Suite.SETTLE_TIME, () -> wantContent(client, dataId, want));
+    }
+
     private static String md5(String content) throws Exception {
         byte[] sum = MessageDigest.getInstance("MD5").digest(content.getBytes(StandardCharsets.UTF_8));
         return String.format("%032x", new BigInteger(1, sum));
@@ -92,7 +97,7 @@ final class Config {
         }
         with("login", (client, dataId) -> {
             put(client, dataId, "one");
-            wantContent(client, dataId, "one");
+            awaitContent(client, dataId, "one");
         });
         ConfigService intruder = ConfigFactory.createConfigService(
                 Suite.settings(Suite.env("TRINE_PASSWORD") + "-wrong"));
@@ -128,13 +133,14 @@ final class Config {
             if (!client.publishConfigCas(dataId, GROUP, "two", md5("one"), ConfigType.TEXT.getType())) {
                 throw new Suite.Unmet("a publish with the current md5 was refused");
             }
-            wantContent(client, dataId, "two");
+            awaitContent(client, dataId, "two");
         });
     }
 
     static void casConflict() throws Exception {
         with("cas-conflict", (client, dataId) -> {
             put(client, dataId, "one");
+            awaitContent(client, dataId, "one");
             if (client.publishConfigCas(dataId, GROUP, "two", md5("stale"), ConfigType.TEXT.getType())) {
                 throw new Suite.Unmet("a publish with a stale md5 was accepted");
             }
@@ -148,8 +154,8 @@ final class Config {
             put(client, dataId, content);
             ConfigService other = Suite.config();
             try {
-                wantContent(other, dataId, content);
-                wantContent(other, Suite.name("absent"), null);
+                awaitContent(other, dataId, content);
+                awaitContent(other, Suite.name("absent"), null);
             } finally {
                 other.shutDown();
             }
@@ -159,6 +165,7 @@ final class Config {
     static void listen() throws Exception {
         with("listen", (client, dataId) -> {
             put(client, dataId, "one");
+            awaitContent(client, dataId, "one");
             Changes seen = new Changes();
             String first = client.getConfigAndSignListener(dataId, GROUP, TIMEOUT_MS, seen.listener());
             if (!"one".equals(first)) {
@@ -182,7 +189,7 @@ final class Config {
             if (!client.removeConfig(dataId, GROUP)) {
                 throw new Suite.Unmet("remove: the SDK answered false");
             }
-            wantContent(client, dataId, null);
+            awaitContent(client, dataId, null);
         });
     }
 }

@@ -41,7 +41,7 @@ final class Outage {
         Config.put(listener, dataId, "one");
         listener.addListener(dataId, Config.GROUP, changed.listener());
         changed.await(Suite.SETTLE_TIME, "one");
-        Config.wantContent(listener, dataId, "one");
+        Config.awaitContent(listener, dataId, "one");
 
         control("TRINE_STOP");
         try {
@@ -77,7 +77,7 @@ final class Outage {
             Naming.awaitPorts(fresh, service, Suite.RECOVER_TIME, 8001);
             Naming.registerAt(fresh, service, 8002);
             pushed.await(Suite.SETTLE_TIME, 8001, 8002);
-            Config.wantContent(writer, dataId, "one");
+            Config.awaitContent(writer, dataId, "one");
             Config.put(writer, dataId, "two");
             changed.await(Duration.ofSeconds(30), "two");
         } finally {

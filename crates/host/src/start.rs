@@ -95,7 +95,7 @@ impl Host {
         let mut key = [0; 32];
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
-        let views = ViewStore::new(identity.node, Credentials::new(key), RENDERED_BYTES_MAX);
+        let views = ViewStore::new(identity.node, boot, Credentials::new(key), RENDERED_BYTES_MAX);
         let restoring = Some(Restoring { hint });
         let cell = NodeCell { node, rng, latest: now, restoring };
         let host = Arc::new(Self {

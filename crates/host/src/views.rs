@@ -3,7 +3,7 @@
 
 use crate::{credentials::Credentials, rendered::RenderedBytes};
 use access::View as AccessView;
-use base::{Consistency, Duration, Freshness, LogIndex, NodeId};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId};
 use bytes::Bytes;
 use config::{ConfigKey, Entry};
 use nacos::{Format, NodeState, Page};
@@ -35,7 +35,12 @@ pub(crate) struct ViewStore {
 }
 
 impl ViewStore {
-    pub(crate) fn new(node: NodeId, credentials: Credentials, rendered_bytes_max: usize) -> Self {
+    pub(crate) fn new(
+        node: NodeId,
+        boot: HybridTime,
+        credentials: Credentials,
+        rendered_bytes_max: usize,
+    ) -> Self {
         let standing = Standing { ready: false, sole_voter: false, applied: LogIndex(0) };
         Self {
             node,
@@ -46,7 +51,8 @@ impl ViewStore {
             access: RwLock::new(Arc::new(AccessView::empty())),
             standing: RwLock::new(standing),
             draining: AtomicBool::new(false),
-            last_version: AtomicU64::new(0),
+            // Above every version of an earlier life: SDKs drop a list that looks older than the one they hold.
+            last_version: AtomicU64::new(boot.unix_ms()),
             rendered: RenderedBytes::new(rendered_bytes_max),
             credentials,
         }

@@ -242,7 +242,7 @@ fn play(stage: &mut Stage, script: &str) -> String {
 /// A script and what must come of it, compared line by line.
 fn check(transcript: &str, expected: &str) {
     let expected: Vec<&str> = expected.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    let got: Vec<&str> = transcript.lines().collect();
+    let got: Vec<&str> = transcript.lines().filter(|line| !line.is_empty()).collect();
     for (got, expected) in got.iter().zip(&expected) {
         assert_eq!(got, expected, "\nwhole transcript:\n{transcript}");
     }

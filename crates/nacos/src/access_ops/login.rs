@@ -98,7 +98,9 @@ impl Operate for LogIn {
                 Next::Ask(Ask::Access(access::Request::Attempted { user, address, right }))
             }
             Event::Answer(Answer::Access(access::Reply::Noted)) => self.welcome(context),
-            Event::Answer(Answer::Access(reply)) => Next::Fault(throttled(&reply)),
+            Event::Answer(Answer::Access(reply)) => {
+                Next::Fault(Fault { shape: Shape::Plain, ..throttled(&reply) })
+            }
             event => unexpected(event),
         }
     }

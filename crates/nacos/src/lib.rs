@@ -30,7 +30,7 @@ mod tests;
 
 pub use payload::{Any, Metadata, Payload};
 pub use routes::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, body_bytes_max, serves};
-pub use session::{CALLS_MAX, Session};
+pub use session::{CALLS_MAX, SETUP_WAIT, Session};
 pub use surface::{
     Answer, Ask, CallId, Facts, Format, Input, Login, NodeState, Output, Page, Password, Tell,
     Unavailable, Views,

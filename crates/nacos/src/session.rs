@@ -14,12 +14,16 @@ use crate::{
     routes,
     setup::{self, Setup},
 };
-use base::{Instant, Now, RequestId};
+use base::{Duration, Instant, Now, RequestId};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Requests of one connection that are not answered yet. One more is answered "overloaded" at once.
 pub const CALLS_MAX: usize = 1_024;
+
+/// A request may overtake the setup that was sent before it on another stream of the same connection. SDKs answer 301
+/// with a reconnect, so it waits this long for its setup.
+pub const SETUP_WAIT: Duration = Duration::from_millis(300);
 
 /// The state of one connection of a Nacos client.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Session {
     /// Questions that are not answered yet, with the call that asked; `None` when nobody waits for the answer.
     asked: BTreeMap<RequestId, Option<CallId>>,
     newest_ask: RequestId,
+    /// Requests that came after the stream was opened and before its setup, with the time until which they wait.
+    early: Vec<(Instant, CallId, Payload)>,
     outputs: VecDeque<Output>,
     closed: bool,
 }
@@ -50,6 +56,7 @@ impl Session {
             calls: BTreeMap::new(),
             asked: BTreeMap::new(),
             newest_ask: RequestId(0),
+            early: Vec::new(),
             outputs: VecDeque::new(),
             closed: false,
         }
@@ -62,13 +69,25 @@ impl Session {
         }
         match input {
             Input::Http { call, request } => self.http(now, views, call, &request),
-            Input::Unary { call, payload } => self.unary(now, views, call, &payload),
+            Input::Unary { call, payload } => {
+                self.hear(now);
+                if self.may_wait(&payload) {
+                    self.early.push((now.instant.after(SETUP_WAIT), call, payload));
+                } else {
+                    self.unary(now, views, call, &payload);
+                }
+            }
             Input::StreamOpened => {
                 self.client.streaming = true;
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
             }
-            Input::StreamPayload(payload) => self.stream(now, &payload),
+            Input::StreamPayload(payload) => {
+                self.stream(now, &payload);
+                if self.client.registered {
+                    self.admit(now, views, Instant::from_nanos(u64::MAX));
+                }
+            }
             Input::StreamClosed => {
                 self.client.streaming = false;
                 if self.client.registered {
@@ -76,6 +95,7 @@ impl Session {
                 }
             }
             Input::Dropped(call) => {
+                self.early.retain(|(_, early, _)| *early != call);
                 if let Some(record) = self.calls.remove(&call) {
                     self.release(call, &record);
                 }
@@ -107,6 +127,7 @@ impl Session {
             return None;
         }
         let held = self.calls.values().filter_map(|call| call.due).min();
+        let held = [held, self.early.first().map(|(due, _, _)| *due)].into_iter().flatten().min();
         if !self.client.registered {
             return held;
         }
@@ -140,8 +161,23 @@ impl Session {
         }
     }
 
+    /// Whether the setup of this request's connection can be expected any moment.
+    fn may_wait(&self, payload: &Payload) -> bool {
+        self.client.streaming
+            && !self.client.registered
+            && self.early.len() < CALLS_MAX
+            && grpc::kind(payload) != "ServerCheckRequest"
+    }
+
+    /// Ends the wait of early requests that waited until this moment.
+    fn admit(&mut self, now: Now, views: &impl Views, until: Instant) {
+        let waited = self.early.iter().take_while(|(due, _, _)| *due <= until).count();
+        for (_, call, payload) in self.early.drain(..waited).collect::<Vec<_>>() {
+            self.unary(now, views, call, &payload);
+        }
+    }
+
     fn unary(&mut self, now: Now, views: &impl Views, call: CallId, payload: &Payload) {
-        self.hear(now);
         let request_id = grpc::request_id(payload);
         if grpc::kind(payload) == "ServerCheckRequest" {
             let door = Door::Grpc { request_id, response: "ServerCheckResponse" };
@@ -315,6 +351,7 @@ impl Session {
         for call in due {
             self.drive(now, views, call, Event::Due);
         }
+        self.admit(now, views, now.instant);
         if !self.client.registered || self.closed {
             return;
         }

@@ -281,3 +281,63 @@ fn drained_clients_are_asked_and_then_cut_off() {
     check(&run("setup\nclosed"), "close the client ended its stream");
     check(&run("open\nclosed"), "");
 }
+
+/// The setup is on its way when the stream is open: a request that overtook it waits a moment, and no longer.
+#[test]
+fn requests_that_overtake_their_setup_wait_for_it() {
+    check(
+        &run(r#"
+        open
+        unary HealthCheckRequest {"requestId":"1"}
+        stream ConnectionSetupRequest {"clientVersion":"Go"}
+        "#),
+        r#"
+        tell Opened { agent: "Go" }
+        unary 1 HealthCheckResponse {"resultCode":200,"errorCode":0,"requestId":"1","success":true}
+        "#,
+    );
+    check(
+        &run(r#"
+        open
+        unary HealthCheckRequest {"requestId":"1"}
+        unary HealthCheckRequest {"requestId":"2"}
+        drop 1
+        wait 299
+        wait 1
+        "#),
+        r#"
+        unary 2 ErrorResponse {"resultCode":500,"errorCode":301,"message":"Connection is unregistered.","requestId":"2","success":false}
+        "#,
+    );
+}
+
+/// Ten thousand subscriptions, all pushed twice: one push each in flight, every ack brings the next.
+#[test]
+fn many_subscriptions_do_not_slow_each_other_down() {
+    let mut stage = Stage::new(Login::Open);
+    stage.command("setup");
+    let many = 10_000;
+    for n in 0..many {
+        stage.command(&format!(
+            "unary SubscribeServiceRequest {{\"serviceName\":\"s{n}\",\"subscribe\":true}}"
+        ));
+        stage.command(&format!("answer q{} done", n + 1));
+        stage.command(&format!("push s{n}@1"));
+        stage.command(&format!("push s{n}@2"));
+    }
+    let sent = |stage: &mut Stage| {
+        std::iter::from_fn(|| stage.session.poll())
+            .filter(|output| matches!(output, Output::Stream(_)))
+            .count()
+    };
+    assert_eq!(sent(&mut stage), many);
+    for n in 1..=many {
+        stage.command(&format!("stream NotifySubscriberResponse {{\"requestId\":\"{n}\"}}"));
+    }
+    assert_eq!(sent(&mut stage), many);
+    stage.command("wait 4999");
+    assert_eq!(sent(&mut stage), 0);
+    stage.command("wait 1");
+    stage.command("wait 1000");
+    assert_eq!(sent(&mut stage), many, "what is not confirmed is sent again");
+}

@@ -161,6 +161,9 @@ impl Call {
                         self.principal = principal;
                         self.refresh(around)
                     }
+                    Err(access::TokenError::Expired) => {
+                        Next::Fault(Fault::forbidden("token expired!"))
+                    }
                     Err(_) => Next::Fault(Fault::forbidden("token invalid!")),
                 }
             }

@@ -29,7 +29,7 @@ impl Client {
     }
 
     /// The pushes and notifications that may be sent by now.
-    pub(crate) fn to_send(&mut self, now: Now, views: &dyn Views) -> Vec<Payload> {
+    pub(crate) fn sendable(&mut self, now: Now, views: &dyn Views) -> Vec<Payload> {
         let Self { subscriptions, listening, requests, .. } = self;
         let mut next_request = || {
             *requests += 1;

@@ -182,8 +182,11 @@ impl Session {
         if grpc::kind(payload) == "ServerCheckRequest" {
             let door = Door::Grpc { request_id, response: "ServerCheckResponse" };
             let rendered = match views.state() {
-                NodeState::Starting => door.refuse(&Fault::starting(), now.unix_ms),
-                NodeState::Ready | NodeState::Draining => setup::server_check(&door, &self.name),
+                // Told to look elsewhere, or to come back: both are what an SDK does with 300.
+                NodeState::Starting | NodeState::Draining => {
+                    door.refuse(&Fault::starting(), now.unix_ms)
+                }
+                NodeState::Ready => setup::server_check(&door, &self.name),
             };
             return self.send(call, rendered);
         }
@@ -366,7 +369,7 @@ impl Session {
             Verdict::Gone(why) => return self.close(why),
         }
         if self.client.streaming {
-            for payload in self.client.to_send(now, views) {
+            for payload in self.client.sendable(now, views) {
                 self.outputs.push_back(Output::Stream(payload));
             }
         }

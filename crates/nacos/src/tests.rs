@@ -310,7 +310,7 @@ fn request(text: &str) -> http::Request<Bytes> {
     }
     for header in words {
         let (name, value) = header.split_once('=').unwrap();
-        builder = builder.header(name, value.replace('_', " "));
+        builder = builder.header(name, value.replacen("Bearer_", "Bearer ", 1));
     }
     builder.body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }

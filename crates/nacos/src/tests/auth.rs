@@ -86,16 +86,9 @@ fn a_right_password_gives_a_token_that_opens_every_door() {
         http GET {list} authorization=Bearer_{token}
         unary ServiceListRequest @accessToken={token} {{\"requestId\":\"1\"}}"
     );
-    // In a header of the test's requests `_` stands for a space; a token has none of either it could be mixed up with.
-    let script =
-        script.replace(&format!("Bearer_{token}"), &format!("Bearer_{}", token.replace('_', "%")));
     let served = r#"200 application/json stale@7 | {"count":0,"doms":[]}"#;
     let transcript = play(&mut stage, &script);
-    assert_eq!(
-        transcript.matches(served).count(),
-        if token.contains('_') { 2 } else { 3 },
-        "{transcript}"
-    );
+    assert_eq!(transcript.matches(served).count(), 3, "{transcript}");
     assert!(transcript.contains(r#"ServiceListResponse {"resultCode":200"#), "{transcript}");
 }
 
@@ -186,7 +179,7 @@ fn the_first_administrator_is_made_once() {
         r#"
         http 1 400 text/plain;charset=UTF-8 | caused: invalid password: 8 characters to 72 bytes are taken;
         ask q1 Hash(Password(..))
-        ask q2 Access(Change(CreateAdministrator { password_hash: "hash" }))
+        ask q2 Access(Change(CreateAdministrator { password_hash: .. }))
         http 2 200 application/json | {"username":"nacos","password":"secret123"}
         http 3 409 text/plain;charset=UTF-8 | caused: have admin user cannot use it;
         "#,
@@ -213,7 +206,7 @@ fn accounts_and_namespaces_answer_as_recorded() {
         "),
         r#"
         ask q1 Hash(Password(..))
-        ask q2 Access(Change(CreateUser { name: "u2", password_hash: "hash" }))
+        ask q2 Access(Change(CreateUser { name: "u2", password_hash: .. }))
         http 1 200 application/json | {"code":200,"message":null,"data":"create user ok!"}
         ask q3 Access(Change(Permit { role: "r2", permission: Permission { resource: ":*:*", action: "r" } }))
         http 2 200 application/json | {"code":200,"message":null,"data":"add permission ok!"}

@@ -57,8 +57,11 @@ impl Subscription {
 }
 
 impl Subscriptions {
-    pub(crate) fn add(&mut self, service: ServiceKey) {
+    /// True when it is new.
+    pub(crate) fn add(&mut self, service: ServiceKey) -> bool {
+        let new = !self.all.contains_key(&service);
         self.all.entry(service).or_default();
+        new
     }
 
     pub(crate) fn remove(&mut self, service: &ServiceKey) {

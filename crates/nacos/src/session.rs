@@ -78,7 +78,7 @@ impl Session {
                 }
             }
             Input::StreamOpened => {
-                self.client.streaming = true;
+                self.client.streams = self.client.streams.saturating_add(1);
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
             }
@@ -89,8 +89,9 @@ impl Session {
                 }
             }
             Input::StreamClosed => {
-                self.client.streaming = false;
-                if self.client.registered {
+                // A stream that was replaced ends, too: it says nothing of the one that replaced it.
+                self.client.streams = self.client.streams.saturating_sub(1);
+                if self.client.registered && !self.client.is_streaming() {
                     self.close("the client ended its stream");
                 }
             }
@@ -131,7 +132,7 @@ impl Session {
         if !self.client.registered {
             return held;
         }
-        let streamed = if self.client.streaming {
+        let streamed = if self.client.is_streaming() {
             let pushed = self.client.subscriptions.deadline();
             [pushed, self.client.listening.deadline()].into_iter().flatten().min()
         } else {
@@ -163,7 +164,7 @@ impl Session {
 
     /// Whether the setup of this request's connection can be expected any moment.
     fn may_wait(&self, payload: &Payload) -> bool {
-        self.client.streaming
+        self.client.is_streaming()
             && !self.client.registered
             && self.early.len() < CALLS_MAX
             && grpc::kind(payload) != "ServerCheckRequest"
@@ -226,7 +227,6 @@ impl Session {
     fn set_up(&mut self, now: Now, setup: Setup) {
         let first = !self.client.registered;
         self.client.registered = true;
-        self.client.streaming = true;
         self.client.agent = setup.agent.clone();
         self.client.application = setup.application;
         if first {
@@ -337,7 +337,8 @@ impl Session {
         for call in held {
             self.drive(now, views, call, Event::Due);
         }
-        if self.client.registered && self.liveness.drain(now.instant) && self.client.streaming {
+        if self.client.registered && self.liveness.drain(now.instant) && self.client.is_streaming()
+        {
             let request = self.client.next_request();
             self.outputs.push_back(Output::Stream(setup::reset(request)));
         }
@@ -361,14 +362,14 @@ impl Session {
         match self.liveness.check(now.instant) {
             Verdict::Fine => {}
             Verdict::Detect => {
-                if self.client.streaming {
+                if self.client.is_streaming() {
                     let request = self.client.next_request();
                     self.outputs.push_back(Output::Stream(setup::detection(request)));
                 }
             }
             Verdict::Gone(why) => return self.close(why),
         }
-        if self.client.streaming {
+        if self.client.is_streaming() {
             for payload in self.client.sendable(now, views) {
                 self.outputs.push_back(Output::Stream(payload));
             }

@@ -12,7 +12,7 @@ mod naming;
 
 use super::*;
 use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};
-use access::{Principal, View};
+use access::View;
 use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId};
 use bytes::Bytes;
 use config::{ConfigKey, Entry};

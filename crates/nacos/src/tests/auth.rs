@@ -47,6 +47,7 @@ fn a_login_tells_nobody_who_exists() {
         answer q6 noted
         http POST /nacos/v3/auth/user/login | username=nacos&password=x
         answer q7 wait
+        http POST /nacos/v1/auth/login | username=nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn&password=x
         ",
     );
     check(
@@ -62,6 +63,7 @@ fn a_login_tells_nobody_who_exists() {
         http 2 403 text/plain;charset=UTF-8 | user not found!
         ask q7 Access(Attempt { user: "nacos", address: "10.0.0.9" })
         http 3 403 text/plain;charset=UTF-8 | too many failed logins: try again in 2 s
+        http 4 403 text/plain;charset=UTF-8 | user not found!
         "#,
     );
 }

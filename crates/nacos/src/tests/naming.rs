@@ -280,6 +280,8 @@ fn drained_clients_are_asked_and_then_cut_off() {
     );
     check(&run("setup\nclosed"), "close the client ended its stream");
     check(&run("open\nclosed"), "");
+    // The end of a stream that was replaced is not the end.
+    check(&run("setup\nopen\nclosed\nclosed"), "close the client ended its stream");
 }
 
 /// The setup is on its way when the stream is open: a request that overtook it waits a moment, and no longer.
@@ -318,6 +320,7 @@ fn many_subscriptions_do_not_slow_each_other_down() {
     stage.command("setup");
     let many = 10_000;
     for n in 0..many {
+        stage.command(&format!("service s{n}@0"));
         stage.command(&format!(
             "unary SubscribeServiceRequest {{\"serviceName\":\"s{n}\",\"subscribe\":true}}"
         ));
@@ -340,4 +343,17 @@ fn many_subscriptions_do_not_slow_each_other_down() {
     stage.command("wait 1");
     stage.command("wait 1000");
     assert_eq!(sent(&mut stage), many, "what is not confirmed is sent again");
+}
+
+/// A failed second subscribe leaves the first one in force; a failed first one leaves nothing.
+#[test]
+fn a_subscription_is_what_the_plane_has_agreed_to() {
+    let subscribe = r#"unary SubscribeServiceRequest {"serviceName":"s","subscribe":true}"#;
+    let script = |answer: &str| {
+        format!(
+            "setup\n{subscribe}\nanswer q1 {answer}\n{subscribe}\nanswer q2 no-leader\npush s@9"
+        )
+    };
+    assert_eq!(run(&script("done")).matches("NotifySubscriberRequest").count(), 1);
+    assert_eq!(run(&script("no-leader")).matches("NotifySubscriberRequest").count(), 0);
 }

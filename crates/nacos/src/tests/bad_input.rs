@@ -248,3 +248,26 @@ fn bad_grpc_requests_answer_as_recorded() {
         assert_eq!(refusal(&format!("unary {request}")), expected, "{request}");
     }
 }
+
+#[test]
+fn at_its_limits_a_connection_says_so() {
+    let mut stage = Stage::new(Login::Open);
+    for n in 0..=CALLS_MAX {
+        stage.command("http DELETE /nacos/v1/ns/instance?serviceName=s&ip=1.1.1.1&port=1");
+        let output = shown(&stage.session.poll().expect("a question or an answer"));
+        if n < CALLS_MAX {
+            assert!(output.starts_with("ask"), "{output}");
+        } else {
+            let overloaded = "overloaded: nothing was done; try again in a moment";
+            assert_eq!(output, format!("http 1025 503 text/plain;charset=UTF-8 | {overloaded}"));
+        }
+    }
+    let many = "a=1&".repeat(1_001);
+    assert_eq!(
+        refusal(&format!("http POST /nacos/v1/ns/instance | {many}")),
+        "400 text/plain;charset=UTF-8 | more than 1000 parameters: send fewer in one request"
+    );
+    let deep =
+        format!(r#"unary InstanceRequest {{"instance":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    assert!(refusal(&deep).contains("Nacos deserialize failed"));
+}

@@ -266,3 +266,67 @@ fn a_starting_node_is_not_ready_and_never_empty() {
         "#,
     );
 }
+
+/// Some clients confirm no notification of a key that they have forgotten: they are told five times, not for ever; a new
+/// change begins anew.
+#[test]
+fn a_notification_that_nobody_confirms_ends() {
+    let mut stage = Stage::new(Login::Open);
+    stage.command("setup");
+    let listen = r#"{"configListenContexts":[{"group":"G","md5":"1","dataId":"a"}]}"#;
+    stage.command(&format!("unary ConfigBatchListenRequest {listen}"));
+    stage.command("answer q1 listening");
+    for _ in 0..2 {
+        stage.command("notify 0 public/G/a 2");
+        let mut told = 0;
+        for _ in 0..100 {
+            // The client lives; it only says nothing of this.
+            stage.command("unary HealthCheckRequest {}");
+            stage.command("wait 1000");
+            let outputs = std::iter::from_fn(|| stage.session.poll());
+            told += outputs.filter(|o| shown(o).contains("ConfigChangeNotifyRequest")).count();
+        }
+        assert_eq!(told, 5);
+    }
+}
+
+#[test]
+fn polls_are_held_within_limits() {
+    for (asked, held_ms) in [
+        ("30000", 29_500),
+        ("10000", 10_000),
+        ("3000", 10_000),
+        ("86400000", 120_000),
+        ("x", 29_500),
+    ] {
+        let mut stage = Stage::new(Login::Open);
+        stage.command(&format!(
+            "http POST /nacos/v1/cs/configs/listener long-pulling-timeout={asked} | Listening-Configs=a%02G%021%01"
+        ));
+        stage.command("answer q1 listening");
+        let due = BEGIN.instant.after(Duration::from_millis(held_ms));
+        assert_eq!(stage.session.deadline(), Some(due), "{asked}");
+    }
+}
+
+#[test]
+fn one_connection_listens_to_ten_thousand_keys_and_no_more() {
+    let contexts = |from: usize, to: usize| {
+        let all: Vec<String> =
+            (from..to).map(|n| format!(r#"{{"group":"G","dataId":"d{n}","md5":""}}"#)).collect();
+        format!(r#"unary ConfigBatchListenRequest {{"configListenContexts":[{}]}}"#, all.join(","))
+    };
+    let refused = "this connection listens to 10000 keys already: use a second connection";
+    let script = format!(
+        "setup\n{}\nanswer q1 listening\n{}\n{}",
+        contexts(0, 10_000),
+        contexts(10_000, 10_001),
+        contexts(9_999, 10_000)
+    );
+    let transcript = run(&script);
+    assert_eq!(transcript.matches(refused).count(), 1, "a known key is no further one");
+    assert!(transcript.trim_end().lines().last().unwrap().starts_with("ask q2"));
+    let lines = "a%02G%021%01".repeat(10_001);
+    let poll = run(&format!("http POST /nacos/v1/cs/configs/listener | Listening-Configs={lines}"));
+    assert_eq!(poll, format!("http 1 400 text/plain;charset=UTF-8 | caused: {refused};\n"));
+}

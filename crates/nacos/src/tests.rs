@@ -242,7 +242,7 @@ fn play(stage: &mut Stage, script: &str) -> String {
 /// A script and what must come of it, compared line by line.
 fn check(transcript: &str, expected: &str) {
     let expected: Vec<&str> = expected.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    let got: Vec<&str> = transcript.lines().filter(|line| !line.is_empty()).collect();
+    let got: Vec<&str> = transcript.lines().collect();
     for (got, expected) in got.iter().zip(&expected) {
         assert_eq!(got, expected, "\nwhole transcript:\n{transcript}");
     }
@@ -254,7 +254,7 @@ fn shown(output: &Output) -> String {
         Output::Http { call, response } => {
             let header = |name| response.headers().get(name).map(|v| v.to_str().unwrap());
             let kind = header("content-type").unwrap_or("-");
-            let body = String::from_utf8_lossy(response.body());
+            let body = String::from_utf8_lossy(response.body()).replace('\n', "\\n");
             let mut text = format!("http {} {} {kind}", call.0, response.status().as_u16());
             if let Some(level) = header("x-trine-consistency") {
                 write!(text, " {level}@{}", header("x-trine-index").unwrap()).unwrap();

@@ -148,6 +148,7 @@ fn content(entry: &Entry) -> Rendered {
     reply::add(&mut response, "content-md5", &entry.md5);
     reply::add(&mut response, "last-modified", &dates::http(entry.modified_ms));
     reply::add(&mut response, "encrypted-data-key", &entry.details.encrypted_data_key);
+    reply::add(&mut response, "cache-control", "no-cache,no-store");
     // Whoever may publish must not be able to run scripts in the browser of whoever may read.
     reply::add(&mut response, "x-content-type-options", "nosniff");
     reply::add(&mut response, "content-security-policy", "sandbox");

@@ -139,6 +139,7 @@ fn the_headers_of_a_config_are_nacos_s() {
         ("config-type", "json"),
         ("content-md5", "abcd"),
         ("encrypted-data-key", ""),
+        ("cache-control", "no-cache,no-store"),
         ("last-modified", "Sat, 21 Nov 2026 03:44:53 GMT"),
         ("x-trine-consistency", "linearizable"),
         ("x-trine-index", "7"),
@@ -177,13 +178,13 @@ fn long_polls_are_held_answered_and_released() {
         )),
         r#"
         ask q1 Config(Listen { listener: 2, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1"), (ConfigKey { namespace: "ns", group: "G", data_id: "b" }, "")] })
-        http 1 200 application/json;charset=UTF-8 linearizable@7 | b%02G%02ns%01
+        http 1 200 application/json;charset=UTF-8 linearizable@7 | b%02G%02ns%01\n
         ask q2 Config(Unlisten { listener: 2, keys: [] })
         ask q3 Config(Listen { listener: 3, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")] })
         http 2 200 application/json;charset=UTF-8 linearizable@7
         ask q4 Config(Unlisten { listener: 3, keys: [] })
         ask q5 Config(Listen { listener: 4, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")] })
-        http 3 200 application/json;charset=UTF-8 linearizable@7 | a%02G%02public%01
+        http 3 200 application/json;charset=UTF-8 linearizable@7 | a%02G%02public%01\n
         ask q6 Config(Unlisten { listener: 4, keys: [] })
         ask q7 Config(Listen { listener: 5, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")] })
         ask q8 Config(Unlisten { listener: 5, keys: [] })
@@ -210,7 +211,7 @@ fn polls_that_do_not_hang_compare_at_once() {
         )),
         r#"
         http 1 200 application/json;charset=UTF-8 linearizable@7
-        http 2 200 application/json;charset=UTF-8 linearizable@7 | a%02G%01
+        http 2 200 application/json;charset=UTF-8 linearizable@7 | a%02G%01\n
         http 3 200 application/json;charset=UTF-8 linearizable@7
         http 4 400 text/plain;charset=UTF-8 | caused: invalid probeModify;
         http 5 500 application/json;charset=UTF-8 | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":500,"error":"Internal Server Error","message":"invalid probeModify","path":"/nacos/v1/cs/configs/listener"}

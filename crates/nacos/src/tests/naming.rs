@@ -236,7 +236,7 @@ fn services_and_metrics_answer_as_recorded() {
         ask q3 Naming(Count)
         http 9 200 application/json stale@7 | {"status":"UP","serviceCount":3,"instanceCount":0,"subscribeCount":0,"clientCount":0,"connectionBasedClientCount":0,"ephemeralIpPortClientCount":0,"persistentIpPortClientCount":0,"responsibleClientCount":0,"responsibleInstanceCount":0}
         http 10 200 application/json | {"status":"UP"}
-        http 11 200 text/plain;charset=UTF-8 | 10.0.0.1:8848
+        http 11 200 text/plain;charset=UTF-8 | 10.0.0.1:8848\n
         "#,
     );
 }

@@ -3,7 +3,7 @@
 use crate::{
     Answer, Ask, CallId, Facts, Login, NodeState, Password, Views,
     client::Client,
-    credential::Credential,
+    credential::{Credential, may_be_tried},
     fault::Fault,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
     reply::Door,
@@ -161,8 +161,14 @@ impl Call {
                         self.principal = principal;
                         self.refresh(around)
                     }
+                    Err(access::TokenError::Expired) => {
+                        Next::Fault(Fault::forbidden("token expired!"))
+                    }
                     Err(_) => Next::Fault(Fault::forbidden("token invalid!")),
                 }
+            }
+            Credential::Password { user, password } if !may_be_tried(user, password) => {
+                self.wrong()
             }
             Credential::Password { user, password } => {
                 let user: Arc<str> = user.as_str().into();

@@ -9,8 +9,8 @@ use std::sync::Arc;
 pub(crate) struct Client {
     /// Its setup came on the stream.
     pub(crate) registered: bool,
-    /// Its stream is open.
-    pub(crate) streaming: bool,
+    /// Streams that it opened and did not end. Only the newest carries anything; SDKs have one.
+    pub(crate) streams: u32,
     /// As its setup says, e.g. `Nacos-Rust-Client:0.8.0`.
     pub(crate) agent: Arc<str>,
     /// As its setup says.
@@ -22,6 +22,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Whether anything can be sent on a stream.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.streams > 0
+    }
+
     /// The text id of the next request on the stream.
     pub(crate) fn next_request(&mut self) -> u64 {
         self.requests += 1;
@@ -29,7 +34,7 @@ impl Client {
     }
 
     /// The pushes and notifications that may be sent by now.
-    pub(crate) fn to_send(&mut self, now: Now, views: &dyn Views) -> Vec<Payload> {
+    pub(crate) fn sendable(&mut self, now: Now, views: &dyn Views) -> Vec<Payload> {
         let Self { subscriptions, listening, requests, .. } = self;
         let mut next_request = || {
             *requests += 1;

@@ -3,6 +3,17 @@
 use crate::{Payload, form::Form};
 use http::header::AUTHORIZATION;
 
+/// Bytes of a user's name; no longer one can exist.
+pub(crate) const USER_BYTES_MAX: usize = 64;
+/// Bytes of a password that is tried at all. More than bcrypt looks at: what it cut off once is cut off again.
+pub(crate) const TRIED_PASSWORD_BYTES_MAX: usize = 1_024;
+
+/// Whether a name and a password may be tried. Decided before anything is looked up, so it tells nobody who exists; and
+/// nothing long is kept in a table of failures.
+pub(crate) fn may_be_tried(user: &str, password: &str) -> bool {
+    user.len() <= USER_BYTES_MAX && password.len() <= TRIED_PASSWORD_BYTES_MAX
+}
+
 /// What a request proves its caller with.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Credential {

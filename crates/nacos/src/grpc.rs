@@ -43,6 +43,12 @@ const TYPES: &[(&str, Fate)] = &[
     ("ServerReloadRequest", FromServers),
 ];
 
+/// Every gRPC request type that this edge serves: what a compatibility table is made from.
+pub fn grpc_api() -> impl Iterator<Item = &'static str> {
+    let served = TYPES.iter().filter(|(_, fate)| matches!(fate, Served(..)));
+    served.map(|(name, _)| *name).chain(["ServerCheckRequest", "ConnectionSetupRequest"])
+}
+
 /// The fields of every request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,4 +1,49 @@
 //! The Nacos edge: HTTP and gRPC of the official clients on one side, requests of the planes on the other.
+//!
+//! # The problem
+//!
+//! Clients of Nacos exist in many languages and generations, and cannot be changed. They branch on error codes, on
+//! texts, on fields that are absent instead of null, on the order of a handshake. So this crate answers as the official
+//! 2.5.1 does, byte for byte where a client can see it, and better where the official answer harms: nothing of a token in
+//! an error, no hint who exists, no "not found" from a node that has not read its disk, no success for what was not done.
+//!
+//! # Roles
+//!
+//! A [`Session`] is one connection, of either door. It has the three verbs of all our state machines and no clock, socket
+//! or lock. What it may look at comes as [`Views`] with each step; what it cannot answer from them it asks
+//! ([`Output::Ask`]), and goes on when the answer comes. So every request is a record that can be resumed:
+//!
+//! ```text
+//! parse → authenticate → views fresh enough? → authorize → run (view, or plane) → render
+//!           ⇅ Attempt, Verify, Attempted   ⇅ Fresh          ⇅ Naming, Config, Access
+//! ```
+//!
+//! One file per operation holds its parsing, its run and its answers for both doors; `routes` and `grpc` are closed tables
+//! from verb and path, or message type, to operation. Who may do what is decided from the parsed operation, never from a
+//! path.
+//!
+//! # Messages that are lost
+//!
+//! * A question always gets one answer (its node sees to that); of a call that is over, the answer is dropped.
+//! * A push or its confirmation: the newest view is sent again 1 s after 5 s without a confirmation, for as long as the
+//!   connection lives. A notification of a changed config: again after 3 s + 2 s per try, five times; then the client's
+//!   own comparison finds it.
+//! * A client without power: after 20 s of silence it is asked for a sign, 5 s later its connection is closed.
+//! * A request that overtakes its connection's setup waits 300 ms for it.
+//!
+//! # Invariants
+//!
+//! * ∀ call: answers(call) ≤ 1; = 1 unless the client dropped it or the connection closed.
+//! * ∀ subscription: pushes in flight ≤ 1 ∧ views held ≤ 2 (in flight, newest unsent).
+//! * ∀ gRPC answer: success ⇔ resultCode = 200 ⇔ errorCode = 0; no field is null.
+//! * ∀ long poll: what was registered with the config plane is taken back when the call ends, whatever ended it.
+//! * state = Starting ⇒ no answer says "not found".
+//!
+//! # Left out
+//!
+//! Persistent instances, gray releases, fuzzy watch, locks, operator metadata, switches, catalog, search, history,
+//! import and export, the API of v2 and v3 but for logins and probes, UDP push: each is answered by a typed refusal, and
+//! those of HTTP stand in the routing table with their fate.
 #![forbid(unsafe_code)]
 
 mod access_ops;
@@ -28,9 +73,10 @@ mod surface;
 #[cfg(test)]
 mod tests;
 
+pub use grpc::grpc_api;
 pub use payload::{Any, Metadata, Payload};
-pub use routes::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, body_bytes_max, serves};
-pub use session::{CALLS_MAX, Session};
+pub use routes::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, body_bytes_max, http_api, serves};
+pub use session::{CALLS_MAX, SETUP_WAIT, Session};
 pub use surface::{
     Answer, Ask, CallId, Facts, Format, Input, Login, NodeState, Output, Page, Password, Tell,
     Unavailable, Views,

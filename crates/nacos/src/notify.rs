@@ -7,7 +7,10 @@ use crate::{Payload, reply};
 use base::{Duration, Instant, Now};
 use config::ConfigKey;
 use serde::Serialize;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// How long a notification may stay unconfirmed.
 pub(crate) const NOTIFY_ACK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,22 +22,38 @@ pub(crate) const NOTIFY_TRIES_MAX: u32 = 5;
 /// Keys that one connection may listen to.
 pub(crate) const LISTENED_KEYS_MAX: usize = 10_000;
 
-/// Everything that a connection listens to: by key, then by the tenant as the client wrote it (blank is absent).
+/// A key, and the tenant as the client wrote it (blank is absent).
+type Form = (ConfigKey, Arc<str>);
+
+/// Everything that a connection listens to. A step costs by what it changes, not by how many keys there are:
+///
+/// * `ready` = { f | f is dirty ∧ nothing in flight ∧ no delay }
+/// * `in_flight` = { request → f | f.sent is that request }
+/// * `timers` = { (t, f) | f.sent is due at t, or f.not_before = t }
 #[derive(Debug, Default)]
 pub(crate) struct Listening {
     keys: BTreeMap<ConfigKey, BTreeMap<Arc<str>, Slot>>,
+    ready: BTreeSet<Form>,
+    in_flight: BTreeMap<u64, Form>,
+    timers: BTreeSet<(Instant, Form)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     /// There is something to tell.
     dirty: bool,
-    /// Told, not confirmed.
+    /// Told, not confirmed: the request, and when that is too late.
     sent: Option<(u64, Instant)>,
-    /// Sent how often since it was last confirmed.
+    /// Sent how often since it changed or was confirmed.
     tries: u32,
     /// Nothing is sent before this.
     not_before: Option<Instant>,
+}
+
+impl Slot {
+    fn is_ready(self) -> bool {
+        self.dirty && self.sent.is_none() && self.not_before.is_none()
+    }
 }
 
 impl Listening {
@@ -53,8 +72,10 @@ impl Listening {
     /// Forgets a form of a key; true when the key was known and no form of it is left.
     pub(crate) fn remove(&mut self, key: &ConfigKey, tenant: &str) -> bool {
         let Some(forms) = self.keys.get_mut(key) else { return false };
-        forms.remove(tenant);
-        let gone = forms.is_empty();
+        if let Some((tenant, slot)) = forms.remove_entry(tenant) {
+            self.quiet(&(key.clone(), tenant), slot);
+        }
+        let gone = self.keys.get(key).is_some_and(BTreeMap::is_empty);
         if gone {
             self.keys.remove(key);
         }
@@ -63,67 +84,97 @@ impl Listening {
 
     /// The key changed. Of a key that is not listened to (any more): nothing.
     pub(crate) fn changed(&mut self, key: &ConfigKey) {
-        for slot in self.keys.get_mut(key).into_iter().flat_map(BTreeMap::values_mut) {
+        let Some(forms) = self.keys.get_mut(key) else { return };
+        for (tenant, slot) in forms {
             slot.dirty = true;
             slot.tries = 0;
-        }
-    }
-
-    pub(crate) fn acknowledge(&mut self, request: u64) {
-        for slot in self.keys.values_mut().flat_map(BTreeMap::values_mut) {
-            if slot.sent.is_some_and(|(id, _)| id == request) {
-                *slot = Slot { dirty: slot.dirty, ..Slot::default() };
-                return;
+            if slot.is_ready() {
+                self.ready.insert((key.clone(), tenant.clone()));
             }
         }
     }
 
+    pub(crate) fn acknowledge(&mut self, request: u64) {
+        let Some(form) = self.in_flight.get(&request).cloned() else { return };
+        self.update(&form, |slot| *slot = Slot { dirty: slot.dirty, ..Slot::default() });
+    }
+
     /// A new stream: what was in flight on the old one counts as lost.
     pub(crate) fn restart(&mut self) {
-        for slot in self.keys.values_mut().flat_map(BTreeMap::values_mut) {
-            let dirty = slot.dirty || slot.sent.is_some();
-            *slot = Slot { dirty, ..Slot::default() };
+        let sent: Vec<Form> = self.in_flight.values().cloned().collect();
+        let delayed = self.timers.iter().map(|(_, form)| form.clone());
+        let forms: BTreeSet<Form> = sent.into_iter().chain(delayed).collect();
+        for form in forms {
+            self.update(&form, |slot| {
+                let dirty = slot.dirty || slot.sent.is_some();
+                *slot = Slot { dirty, ..Slot::default() };
+            });
         }
     }
 
     /// What is to be sent now.
     pub(crate) fn send(&mut self, now: Now, mut next_request: impl FnMut() -> u64) -> Vec<Payload> {
+        while let Some((_, form)) =
+            self.timers.first().filter(|(moment, _)| *moment <= now.instant).cloned()
+        {
+            self.update(&form, |slot| slot.expire(now.instant));
+        }
         let mut payloads = Vec::new();
-        for (key, forms) in &mut self.keys {
-            for (tenant, slot) in forms {
-                slot.give_up(now.instant);
-                let early = slot.not_before.is_some_and(|moment| moment > now.instant);
-                if !slot.dirty || slot.sent.is_some() || early {
-                    continue;
-                }
-                let request = next_request();
+        for form in self.ready.clone() {
+            let request = next_request();
+            payloads.push(notification(&form.0, &form.1, request));
+            self.update(&form, |slot| {
                 slot.dirty = false;
                 slot.tries += 1;
-                slot.not_before = None;
                 slot.sent = Some((request, now.instant.after(NOTIFY_ACK_TIMEOUT)));
-                payloads.push(notification(key, tenant, request));
-            }
+            });
         }
         payloads
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.keys.values().flat_map(BTreeMap::values).filter_map(Slot::deadline).min()
+        self.timers.first().map(|(moment, _)| *moment)
+    }
+
+    /// Changes a slot and keeps the three indexes true.
+    fn update(&mut self, form: &Form, change: impl FnOnce(&mut Slot)) {
+        let slot = self.keys.get_mut(&form.0).and_then(|forms| forms.get_mut(&form.1));
+        let mut slot = *slot.expect("every index names forms that are listened to");
+        self.quiet(form, slot);
+        change(&mut slot);
+        if slot.is_ready() {
+            self.ready.insert(form.clone());
+        }
+        if let Some((request, due)) = slot.sent {
+            self.in_flight.insert(request, form.clone());
+            self.timers.insert((due, form.clone()));
+        }
+        if let Some(moment) = slot.not_before {
+            self.timers.insert((moment, form.clone()));
+        }
+        self.keys.entry(form.0.clone()).or_default().insert(form.1.clone(), slot);
+    }
+
+    /// Takes a form out of the indexes.
+    fn quiet(&mut self, form: &Form, slot: Slot) {
+        self.ready.remove(form);
+        if let Some((request, due)) = slot.sent {
+            self.in_flight.remove(&request);
+            self.timers.remove(&(due, form.clone()));
+        }
+        if let Some(moment) = slot.not_before {
+            self.timers.remove(&(moment, form.clone()));
+        }
     }
 }
 
 impl Slot {
-    fn give_up(&mut self, now: Instant) {
-        if self.sent.take_if(|(_, due)| *due <= now).is_some() && self.tries < NOTIFY_TRIES_MAX {
+    /// Its timer has run out: what is not confirmed is sent again after a delay; a delay ends.
+    fn expire(&mut self, now: Instant) {
+        self.not_before = None;
+        if self.sent.take().is_some() && self.tries < NOTIFY_TRIES_MAX {
             self.dirty = true;
             self.not_before = Some(now.after(NOTIFY_RETRY_DELAY * self.tries));
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match self.sent {
-            Some((_, due)) => Some(due),
-            None => self.not_before.filter(|_| self.dirty),
         }
     }
 }

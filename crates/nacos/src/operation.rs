@@ -49,7 +49,6 @@ pub(crate) struct Context<'a> {
     pub(crate) door: &'a Door,
     pub(crate) call: CallId,
     pub(crate) principal: &'a Principal,
-    /// The name that a password or token proves; on open doors the name that was given, if any.
     pub(crate) client: &'a mut Client,
 }
 
@@ -104,7 +103,11 @@ pub(crate) trait Operate {
 
 /// An answer that the operation did not ask for: the node could not do it, or mixed up its answers.
 pub(crate) fn unexpected(event: Event) -> Next {
-    Next::Fault(match event {
+    Next::Fault(unexpected_fault(event))
+}
+
+pub(crate) fn unexpected_fault(event: Event) -> Fault {
+    match event {
         Event::Answer(Answer::Unavailable(why)) => why.into(),
         Event::Answer(_) | Event::Changed(_) | Event::Due => Fault::new(
             crate::fault::Shape::Plain,
@@ -112,7 +115,7 @@ pub(crate) fn unexpected(event: Event) -> Next {
             500,
             "the server answered its own question wrongly: report this; nothing is known of the outcome",
         ),
-    })
+    }
 }
 
 macro_rules! operations {

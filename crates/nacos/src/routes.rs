@@ -114,6 +114,13 @@ const ROUTES: &[(&str, &str, Fate)] = &[
     ("GET", "/v1/core/cluster/nodes", Later),
 ];
 
+/// Every verb and path that this edge knows, and whether it is served: what a compatibility table is made from.
+pub fn http_api() -> impl Iterator<Item = (&'static str, String, bool)> {
+    ROUTES
+        .iter()
+        .map(|(verb, path, fate)| (*verb, format!("/nacos{path}"), matches!(fate, Served(_))))
+}
+
 /// Refuses a body over the limit of its path, for hosts that read it before they looked.
 pub(crate) fn check_size(request: &http::Request<Bytes>) -> Result<(), Fault> {
     let (bytes, bytes_max) =

@@ -14,12 +14,16 @@ use crate::{
     routes,
     setup::{self, Setup},
 };
-use base::{Instant, Now, RequestId};
+use base::{Duration, Instant, Now, RequestId};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Requests of one connection that are not answered yet. One more is answered "overloaded" at once.
 pub const CALLS_MAX: usize = 1_024;
+
+/// A request may overtake the setup that was sent before it on another stream of the same connection. SDKs answer 301
+/// with a reconnect, so it waits this long for its setup.
+pub const SETUP_WAIT: Duration = Duration::from_millis(300);
 
 /// The state of one connection of a Nacos client.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Session {
     /// Questions that are not answered yet, with the call that asked; `None` when nobody waits for the answer.
     asked: BTreeMap<RequestId, Option<CallId>>,
     newest_ask: RequestId,
+    /// Requests that came after the stream was opened and before its setup, with the time until which they wait.
+    early: Vec<(Instant, CallId, Payload)>,
     outputs: VecDeque<Output>,
     closed: bool,
 }
@@ -50,6 +56,7 @@ impl Session {
             calls: BTreeMap::new(),
             asked: BTreeMap::new(),
             newest_ask: RequestId(0),
+            early: Vec::new(),
             outputs: VecDeque::new(),
             closed: false,
         }
@@ -62,20 +69,34 @@ impl Session {
         }
         match input {
             Input::Http { call, request } => self.http(now, views, call, &request),
-            Input::Unary { call, payload } => self.unary(now, views, call, &payload),
+            Input::Unary { call, payload } => {
+                self.hear(now);
+                if self.may_wait(&payload) {
+                    self.early.push((now.instant.after(SETUP_WAIT), call, payload));
+                } else {
+                    self.unary(now, views, call, &payload);
+                }
+            }
             Input::StreamOpened => {
-                self.client.streaming = true;
+                self.client.streams = self.client.streams.saturating_add(1);
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
             }
-            Input::StreamPayload(payload) => self.stream(now, &payload),
-            Input::StreamClosed => {
-                self.client.streaming = false;
+            Input::StreamPayload(payload) => {
+                self.stream(now, &payload);
                 if self.client.registered {
+                    self.admit(now, views, Instant::from_nanos(u64::MAX));
+                }
+            }
+            Input::StreamClosed => {
+                // A stream that was replaced ends, too: it says nothing of the one that replaced it.
+                self.client.streams = self.client.streams.saturating_sub(1);
+                if self.client.registered && !self.client.is_streaming() {
                     self.close("the client ended its stream");
                 }
             }
             Input::Dropped(call) => {
+                self.early.retain(|(_, early, _)| *early != call);
                 if let Some(record) = self.calls.remove(&call) {
                     self.release(call, &record);
                 }
@@ -107,10 +128,11 @@ impl Session {
             return None;
         }
         let held = self.calls.values().filter_map(|call| call.due).min();
+        let held = [held, self.early.first().map(|(due, _, _)| *due)].into_iter().flatten().min();
         if !self.client.registered {
             return held;
         }
-        let streamed = if self.client.streaming {
+        let streamed = if self.client.is_streaming() {
             let pushed = self.client.subscriptions.deadline();
             [pushed, self.client.listening.deadline()].into_iter().flatten().min()
         } else {
@@ -140,14 +162,32 @@ impl Session {
         }
     }
 
+    /// Whether the setup of this request's connection can be expected any moment.
+    fn may_wait(&self, payload: &Payload) -> bool {
+        self.client.is_streaming()
+            && !self.client.registered
+            && self.early.len() < CALLS_MAX
+            && grpc::kind(payload) != "ServerCheckRequest"
+    }
+
+    /// Ends the wait of early requests that waited until this moment.
+    fn admit(&mut self, now: Now, views: &impl Views, until: Instant) {
+        let waited = self.early.iter().take_while(|(due, _, _)| *due <= until).count();
+        for (_, call, payload) in self.early.drain(..waited).collect::<Vec<_>>() {
+            self.unary(now, views, call, &payload);
+        }
+    }
+
     fn unary(&mut self, now: Now, views: &impl Views, call: CallId, payload: &Payload) {
-        self.hear(now);
         let request_id = grpc::request_id(payload);
         if grpc::kind(payload) == "ServerCheckRequest" {
             let door = Door::Grpc { request_id, response: "ServerCheckResponse" };
             let rendered = match views.state() {
-                NodeState::Starting => door.refuse(&Fault::starting(), now.unix_ms),
-                NodeState::Ready | NodeState::Draining => setup::server_check(&door, &self.name),
+                // Told to look elsewhere, or to come back: both are what an SDK does with 300.
+                NodeState::Starting | NodeState::Draining => {
+                    door.refuse(&Fault::starting(), now.unix_ms)
+                }
+                NodeState::Ready => setup::server_check(&door, &self.name),
             };
             return self.send(call, rendered);
         }
@@ -187,7 +227,6 @@ impl Session {
     fn set_up(&mut self, now: Now, setup: Setup) {
         let first = !self.client.registered;
         self.client.registered = true;
-        self.client.streaming = true;
         self.client.agent = setup.agent.clone();
         self.client.application = setup.application;
         if first {
@@ -298,7 +337,8 @@ impl Session {
         for call in held {
             self.drive(now, views, call, Event::Due);
         }
-        if self.client.registered && self.liveness.drain(now.instant) && self.client.streaming {
+        if self.client.registered && self.liveness.drain(now.instant) && self.client.is_streaming()
+        {
             let request = self.client.next_request();
             self.outputs.push_back(Output::Stream(setup::reset(request)));
         }
@@ -315,21 +355,22 @@ impl Session {
         for call in due {
             self.drive(now, views, call, Event::Due);
         }
+        self.admit(now, views, now.instant);
         if !self.client.registered || self.closed {
             return;
         }
         match self.liveness.check(now.instant) {
             Verdict::Fine => {}
             Verdict::Detect => {
-                if self.client.streaming {
+                if self.client.is_streaming() {
                     let request = self.client.next_request();
                     self.outputs.push_back(Output::Stream(setup::detection(request)));
                 }
             }
             Verdict::Gone(why) => return self.close(why),
         }
-        if self.client.streaming {
-            for payload in self.client.to_send(now, views) {
+        if self.client.is_streaming() {
+            for payload in self.client.sendable(now, views) {
                 self.outputs.push_back(Output::Stream(payload));
             }
         }

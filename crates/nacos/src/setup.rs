@@ -17,7 +17,7 @@ pub(crate) struct Setup {
     pub(crate) wants_abilities: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Body {
     #[serde(deserialize_with = "json::text")]
@@ -25,12 +25,6 @@ struct Body {
     #[serde(deserialize_with = "json::texts")]
     labels: BTreeMap<Arc<str>, Arc<str>>,
     ability_table: Option<serde_json::Value>,
-}
-
-impl Default for Body {
-    fn default() -> Self {
-        Self { client_version: None, labels: BTreeMap::new(), ability_table: None }
-    }
 }
 
 impl Setup {

@@ -50,7 +50,7 @@ pub enum Input {
         /// The request.
         payload: Payload,
     },
-    /// The client opened its stream. A second one replaces the first.
+    /// The client opened its stream. A second one replaces the first, whose end may be told as well.
     StreamOpened,
     /// A payload on the stream.
     StreamPayload(Payload),

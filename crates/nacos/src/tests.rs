@@ -12,7 +12,7 @@ mod naming;
 
 use super::*;
 use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};
-use access::{Principal, View};
+use access::View;
 use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId};
 use bytes::Bytes;
 use config::{ConfigKey, Entry};
@@ -254,7 +254,7 @@ fn shown(output: &Output) -> String {
         Output::Http { call, response } => {
             let header = |name| response.headers().get(name).map(|v| v.to_str().unwrap());
             let kind = header("content-type").unwrap_or("-");
-            let body = String::from_utf8_lossy(response.body());
+            let body = String::from_utf8_lossy(response.body()).replace('\n', "\\n");
             let mut text = format!("http {} {} {kind}", call.0, response.status().as_u16());
             if let Some(level) = header("x-trine-consistency") {
                 write!(text, " {level}@{}", header("x-trine-index").unwrap()).unwrap();
@@ -310,7 +310,7 @@ fn request(text: &str) -> http::Request<Bytes> {
     }
     for header in words {
         let (name, value) = header.split_once('=').unwrap();
-        builder = builder.header(name, value.replace('_', " "));
+        builder = builder.header(name, value.replacen("Bearer_", "Bearer ", 1));
     }
     builder.body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }

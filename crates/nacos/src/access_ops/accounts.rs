@@ -49,7 +49,7 @@ fn permission(form: &Form) -> Result<(Arc<str>, Permission), Fault> {
 }
 
 impl ChangeAccount {
-    fn new(change: Change, done: &'static str) -> Result<Operation, Fault> {
+    fn planned(change: Change, done: &'static str) -> Result<Operation, Fault> {
         Ok(Self { change: Planned::Now(change), done }.into())
     }
 
@@ -68,12 +68,12 @@ impl ChangeAccount {
     }
 
     pub(crate) fn remove_user(form: &Form) -> Result<Operation, Fault> {
-        Self::new(Change::RemoveUser { name: required(form, "username")? }, "delete user ok!")
+        Self::planned(Change::RemoveUser { name: required(form, "username")? }, "delete user ok!")
     }
 
     pub(crate) fn grant(form: &Form) -> Result<Operation, Fault> {
         let (user, role) = (required(form, "username")?, required(form, "role")?);
-        Self::new(Change::Grant { user, role }, "add role ok!")
+        Self::planned(Change::Grant { user, role }, "add role ok!")
     }
 
     pub(crate) fn revoke(form: &Form) -> Result<Operation, Fault> {
@@ -81,20 +81,20 @@ impl ChangeAccount {
         match form.some("username") {
             Some(user) => {
                 let done = "delete role of user ok!";
-                Self::new(Change::Revoke { user: Some(user.into()), role }, done)
+                Self::planned(Change::Revoke { user: Some(user.into()), role }, done)
             }
-            None => Self::new(Change::Revoke { user: None, role }, "delete role ok!"),
+            None => Self::planned(Change::Revoke { user: None, role }, "delete role ok!"),
         }
     }
 
     pub(crate) fn permit(form: &Form) -> Result<Operation, Fault> {
         let (role, permission) = permission(form)?;
-        Self::new(Change::Permit { role, permission }, "add permission ok!")
+        Self::planned(Change::Permit { role, permission }, "add permission ok!")
     }
 
     pub(crate) fn forbid(form: &Form) -> Result<Operation, Fault> {
         let (role, permission) = permission(form)?;
-        Self::new(Change::Forbid { role, permission }, "delete permission ok!")
+        Self::planned(Change::Forbid { role, permission }, "delete permission ok!")
     }
 }
 
@@ -142,15 +142,17 @@ impl Operate for ChangeAccount {
         match outcome(event) {
             Ok(Outcome::Changed | Outcome::Unchanged) => Next::Reply(done()),
             Ok(Outcome::Unknown(_)) if removal => Next::Reply(done()),
-            Ok(Outcome::Exists(what)) => super::change::refused(match &self.change {
+            Ok(Outcome::Exists(what)) => Next::Fault(super::change::refused(match &self.change {
                 Planned::Create { name, .. } => format!("user '{name}' already exist!"),
                 Planned::Now(_) | Planned::SetPassword { .. } => format!("{what} already exist!"),
-            }),
-            Ok(Outcome::Unknown(what)) => super::change::refused(format!("{what} not exist!")),
+            })),
+            Ok(Outcome::Unknown(what)) => {
+                Next::Fault(super::change::refused(format!("{what} not exist!")))
+            }
             Ok(Outcome::LastAdministrator | Outcome::Full { .. }) => {
                 unreachable!("`outcome` turns these into refusals")
             }
-            Err(next) => next,
+            Err(fault) => Next::Fault(fault),
         }
     }
 }
@@ -217,7 +219,7 @@ enum Row<'a> {
 }
 
 impl ListAccounts {
-    fn new(form: &Form, table: Table) -> Result<Operation, Fault> {
+    fn of(form: &Form, table: Table) -> Result<Operation, Fault> {
         let (page, page_size) = (form.count("pageNo")?, form.count("pageSize")?);
         let filter = |name| Filter(form.some(name).unwrap_or_default().to_owned());
         let (user, role) = (filter("username"), filter("role"));
@@ -225,15 +227,15 @@ impl ListAccounts {
     }
 
     pub(crate) fn users(form: &Form) -> Result<Operation, Fault> {
-        Self::new(form, Table::Users)
+        Self::of(form, Table::Users)
     }
 
     pub(crate) fn roles(form: &Form) -> Result<Operation, Fault> {
-        Self::new(form, Table::Roles)
+        Self::of(form, Table::Roles)
     }
 
     pub(crate) fn permissions(form: &Form) -> Result<Operation, Fault> {
-        Self::new(form, Table::Permissions)
+        Self::of(form, Table::Permissions)
     }
 
     fn rows<'a>(&'a self, view: &'a access::View) -> Vec<Row<'a>> {

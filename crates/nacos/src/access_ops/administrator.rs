@@ -50,8 +50,7 @@ impl Operate for CreateAdministrator {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
-        let access = context.views.access();
-        let exists = access.roles.values().any(|roles| roles.contains(access::ADMINISTRATOR_ROLE));
+        let exists = context.views.access().administrators().next().is_some();
         // Looked at before the password is hashed: hashing is dear, and this path is open.
         if exists { conflict() } else { Next::Ask(Ask::Hash(self.password.clone())) }
     }
@@ -78,7 +77,7 @@ impl Operate for CreateAdministrator {
                 | Outcome::LastAdministrator
                 | Outcome::Full { .. },
             ) => conflict(),
-            Err(next) => next,
+            Err(fault) => Next::Fault(fault),
         }
     }
 }

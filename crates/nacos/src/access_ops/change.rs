@@ -3,7 +3,7 @@
 use crate::{
     Answer,
     fault::{Fault, Shape},
-    operation::{Event, Next, unexpected},
+    operation::{Event, unexpected_fault},
 };
 use access::{Outcome, Reply};
 use http::StatusCode;
@@ -12,7 +12,7 @@ use http::StatusCode;
 ///
 /// # Errors
 /// The change was refused, or its outcome is not known.
-pub(crate) fn outcome(event: Event) -> Result<Outcome, Next> {
+pub(crate) fn outcome(event: Event) -> Result<Outcome, Fault> {
     match event {
         Event::Answer(Answer::Access(Reply::Outcome(outcome))) => match outcome {
             Outcome::Changed | Outcome::Unchanged | Outcome::Exists(_) | Outcome::Unknown(_) => {
@@ -26,10 +26,10 @@ pub(crate) fn outcome(event: Event) -> Result<Outcome, Next> {
             }
         },
         Event::Answer(Answer::Access(Reply::Refused(text))) => Err(refused(text)),
-        event => Err(unexpected(event)),
+        event => Err(unexpected_fault(event)),
     }
 }
 
-pub(crate) fn refused(text: impl Into<std::borrow::Cow<'static, str>>) -> Next {
-    Next::Fault(Fault::new(Shape::Caused, StatusCode::BAD_REQUEST, 400, text))
+pub(crate) fn refused(text: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
+    Fault::new(Shape::Caused, StatusCode::BAD_REQUEST, 400, text)
 }

@@ -6,6 +6,7 @@
 use crate::{
     Answer, Ask, Login, Password,
     call::{WRONG_CREDENTIAL, throttled},
+    credential::may_be_tried,
     fault::{Fault, Shape},
     form::Form,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
@@ -77,6 +78,9 @@ impl Operate for LogIn {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
+        if !may_be_tried(&self.user, &self.password.0) {
+            return wrong();
+        }
         if context.views.remembered(&self.user, &self.password.0) {
             self.right = true;
             return self.welcome(context);
@@ -98,7 +102,9 @@ impl Operate for LogIn {
                 Next::Ask(Ask::Access(access::Request::Attempted { user, address, right }))
             }
             Event::Answer(Answer::Access(access::Reply::Noted)) => self.welcome(context),
-            Event::Answer(Answer::Access(reply)) => Next::Fault(throttled(&reply)),
+            Event::Answer(Answer::Access(reply)) => {
+                Next::Fault(Fault { shape: Shape::Plain, ..throttled(&reply) })
+            }
             event => unexpected(event),
         }
     }

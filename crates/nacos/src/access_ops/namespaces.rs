@@ -80,7 +80,7 @@ impl Operate for ListNamespaces {
         let id = if &**one == PUBLIC_NAMESPACE { "" } else { &**one };
         match all.into_iter().find(|shown| shown.namespace == id) {
             Some(shown) => Next::Reply(Rendered::json(&shown)),
-            None => super::change::refused(format!("namespaceId [ {id} ] not exist")),
+            None => Next::Fault(super::change::refused(format!("namespaceId [ {id} ] not exist"))),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Operate for ChangeNamespace {
                 | Outcome::LastAdministrator
                 | Outcome::Full { .. },
             ) => Next::Reply(Rendered::json(&false)),
-            Err(next) => next,
+            Err(fault) => Next::Fault(fault),
         }
     }
 }

@@ -95,10 +95,6 @@ pub(crate) fn author(context: &Context<'_>, named: &str) -> Author {
     Author { user, address: context.address().into() }
 }
 
-pub(crate) fn not_found() -> Fault {
-    Fault::new(Shape::Plain, StatusCode::NOT_FOUND, 300, NOT_FOUND)
-}
-
 /// A refusal of the config center in Nacos's words.
 pub(crate) fn refused(refusal: &Refusal) -> Fault {
     let (status, code) = match refusal {

@@ -84,7 +84,9 @@ impl Poll {
             old_lines.push_str(&format!("{data_id}:{group};"));
         }
         let encoded: String = byte_serialize(lines.as_bytes()).collect();
-        let body = if self.in_headers { String::new() } else { encoded.clone() };
+        // Nacos ends the line, and clients cut it off.
+        let named = !self.in_headers && !lines.is_empty();
+        let body = if named { format!("{encoded}\n") } else { String::new() };
         let mut response = reply::http(StatusCode::OK, Some(reply::JSON_UTF8), body);
         if self.in_headers && !lines.is_empty() {
             reply::add(&mut response, "probe-modify-response", &old_lines);

@@ -37,6 +37,9 @@ struct Body {
     addition_map: BTreeMap<Arc<str>, Arc<str>>,
 }
 
+/// Characters of the author that a client names.
+const SOURCE_USER_CHARS_MAX: usize = 128;
+
 /// The types that Nacos knows; anything else is text.
 const TYPES: [&str; 8] = ["properties", "xml", "json", "text", "html", "yaml", "toml", "unset"];
 
@@ -86,6 +89,12 @@ impl Publish {
             // It travels in an HTTP header.
             return Err(Fault::caused("invalid encryptedDataKey : control characters"));
         }
+        let source_user = some("src_user").unwrap_or_default().to_owned();
+        if source_user.chars().count() > SOURCE_USER_CHARS_MAX {
+            return Err(Fault::caused(format!(
+                "invalid src_user: more than {SOURCE_USER_CHARS_MAX} characters"
+            )));
+        }
         let kind = some("type").unwrap_or_default().to_ascii_lowercase();
         let kind = TYPES.iter().find(|known| **known == kind).unwrap_or(&"text");
         let details = Details {
@@ -103,7 +112,7 @@ impl Publish {
             content: content.into(),
             cas_md5: cas_md5.map(str::trim).filter(|md5| !md5.is_empty()).map(Arc::from),
             details,
-            source_user: some("src_user").unwrap_or_default().to_owned(),
+            source_user,
         }
         .into())
     }

@@ -1,6 +1,6 @@
 //! Read a config: gRPC `ConfigQueryRequest`, `GET /v1/cs/configs` (also with `show=all`, `beta=true`).
 
-use super::fields::{self, ConfigFields, key_of_form, not_found, resource};
+use super::fields::{self, ConfigFields, key_of_form, resource};
 use crate::{
     dates,
     fault::Fault,
@@ -94,7 +94,7 @@ impl Operate for QueryConfig {
                 Some(fields::NOT_FOUND),
                 Absent { last_modified: 0, beta: false },
             )),
-            (None, Door::Http { .. }) => Next::Fault(not_found()),
+            (None, Door::Http { .. }) => Next::Reply(not_found()),
             (Some(entry), Door::Grpc { .. }) => Next::Reply(context.door.ok(Found {
                 content: &entry.content,
                 encrypted_data_key: &entry.details.encrypted_data_key,
@@ -148,6 +148,7 @@ fn content(entry: &Entry) -> Rendered {
     reply::add(&mut response, "content-md5", &entry.md5);
     reply::add(&mut response, "last-modified", &dates::http(entry.modified_ms));
     reply::add(&mut response, "encrypted-data-key", &entry.details.encrypted_data_key);
+    reply::add(&mut response, "cache-control", "no-cache,no-store");
     // Whoever may publish must not be able to run scripts in the browser of whoever may read.
     reply::add(&mut response, "x-content-type-options", "nosniff");
     reply::add(&mut response, "content-security-policy", "sandbox");
@@ -199,6 +200,12 @@ fn details(entry: &Entry, tenant: &str) -> Rendered {
         config_tags: &details.tags,
     });
     Rendered::Http(reply::http(StatusCode::OK, Some(reply::JSON_UTF8), body))
+}
+
+/// Stamped like any other read: "not there" is worth no more than the view it was read from.
+fn not_found() -> Rendered {
+    let json = Some(reply::JSON_UTF8);
+    Rendered::Http(reply::http(StatusCode::NOT_FOUND, json, fields::NOT_FOUND))
 }
 
 fn no_beta() -> Rendered {

@@ -32,7 +32,7 @@ impl ServiceItself {
         // What the registry would forget is refused: a threshold that is not kept protects nobody.
         let threshold = form.some("protectThreshold").unwrap_or("0");
         match threshold.parse::<f64>() {
-            Ok(number) if number == 0.0 => {}
+            Ok(0.0) => {}
             Ok(number) if (0.0..=1.0).contains(&number) => {
                 return Err(Fault::not_served("not served yet: a service's protectThreshold"));
             }

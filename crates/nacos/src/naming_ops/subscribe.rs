@@ -17,6 +17,8 @@ pub(crate) struct Subscribe {
     service: ServiceKey,
     selection: Selection,
     subscribe: bool,
+    /// This request made the subscription: if it fails, there is none.
+    new: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -37,7 +39,7 @@ impl Subscribe {
         clusters.iter().try_for_each(|name| check::cluster(name))?;
         let selection = Selection { clusters, healthy_only: false };
         let subscribe = body.subscribe.unwrap_or(false);
-        Ok(Self { service: body.service.key()?, selection, subscribe }.into())
+        Ok(Self { service: body.service.key()?, selection, subscribe, new: false }.into())
     }
 }
 
@@ -53,7 +55,7 @@ impl Operate for Subscribe {
             context.client.subscriptions.remove(&service);
             return Next::Ask(Ask::Naming(Request::Unsubscribe { service }));
         }
-        context.client.subscriptions.add(service.clone());
+        self.new = context.client.subscriptions.add(service.clone());
         let subscriber = Subscriber {
             address: context.facts.remote.to_string().into(),
             agent: context.client.agent.clone(),
@@ -74,13 +76,16 @@ impl Operate for Subscribe {
                 };
                 Next::Reply(context.door.service_info(Some("success"), &list))
             }
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                context.client.subscriptions.remove(&self.service);
-                Next::Fault(refused(&refusal))
-            }
             event => {
-                context.client.subscriptions.remove(&self.service);
-                unexpected(event)
+                if self.new {
+                    context.client.subscriptions.remove(&self.service);
+                }
+                match event {
+                    Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
+                        Next::Fault(refused(&refusal))
+                    }
+                    event => unexpected(event),
+                }
             }
         }
     }

@@ -33,7 +33,7 @@
 //! * what has no token (on a door that needs a login) learns nothing but `/livez`, `/readyz` and whether its own
 //!   password is right
 //! * every answer has the four freshness headers (`FRESHNESS_HEADERS`)
-//! * no two streams of a session share a subscription's end: the last one that watches a service ends it
+//! * the subscription of a service ends with the last call or stream that lives on it, and not before
 //!
 //! # Left out
 //!
@@ -55,6 +55,8 @@ pub mod shape;
 mod story;
 mod stream;
 mod surface;
+#[cfg(test)]
+mod tests;
 mod watching;
 mod words;
 

@@ -13,6 +13,7 @@ use access::Principal;
 use base::{Consistency, Freshness, Instant, Now, RequestId};
 use bytes::Bytes;
 use http::{Request, Response, header};
+use naming::ServiceKey;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -32,6 +33,8 @@ pub struct Session {
     opened: bool,
     pub(crate) draining: bool,
     waiting: BTreeMap<RequestId, Waiting>,
+    /// How many calls and streams live on the connection's subscription of a service; none: it has ended.
+    pub(crate) subscriptions: BTreeMap<ServiceKey, usize>,
     pub(crate) streams: BTreeMap<CallId, Stream>,
     pub(crate) outputs: VecDeque<Output>,
 }
@@ -58,6 +61,8 @@ pub(crate) struct Work {
     pub(crate) right: Right,
     pub(crate) freshness: Option<Freshness>,
     operation: Box<dyn Operation>,
+    /// The service that it subscribed to, until it is a stream.
+    pub(crate) subscribed: Option<ServiceKey>,
     /// The client went away. What was begun goes on: a wrong password must be counted all the same.
     pub(crate) dropped: bool,
 }
@@ -72,6 +77,7 @@ impl Session {
             opened: false,
             draining: false,
             waiting: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
             streams: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
@@ -156,6 +162,7 @@ impl Session {
             right: plan.right,
             freshness: None,
             operation: plan.operation,
+            subscribed: None,
             dropped: false,
         });
         Ok((work, plan.fresh))
@@ -190,7 +197,7 @@ impl Session {
         match (waiting, answer) {
             (Waiting::Nobody, _) => {}
             (Waiting::Fresh(work) | Waiting::Answer(work), Answer::Unavailable(reason)) => {
-                self.fail(views, &work, Problem::unavailable(reason));
+                self.fail(views, *work, Problem::unavailable(reason));
             }
             (Waiting::Fresh(work), Answer::Fresh(freshness)) => {
                 self.fresh(now, views, work, freshness);
@@ -208,10 +215,16 @@ impl Session {
     fn go(&mut self, now: Now, views: &dyn Views, mut work: Box<Work>, answer: Option<Answer>) {
         let cx = Context { now, facts: &self.facts, views, principal: &work.principal };
         match work.operation.go(&cx, answer) {
-            Ok(Next::Ask(ask)) => self.ask(ask, Waiting::Answer(work)),
+            Ok(Next::Ask(ask)) => {
+                if let Ask::Naming(naming::Request::Subscribe { service, .. }) = &ask {
+                    *self.subscriptions.entry(service.clone()).or_default() += 1;
+                    work.subscribed = Some(service.clone());
+                }
+                self.ask(ask, Waiting::Answer(work));
+            }
             Ok(Next::Reply(reply)) => self.reply(views, &work, reply),
             Ok(Next::Watch(watch)) => self.watch(now, views, *work, watch),
-            Err(problem) => self.fail(views, &work, problem),
+            Err(problem) => self.fail(views, *work, problem),
         }
     }
 
@@ -231,8 +244,11 @@ impl Session {
         }
     }
 
-    pub(crate) fn fail(&mut self, views: &dyn Views, work: &Work, problem: Problem) {
-        self.reply(views, work, problem.reply(&work.place));
+    pub(crate) fn fail(&mut self, views: &dyn Views, mut work: Work, problem: Problem) {
+        if let Some(service) = work.subscribed.take() {
+            self.unsubscribe(service);
+        }
+        self.reply(views, &work, problem.reply(&work.place));
     }
 
     fn refuse(&mut self, views: &dyn Views, call: CallId, place: &str, problem: Problem) {
@@ -286,9 +302,5 @@ impl Session {
 
 /// Whether the node must know the connection for this.
 fn subscribes(ask: &Ask) -> bool {
-    matches!(
-        ask,
-        Ask::Naming(naming::Request::Subscribe { .. })
-            | Ask::Config(config::Request::Listen { .. })
-    )
+    matches!(ask, Ask::Naming(naming::Request::Subscribe { .. }))
 }

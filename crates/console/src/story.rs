@@ -26,6 +26,19 @@ impl Teller<'_> {
         self.events.iter().rev().find(|one| one.subject == *self.subject && wanted(&one.kind))
     }
 
+    /// The first and the last registration since the instance was last gone: it may be registered anew while it is
+    /// listed.
+    fn stay(&self) -> Option<(&Event, &Event)> {
+        let came = |one: &&Event| {
+            one.subject == *self.subject && matches!(one.kind, Kind::Registered | Kind::Adopted)
+        };
+        let gone = self.events.iter().rposition(|one| {
+            one.subject == *self.subject && comes_or_goes(&one.kind) && !came(&one)
+        });
+        let since = &self.events[gone.map_or(0, |index| index + 1)..];
+        Some((since.iter().find(came)?, since.iter().rev().find(came)?))
+    }
+
     fn when(&self, event: &Event) -> String {
         moment(event.unix_ms, self.now_ms)
     }
@@ -70,12 +83,11 @@ pub(crate) fn of_instance(teller: &Teller<'_>, name: &str, listed: Option<&Insta
 
 fn instance_listed(teller: &Teller<'_>, name: &str, instance: &Instance) -> String {
     let node = teller.node;
-    let came = teller.last(|kind| matches!(kind, Kind::Registered | Kind::Adopted));
-    let mut text = match came {
-        Some(event) => format!(
+    let mut text = match teller.stay() {
+        Some((first, last)) => format!(
             "{node} lists {name} since {}; registered by {}",
-            teller.when(event),
-            words::cause(&event.cause)
+            teller.when(first),
+            words::cause(&last.cause)
         ),
         None => {
             format!("{node} lists {name}; how it came there is not known: {}", teller.silence())

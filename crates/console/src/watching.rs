@@ -7,12 +7,14 @@ use crate::{
     stream::{self, Stream, Watch},
 };
 use base::Now;
-use naming::ServiceView;
+use naming::{ServiceKey, ServiceView};
 use std::sync::Arc;
 
 impl Session {
     /// Begins a stream: the subscription holds already.
-    pub(crate) fn watch(&mut self, now: Now, views: &dyn Views, work: Work, watch: Watch) {
+    pub(crate) fn watch(&mut self, now: Now, views: &dyn Views, mut work: Work, watch: Watch) {
+        // From here on the subscription belongs to what is watched.
+        work.subscribed = None;
         let refusal = if self.draining {
             Some(Problem::unavailable(Unavailable::Stopping))
         } else if self.streams.len() >= STREAMS_MAX {
@@ -27,7 +29,7 @@ impl Session {
         if refusal.is_some() || work.dropped {
             self.give_up(work.call, &watch);
             if let Some(problem) = refusal {
-                self.fail(views, &work, problem);
+                self.fail(views, work, problem);
             }
             return;
         }
@@ -141,23 +143,26 @@ impl Session {
         false
     }
 
-    /// Ends a subscription, unless another stream lives on it.
+    /// Ends what a stream, or a call that was to become one, lived on.
     pub(crate) fn give_up(&mut self, call: CallId, watch: &Watch) {
-        let ask = match watch {
-            Watch::Service { key: gone, .. } => {
-                let shared = self
-                    .streams
-                    .values()
-                    .any(|other| matches!(&other.watch, Watch::Service { key, .. } if key == gone));
-                if shared {
-                    return;
-                }
-                Ask::Naming(naming::Request::Unsubscribe { service: gone.clone() })
-            }
+        match watch {
+            Watch::Service { key, .. } => self.unsubscribe(key.clone()),
             Watch::Config { .. } => {
-                Ask::Config(config::Request::Unlisten { listener: call.0, keys: Vec::new() })
+                let (listener, keys) = (call.0, Vec::new());
+                let ask = Ask::Config(config::Request::Unlisten { listener, keys });
+                self.ask(ask, Waiting::Nobody);
             }
-        };
-        self.ask(ask, Waiting::Nobody);
+        }
+    }
+
+    /// One call or stream less lives on this subscription; the last one ends it.
+    pub(crate) fn unsubscribe(&mut self, service: ServiceKey) {
+        let count = self.subscriptions.get_mut(&service).expect("whoever leaves was counted");
+        *count -= 1;
+        if *count == 0 {
+            self.subscriptions.remove(&service);
+            let ask = Ask::Naming(naming::Request::Unsubscribe { service });
+            self.ask(ask, Waiting::Nobody);
+        }
     }
 }

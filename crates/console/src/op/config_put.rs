@@ -1,4 +1,5 @@
-//! PUT /v1/configs/{data_id}: publish the body as content; with `If-Match: "md5"` only over that content.
+//! PUT /v1/configs/{data_id}: publish the body as content; with `If-Match: "md5"` only over that content. Details that
+//! are not given stay as they are.
 
 use super::{config_outcome, config_right};
 use crate::{
@@ -8,6 +9,7 @@ use crate::{
     shape::Written,
 };
 use access::Action;
+use base::Consistency;
 use config::{ConfigKey, Details, Outcome};
 use http::{
     HeaderMap,
@@ -21,17 +23,12 @@ const TYPES: [&str; 8] = ["properties", "xml", "json", "text", "html", "yaml", "
 pub(crate) fn parse(asked: &mut Asked) -> Result<Plan, Problem> {
     let data_id = asked.segment(0).to_owned();
     let key = asked.params.config(&data_id)?;
-    let mut text = |name| -> Arc<str> { asked.params.take(name).unwrap_or_default().into() };
-    let details = Details {
-        content_type: text("type"),
-        app_name: text("app"),
-        description: text("description"),
-        tags: text("tags"),
-        ..Details::default()
-    };
-    if !details.content_type.is_empty() && !TYPES.contains(&&*details.content_type) {
+    let mut text = |name| asked.params.take(name).map(Arc::from);
+    let (content_type, app_name): (Option<Arc<str>>, _) = (text("type"), text("app"));
+    let (description, tags) = (text("description"), text("tags"));
+    if let Some(wrong) = content_type.as_deref().filter(|name| !TYPES.contains(name)) {
         return Err(Problem::invalid(
-            format!("parameter `type` is `{}`", details.content_type),
+            format!("parameter `type` is `{wrong}`"),
             format!("it must be one of {}", TYPES.join(", ")),
             "correct it or leave it out",
         ));
@@ -46,7 +43,10 @@ pub(crate) fn parse(asked: &mut Asked) -> Result<Plan, Problem> {
     })?;
     let content = content.into();
     let right = config_right(Action::Write, &key);
-    Ok(Plan::new(right, ConfigPut { key, content, cas_md5, details }))
+    let given = Given { content_type, app_name, description, tags };
+    // The details that stay are read from the view, so the view must be of now.
+    Ok(Plan::new(right, ConfigPut { key, content, cas_md5, given })
+        .fresh(Consistency::Linearizable))
 }
 
 /// The md5 of `If-Match`.
@@ -86,17 +86,45 @@ struct ConfigPut {
     key: ConfigKey,
     content: Arc<str>,
     cas_md5: Option<Arc<str>>,
-    details: Details,
+    given: Given,
+}
+
+/// Details as far as they are given.
+#[derive(Debug)]
+struct Given {
+    content_type: Option<Arc<str>>,
+    app_name: Option<Arc<str>>,
+    description: Option<Arc<str>>,
+    tags: Option<Arc<str>>,
+}
+
+impl Given {
+    fn over(&self, now: Option<&Details>) -> Details {
+        let now = now.cloned().unwrap_or_default();
+        let or = |given: &Option<Arc<str>>, kept| given.clone().unwrap_or(kept);
+        Details {
+            content_type: or(&self.content_type, now.content_type),
+            app_name: or(&self.app_name, now.app_name),
+            description: or(&self.description, now.description),
+            tags: or(&self.tags, now.tags),
+            // It decrypts the content that is replaced, not this one.
+            encrypted_data_key: "".into(),
+            usage: now.usage,
+            effect: now.effect,
+            schema: now.schema,
+        }
+    }
 }
 
 impl Operation for ConfigPut {
     fn go(&mut self, cx: &Context<'_>, answer: Option<Answer>) -> Result<Next, Problem> {
         if answer.is_none() {
+            let now = cx.views.config(&self.key);
             return Ok(Next::Ask(Ask::Config(config::Request::Publish {
                 key: self.key.clone(),
                 content: Arc::clone(&self.content),
                 cas_md5: self.cas_md5.clone(),
-                details: self.details.clone(),
+                details: self.given.over(now.as_deref().map(|entry| &entry.details)),
                 author: cx.author(),
             })));
         }

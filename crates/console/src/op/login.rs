@@ -7,11 +7,8 @@ use crate::{
     problem::Problem,
     shape::{Credentials, Token},
 };
-use base::Duration;
+use access::TOKEN_TTL;
 use std::sync::Arc;
-
-/// How long a token from here is good: a working day.
-const TOKEN_TTL: Duration = Duration::from_secs(12 * 3_600);
 
 pub(crate) fn parse(asked: &mut Asked) -> Result<Plan, Problem> {
     // The reader's own message would quote the body, and the body has the password.

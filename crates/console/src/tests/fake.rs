@@ -1,0 +1,207 @@
+//! The views of a node that holds one service and one config.
+
+use crate::{Check, Filter, NodeState, Page, Views};
+use access::{ADMINISTRATOR, ADMINISTRATOR_ROLE, Permission, Secret, User, View};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Revision};
+use config::{ConfigKey, Details, Entry, HistoryRow, Operation};
+use journal::{Cause, Event, EventId, Kind, Subject};
+use naming::{Instance, ServiceKey, ServiceView};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+pub(super) struct Fake {
+    pub(super) state: NodeState,
+    pub(super) service: Option<Arc<ServiceView>>,
+    pub(super) config: Option<Arc<Entry>>,
+    pub(super) access: Arc<View>,
+    /// A linearizable read must be asked for.
+    pub(super) needs_waiting: bool,
+    pub(super) remembers: bool,
+}
+
+pub(super) fn key() -> ConfigKey {
+    ConfigKey { namespace: "public".into(), group: "DEFAULT_GROUP".into(), data_id: "app".into() }
+}
+
+impl Fake {
+    /// `nacos` administers, `dev` may read and write in group `dev`, `guest` has no right.
+    pub(super) fn new() -> Self {
+        let user = || User { password_hash: "$2b$10$hash".into() };
+        let permission = Permission { resource: "public:dev:*".into(), action: "rw".into() };
+        let roles = |role: &str| BTreeSet::from([Arc::from(role)]);
+        let access = View {
+            revision: Revision(1),
+            token_key: Some(Secret::new(vec![7; 32])),
+            users: [ADMINISTRATOR, "dev", "guest"].map(|name| (name.into(), user())).into(),
+            roles: [
+                (ADMINISTRATOR.into(), roles(ADMINISTRATOR_ROLE)),
+                ("dev".into(), roles("developer")),
+            ]
+            .into(),
+            permissions: [("developer".into(), BTreeSet::from([permission]))].into(),
+            namespaces: BTreeMap::new(),
+        };
+        Self {
+            state: NodeState::Ready,
+            service: None,
+            config: None,
+            access: Arc::new(access),
+            needs_waiting: false,
+            remembers: false,
+        }
+    }
+
+    pub(super) fn take_rights(&mut self, user: &str) {
+        let mut access = View::clone(&self.access);
+        access.users.remove(user);
+        self.access = Arc::new(access);
+    }
+
+    /// The service `web` with instances at these addresses; `!` before one means unhealthy.
+    pub(super) fn put_service(&mut self, version: u64, addresses: &[&str]) -> Arc<ServiceView> {
+        let instance = |text: &&str| {
+            let (host, port) = text.trim_start_matches('!').split_once(':').expect("an address");
+            Arc::new(Instance {
+                ip: host.into(),
+                port: port.parse().expect("a port"),
+                cluster_name: "DEFAULT".into(),
+                weight: 1.0,
+                healthy: !text.starts_with('!'),
+                enabled: true,
+                ephemeral: true,
+                metadata: BTreeMap::new(),
+                instance_id: None,
+            })
+        };
+        let view = Arc::new(ServiceView {
+            key: ServiceKey {
+                namespace: "public".into(),
+                group: "DEFAULT_GROUP".into(),
+                name: "web".into(),
+            },
+            version,
+            instances: addresses.iter().map(instance).collect(),
+            protect_threshold: 0.0,
+        });
+        self.service = Some(Arc::clone(&view));
+        view
+    }
+
+    /// The config `app`; gives its md5.
+    pub(super) fn put_config(&mut self, revision: u64, content: &str) -> Arc<str> {
+        let md5: Arc<str> = config::md5_hex(content).into();
+        self.config = Some(Arc::new(entry(revision, content)));
+        md5
+    }
+}
+
+fn entry(revision: u64, content: &str) -> Entry {
+    Entry {
+        key: key(),
+        content: content.into(),
+        md5: config::md5_hex(content).into(),
+        details: Details { content_type: "text".into(), ..Details::default() },
+        revision: Revision(revision),
+        created_ms: 1_795_232_600_000,
+        modified_ms: 1_795_232_690_000,
+        author: config::Author { user: "nacos".into(), address: "10.0.0.9".into() },
+    }
+}
+
+pub(super) fn rows() -> Vec<HistoryRow> {
+    let row = |revision, operation, content| HistoryRow {
+        revision: Revision(revision),
+        operation,
+        entry: entry(revision, content),
+    };
+    vec![row(12, Operation::Update, "b"), row(7, Operation::Insert, "a")]
+}
+
+pub(super) fn event(seconds_ago: u64, cause: Cause, kind: Kind, subject: Subject) -> Event {
+    let unix_ms = 1_795_232_695_824 - seconds_ago * 1_000;
+    let id = EventId { at: HybridTime::from_unix_ms(unix_ms), node: NodeId(1) };
+    Event { id, unix_ms, cause, kind, subject }
+}
+
+pub(super) fn subject() -> Subject {
+    Subject::Instance {
+        namespace: "public".into(),
+        service: "DEFAULT_GROUP@@web".into(),
+        address: "10.0.0.1:8080".into(),
+    }
+}
+
+pub(super) fn events() -> Vec<Event> {
+    let by = Cause::Connection(super::CONNECTION);
+    vec![
+        event(60, Cause::Start, Kind::Started, Subject::Node),
+        event(30, by, Kind::Registered, subject()),
+        event(3, by, Kind::ConnectionLost, subject()),
+        event(3, by, Kind::Closed("reset by peer".into()), Subject::Connection(super::CONNECTION)),
+    ]
+}
+
+impl Views for Fake {
+    fn state(&self) -> NodeState {
+        self.state
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        vec![Check { name: "disk", passed: true, detail: "has room".to_owned() }]
+    }
+
+    fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
+        self.service.clone().filter(|view| view.key == *key)
+    }
+
+    fn services(
+        &self,
+        namespace: &str,
+        filter: &Filter,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<ServiceView>> {
+        let wanted = |view: &&Arc<ServiceView>| {
+            &*view.key.namespace == namespace && filter.wants(&view.key.group, &view.key.name)
+        };
+        let all: Vec<_> = self.service.iter().filter(wanted).cloned().collect();
+        Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
+    }
+
+    fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
+        self.config.clone().filter(|entry| entry.key == *key)
+    }
+
+    fn configs(
+        &self,
+        namespace: &str,
+        filter: &Filter,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<Entry>> {
+        let wanted = |entry: &&Arc<Entry>| {
+            &*entry.key.namespace == namespace && filter.wants(&entry.key.group, &entry.key.data_id)
+        };
+        let all: Vec<_> = self.config.iter().filter(wanted).cloned().collect();
+        Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
+    }
+
+    fn access(&self) -> Arc<View> {
+        Arc::clone(&self.access)
+    }
+
+    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
+        if self.needs_waiting && wanted != Consistency::Stale {
+            return None;
+        }
+        let served_by = NodeId(1);
+        let (level, staleness) = (wanted, Duration::ZERO);
+        Some(Freshness { level, staleness, applied: LogIndex(9), served_by })
+    }
+
+    fn remembered(&self, _user: &str, _password: &str) -> bool {
+        self.remembers
+    }
+}

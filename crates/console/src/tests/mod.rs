@@ -1,0 +1,319 @@
+//! Conversations: each script under `scripts/` is commands (`> …`) and exactly what follows them.
+
+mod fake;
+mod story;
+
+use crate::{
+    Answer, CallId, Door, Facts, Input, Login, NodeState, Output, Session, Status, Unavailable,
+};
+use access::View;
+use base::{
+    ConnectionId, Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId,
+    Revision, Term,
+};
+use bytes::Bytes;
+use fake::{Fake, key};
+use std::{fmt::Write, fs, path::PathBuf};
+
+const CONNECTION: ConnectionId =
+    ConnectionId { node: NodeId(1), boot: HybridTime(0xb007), counter: 7 };
+
+struct Conversation {
+    session: Session,
+    views: Fake,
+    now: Now,
+    transcript: String,
+}
+
+impl Conversation {
+    fn new(login: Login) -> Self {
+        let facts = Facts { connection: CONNECTION, remote: ([10, 0, 0, 9], 4711).into(), login };
+        let now = Now { unix_ms: 1_795_232_695_824, ..Now::START };
+        Self { session: Session::new(facts), views: Fake::new(), now, transcript: String::new() }
+    }
+
+    fn step(&mut self, input: Input) {
+        self.session.step(self.now, &self.views, input);
+        while let Some(output) = self.session.poll() {
+            let text = show(&output);
+            writeln!(self.transcript, "{text}").expect("a string takes all");
+        }
+    }
+
+    fn command(&mut self, line: &str) {
+        writeln!(self.transcript, "> {line}").expect("a string takes all");
+        let words: Vec<&str> = line.splitn(5, ' ').collect();
+        match &words[..] {
+            ["login", "open"] => {
+                let views = std::mem::replace(&mut self.views, Fake::new());
+                *self = Self {
+                    transcript: std::mem::take(&mut self.transcript),
+                    views,
+                    ..Self::new(Login::Open)
+                };
+            }
+            ["state", word] => self.views.state = state(word),
+            ["needs", "waiting"] => self.views.needs_waiting = true,
+            ["after", seconds] => {
+                let seconds = seconds.parse().expect("seconds");
+                self.now = self.now.after(Duration::from_secs(seconds));
+            }
+            ["wake"] => self.step(Input::Wake),
+            ["drain"] => self.step(Input::Drain),
+            ["sent", call] => self.step(Input::Sent(call_id(call))),
+            ["drop", call] => self.step(Input::Dropped(call_id(call))),
+            ["remember"] => self.views.remembers = true,
+            ["take", "rights", "of", user] => self.views.take_rights(user),
+            ["service", version, rest @ ..] => {
+                let view = self.views.put_service(version.parse().expect("a version"), rest);
+                self.step(Input::Push { clusters: [].into(), view });
+            }
+            ["config", listener, revision, ..] => {
+                let content = words[3..].join(" ");
+                let listener = listener.parse().expect("a listener");
+                let md5 = self.views.put_config(revision.parse().expect("a revision"), &content);
+                self.step(Input::Notify { listener, key: key(), md5 });
+            }
+            ["unconfig", listener] => {
+                self.views.config = None;
+                let listener = listener.parse().expect("a listener");
+                self.step(Input::Notify { listener, key: key(), md5: "".into() });
+            }
+            ["answer", id, ..] => {
+                let id = RequestId(id.trim_start_matches('q').parse().expect("an id"));
+                let answer = self.answer(words[2..].join(" ").as_str());
+                self.step(Input::Answer { id, answer });
+            }
+            [call, user, method, path] => self.request(call, user, method, path, ""),
+            [call, user, method, path, body] => self.request(call, user, method, path, body),
+            _ => panic!("unknown command {line}"),
+        }
+    }
+
+    fn request(&mut self, call: &str, user: &str, method: &str, path: &str, body: &str) {
+        let (if_match, body) = match body.strip_prefix("if-match=") {
+            Some(rest) => {
+                let (tag, body) = rest.split_once(' ').expect("a tag and a body");
+                (Some(tag.to_owned()), body)
+            }
+            None => (None, body),
+        };
+        let mut request = http::Request::builder().method(method).uri(path);
+        match user {
+            "-" => {}
+            "stranger" => request = request.header("authorization", "Bearer a.b.c"),
+            "basic" => request = request.header("authorization", "Basic bmFjb3M6bmFjb3M="),
+            user => {
+                let view: &View = &self.views.access;
+                let token = view.issue(user, self.now.unix_ms, access::TOKEN_TTL).expect("a key");
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+        }
+        if let Some(tag) = if_match {
+            request = request.header("if-match", tag);
+        }
+        let request = request.body(Bytes::copy_from_slice(body.as_bytes())).expect("well-formed");
+        self.step(Input::Http { call: call_id(call), request });
+    }
+
+    fn answer(&self, text: &str) -> Answer {
+        let fresh = |level, staleness| {
+            Answer::Fresh(Freshness {
+                level,
+                staleness: Duration::from_millis(staleness),
+                applied: LogIndex(9),
+                served_by: NodeId(1),
+            })
+        };
+        match text {
+            "fresh" => fresh(Consistency::Linearizable, 0),
+            "stale 1500" => fresh(Consistency::Stale, 1_500),
+            "done" => Answer::Naming(naming::Reply::Done),
+            "beat" => Answer::Naming(naming::Reply::Beat {
+                known: true,
+                interval: Duration::from_secs(5),
+            }),
+            "not empty" => Answer::Naming(naming::Reply::Refused(
+                naming::Refusal::ServiceNotEmpty("g@@web".to_owned()),
+            )),
+            "listening" => Answer::Config(config::Reply::Listening(Vec::new())),
+            "published" => {
+                Answer::Config(config::Reply::Outcome(config::Outcome::Published(Revision(12))))
+            }
+            "conflict" => Answer::Config(config::Reply::Outcome(config::Outcome::CasConflict {
+                current_md5: "0cc175b9c0f1b6a831c399e269772661".into(),
+            })),
+            "gone" => {
+                Answer::Config(config::Reply::Outcome(config::Outcome::Removed { existed: false }))
+            }
+            "rows" => Answer::Config(config::Reply::History(fake::rows())),
+            "proceed" => Answer::Access(access::Reply::Proceed),
+            "wait" => Answer::Access(access::Reply::TooManyFailures {
+                retry_after: Duration::from_secs(7),
+            }),
+            "right" => Answer::Verified(true),
+            "wrong" => Answer::Verified(false),
+            "noted" => Answer::Access(access::Reply::Noted),
+            "changed" => Answer::Access(access::Reply::Outcome(access::Outcome::Changed)),
+            "events" => Answer::Explained { events: fake::events(), dropped: 0 },
+            "status" => Answer::Status(Box::new(status())),
+            "unknown client" => {
+                Answer::Naming(naming::Reply::Refused(naming::Refusal::UnknownClient))
+            }
+            "no leader" => Answer::Unavailable(Unavailable::NoLeader),
+            "unknown" => Answer::Unavailable(Unavailable::OutcomeUnknown),
+            other => panic!("unknown answer {other}"),
+        }
+    }
+}
+
+fn status() -> Status {
+    Status {
+        node: NodeId(1),
+        state: NodeState::Ready,
+        term: Term(3),
+        leader: Some(NodeId(1)),
+        commit: LogIndex(9),
+        applied: LogIndex(9),
+        voters: vec![NodeId(1)],
+        uptime: Duration::from_secs(61),
+        counts: naming::Counts { services: 2, instances: 5, ..naming::Counts::default() },
+        configs: 4,
+        connections: 3,
+        doors: vec![Door { name: "api", address: ([127, 0, 0, 1], 8848).into() }],
+        disk_free_bytes: Some(1 << 30),
+        disk_low: false,
+        auth: true,
+        version: "0.1.0",
+    }
+}
+
+fn call_id(text: &str) -> CallId {
+    CallId(text.parse().expect("the number of a call"))
+}
+
+fn state(word: &str) -> NodeState {
+    match word {
+        "starting" => NodeState::Starting,
+        "ready" => NodeState::Ready,
+        "draining" => NodeState::Draining,
+        other => panic!("unknown state {other}"),
+    }
+}
+
+fn show(output: &Output) -> String {
+    match output {
+        Output::Http { call, response } => {
+            let body = String::from_utf8_lossy(response.body());
+            // A token is different text for each key; what matters is that it is one.
+            let body = match body.split_once("\"token\":\"") {
+                Some((head, rest)) => {
+                    let tail = rest.split_once('"').expect("a text ends").1;
+                    format!("{head}\"token\":\"…\"{tail}")
+                }
+                None => body.into_owned(),
+            };
+            format!("{} {}\n    {body}", call.0, head(response))
+        }
+        Output::StreamStart { call, head: response } => {
+            format!("{} {}", call.0, head(response))
+        }
+        Output::StreamChunk { call, chunk } => {
+            let text = String::from_utf8_lossy(chunk);
+            format!("{} chunk\n    {}", call.0, text.trim_end().replace('\n', "\n    "))
+        }
+        Output::StreamEnd(call) => format!("{} end", call.0),
+        Output::Ask { id, ask } => format!("{id} {ask:?}"),
+        Output::Open => "open".to_owned(),
+    }
+}
+
+fn head<T>(response: &http::Response<T>) -> String {
+    let value = |name: &str| response.headers().get(name).map(|value| value.to_str());
+    let mut text = format!("{}", response.status().as_u16());
+    for name in crate::shape::FRESHNESS_HEADERS {
+        let value = value(name).expect("every answer has the four").expect("plain text");
+        write!(text, " {value}").expect("a string takes all");
+    }
+    for name in ["etag", "allow", "www-authenticate"] {
+        if let Some(value) = value(name) {
+            write!(text, " {name}={}", value.expect("plain text")).expect("a string takes all");
+        }
+    }
+    text
+}
+
+fn scripts() -> Vec<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/tests/scripts");
+    let entries = fs::read_dir(folder).expect("the scripts are there");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Runs the commands of a script. Lines before the first command say what it shows.
+fn run(script: &str) -> String {
+    let mut conversation = Conversation::new(Login::Required);
+    let prose: Vec<&str> = script.lines().take_while(|line| !line.starts_with("> ")).collect();
+    conversation.transcript = prose.join("\n") + "\n";
+    for line in script.lines().filter_map(|line| line.strip_prefix("> ")) {
+        conversation.command(line);
+    }
+    conversation.transcript
+}
+
+#[test]
+fn conversations_go_as_written() {
+    let paths = scripts();
+    assert!(!paths.is_empty());
+    for path in paths {
+        let script = fs::read_to_string(&path).expect("readable");
+        let transcript = run(&script);
+        assert!(transcript == script, "{} went:\n{transcript}", path.display());
+    }
+}
+
+/// Writes down how the conversations go now. Read the difference before you commit it:
+/// `cargo test -p console rewrite_conversations -- --ignored`.
+#[test]
+#[ignore = "it changes the scripts"]
+fn rewrite_conversations() {
+    for path in scripts() {
+        let script = fs::read_to_string(&path).expect("readable");
+        fs::write(&path, run(&script)).expect("writable");
+    }
+}
+
+#[test]
+fn no_query_makes_a_session_panic() {
+    use proptest::prelude::*;
+    proptest!(ProptestConfig::with_cases(500), |(
+        path in "/(v1|livez|readyz)(/(login|status|services|configs|namespaces|[%a-z@:.]{0,6})){0,5}",
+        query in "[a-z%=&0-9()]{0,20}",
+        body in any::<Vec<u8>>(),
+        method in prop_oneof!["GET", "PUT", "POST", "DELETE", "PATCH"],
+    )| {
+        let mut conversation = Conversation::new(Login::Open);
+        let uri = format!("{path}?{query}");
+        let request = http::Request::builder().method(&*method).uri(uri).body(body.into());
+        let Ok(request) = request else { return Ok(()) };
+        conversation.step(Input::Http { call: CallId(1), request });
+        // It is answered, or it asks something first.
+        prop_assert_eq!(conversation.transcript.lines().count().min(1), 1);
+    });
+}
+
+#[test]
+fn a_full_connection_refuses_and_recovers() {
+    let mut conversation = Conversation::new(Login::Open);
+    for call in 1..=crate::CALLS_MAX {
+        conversation.command(&format!("{call} - GET /v1/status"));
+    }
+    conversation.transcript.clear();
+    conversation.command("999 - GET /v1/status");
+    assert!(conversation.transcript.contains("\"code\":\"overloaded\""));
+    conversation.command("answer q1 status");
+    conversation.transcript.clear();
+    conversation.command("1000 - GET /v1/status");
+    assert!(conversation.transcript.ends_with("Status\n"), "{}", conversation.transcript);
+}

@@ -51,6 +51,7 @@ impl Gate<'_> {
                     Verdict::Take
                 }
             }
+            MessageKind::AppendReply if self.is_late_rejection(from, message) => Verdict::Ignore,
             MessageKind::AppendReply | MessageKind::HeartbeatReply => Verdict::Take,
             // A vote counts only for a candidate whose log is on disk; the engine asserts that.
             MessageKind::VoteReply | MessageKind::PreVoteReply | MessageKind::TimeoutNow => {
@@ -85,6 +86,16 @@ impl Gate<'_> {
                 }
             }
         }
+    }
+}
+
+impl Gate<'_> {
+    /// A rejection from before the follower's log matched. The engine (0.7.0) would go back behind the match and repeat,
+    /// or send a snapshot for, what the follower has.
+    fn is_late_rejection(&self, from: NodeId, message: &Message) -> bool {
+        let next = message.index.min(message.reject_hint + 1);
+        message.reject
+            && self.raw.raft.prs().get(from.0).is_some_and(|progress| next <= progress.matched)
     }
 }
 

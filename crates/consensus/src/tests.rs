@@ -4,6 +4,8 @@ use crate::*;
 use base::{Duration, LogIndex, NodeId, Now, ProposalId, RequestId};
 use world::World;
 
+mod bytes;
 mod conversations;
 mod groups;
+mod safety;
 mod world;

@@ -122,6 +122,11 @@ fn form(message: &Message) -> Result<(), &'static str> {
     if message.kind == MessageKind::ReadIndex && message.context.0.is_empty() {
         return Err("it names no read round");
     }
+    // The engine answers 0 when asked for a term behind its log: a 0 would match there, and leave a gap. Our logs begin
+    // behind a snapshot, so there is always an entry before.
+    if message.kind == MessageKind::Append && (message.log_term == 0 || message.index == 0) {
+        return Err("it does not say what comes before its entries");
+    }
     let (mut index, mut term) = (message.index, message.log_term);
     for entry in &message.entries {
         if entry.index != index + 1 || entry.term < term || entry.term == 0 {

@@ -2,6 +2,7 @@
 
 use super::{conversations::blank, *};
 use crate::wire::{Blob, Content, HardState, LogEntry, NUMBER_MAX, SnapshotMeta, encode};
+use base::Term;
 use proptest::prelude::*;
 
 fn kinds() -> impl Strategy<Value = MessageKind> {
@@ -156,6 +157,19 @@ proptest! {
     }
 }
 
+/// The engine takes term 0 for a match at any index behind its log.
+#[test]
+fn entries_behind_a_gap_are_refused() {
+    let mut world = World::new(1, &[1, 2, 3]);
+    let mut message = blank(MessageKind::Append, 1);
+    message.index = 2;
+    message.entries = vec![LogEntry { term: 1, index: 3, content: Content::Data(Blob(vec![7])) }];
+    world.step(1, Input::Message { from: NodeId(2), message });
+    let (_, last) = world.outputs.last().unwrap();
+    let why = MessageFault::Invalid("it does not say what comes before its entries");
+    assert_eq!(*last, Output::MessageRefused { from: NodeId(2), why });
+}
+
 /// A log of entries 2 to 4 behind the first snapshot.
 fn whole() -> Recovered {
     let members = Members { voters: vec![NodeId(1)], ..Members::default() };
@@ -220,6 +234,22 @@ fn tables_ahead_of_the_durable_commit_are_no_harm() {
     }
     assert!(!outputs.iter().any(|output| matches!(output, Output::Apply { .. })), "applied twice");
     assert_eq!(node.applied(), LogIndex(4));
+}
+
+/// A power cut after a snapshot was installed and before the hard state that came with it.
+#[test]
+fn a_snapshot_ahead_of_the_hard_state_raises_it() {
+    let members = Members { voters: vec![NodeId(1), NodeId(2)], ..Members::default() };
+    let recovered = Recovered {
+        hard_state: Some(encode(&HardState { term: 2, vote: 2, commit: 3 })),
+        snapshot: Some(encode(&SnapshotMeta { index: 90, term: 5, members })),
+        entries: Vec::new(),
+        applied: LogIndex(90),
+    };
+    let mut node = recover(recovered).unwrap();
+    while node.poll().is_some() {}
+    assert_eq!((node.applied(), node.term()), (LogIndex(90), Term(5)));
+    assert_eq!(node.raw.raft.vote, 0, "the vote was for an older term");
 }
 
 #[test]

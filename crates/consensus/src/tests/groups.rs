@@ -283,6 +283,11 @@ fn a_sole_voter_sends_nothing_in_a_term_that_is_not_durable() {
     world.add(2, &[]);
     change(&mut world, 1, 1, vec![MemberChange::AddLearner(NodeId(2))]);
     world.run(1000);
+    for n in 10..13 {
+        // Later writes carry the commit of the learner's entry to the disk.
+        world.propose(1, n, "x");
+        world.run(50);
+    }
     world.crash(1);
     world.outputs.clear();
     world.disk_max = Duration::from_secs(3600);
@@ -313,4 +318,19 @@ fn a_node_whose_disk_lost_what_it_acknowledged_stops() {
     world.run(500);
     let halted = world.nodes[&victim].halted;
     assert!(matches!(halted, Some(HaltReason::LogLost { .. })), "{halted:?}");
+}
+
+/// The engine's leader parses the protobuf form that is written by hand; a wrong byte there would drop the proposal.
+#[test]
+fn any_node_id_can_be_a_member() {
+    let mut world = World::new(15, &[1]);
+    world.run(50);
+    for (n, id) in
+        [2, 127, 128, 300, 16_384, 1 << 40, u64::MAX >> 1, u64::MAX].into_iter().enumerate()
+    {
+        change(&mut world, 1, n as u64, vec![MemberChange::AddLearner(NodeId(id))]);
+        world.run(20);
+        let members = world.nodes[&1].life.as_ref().unwrap().members();
+        assert!(members.learners.contains(&NodeId(id)), "{id}: {:?}", refusals(&world));
+    }
 }

@@ -170,6 +170,22 @@ fn entries_behind_a_gap_are_refused() {
     assert_eq!(*last, Output::MessageRefused { from: NodeId(2), why });
 }
 
+/// The engine would count it for a majority and commit what does not exist.
+#[test]
+fn an_acknowledgement_of_what_was_never_sent_is_refused() {
+    let mut world = World::new(2, &[1, 2, 3]);
+    world.run(3000);
+    let leader = world.leader().unwrap();
+    let other = (1..=3).find(|id| *id != leader).unwrap();
+    let mut message =
+        blank(MessageKind::AppendReply, world.nodes[&leader].life.as_ref().unwrap().term().0);
+    message.index = 1000;
+    world.step(leader, Input::Message { from: NodeId(other), message });
+    let (_, last) = world.outputs.last().unwrap();
+    let why = MessageFault::Invalid("acknowledges what was never sent");
+    assert_eq!(*last, Output::MessageRefused { from: NodeId(other), why });
+}
+
 /// A log of entries 2 to 4 behind the first snapshot.
 fn whole() -> Recovered {
     let members = Members { voters: vec![NodeId(1)], ..Members::default() };

@@ -51,6 +51,7 @@ impl Gate<'_> {
                     Verdict::Take
                 }
             }
+            MessageKind::AppendReply if self.is_late_rejection(from, message) => Verdict::Ignore,
             MessageKind::AppendReply | MessageKind::HeartbeatReply => Verdict::Take,
             // A vote counts only for a candidate whose log is on disk; the engine asserts that.
             MessageKind::VoteReply | MessageKind::PreVoteReply | MessageKind::TimeoutNow => {
@@ -88,6 +89,16 @@ impl Gate<'_> {
     }
 }
 
+impl Gate<'_> {
+    /// A rejection from before the follower's log matched. The engine (0.7.0) would go back behind the match and repeat,
+    /// or send a snapshot for, what the follower has.
+    fn is_late_rejection(&self, from: NodeId, message: &Message) -> bool {
+        let next = message.index.min(message.reject_hint + 1);
+        message.reject
+            && self.raw.raft.prs().get(from.0).is_some_and(|progress| next <= progress.matched)
+    }
+}
+
 /// What can be said without knowing the state of the node.
 fn form(message: &Message) -> Result<(), &'static str> {
     let numbers = [
@@ -110,6 +121,11 @@ fn form(message: &Message) -> Result<(), &'static str> {
     }
     if message.kind == MessageKind::ReadIndex && message.context.0.is_empty() {
         return Err("it names no read round");
+    }
+    // The engine answers 0 when asked for a term behind its log: a 0 would match there, and leave a gap. Our logs begin
+    // behind a snapshot, so there is always an entry before.
+    if message.kind == MessageKind::Append && (message.log_term == 0 || message.index == 0) {
+        return Err("it does not say what comes before its entries");
     }
     let (mut index, mut term) = (message.index, message.log_term);
     for entry in &message.entries {

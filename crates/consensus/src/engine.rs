@@ -375,7 +375,10 @@ impl Consensus {
     fn persisted(&mut self, id: WriteId) {
         let (done, free) = self.writes.persisted(id);
         for (to, message) in free {
-            self.send_now(to, message);
+            // What was said in an earlier term may speak of entries that a later leader has replaced since.
+            if message.term == 0 || message.term >= self.raw.raft.term {
+                self.send_now(to, message);
+            }
         }
         if done.ready > 0 {
             self.raw.on_persist_ready(done.ready);

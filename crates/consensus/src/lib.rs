@@ -24,8 +24,8 @@
 //! * [`Output::Persist`]: append everything in [`Write`] in one durable transaction, then step [`Input::Persisted`] with
 //!   its id. One is on its way at most; what comes up meanwhile gathers in the next: that is the group commit. With
 //!   [`Write::install`], first let the staged pieces take the place of the tables and of the log. If the disk is full:
-//!   acknowledge nothing, drop this value, reopen the disk and call [`Consensus::recover`] anew. If the fsync failed:
-//!   stop the node.
+//!   acknowledge nothing, drop this value, reopen the disk and call [`Consensus::recover`] anew; the outcome of what was
+//!   proposed and not answered is unknown. If the fsync failed: stop the node.
 //! * [`Output::Send`]: encode, hand to the peer's connection or drop it; after a broken connection or a full queue step
 //!   [`Input::Unreachable`].
 //! * [`Output::Apply`]: apply to the plane and give the changed rows to the tables with this index. It is already on this

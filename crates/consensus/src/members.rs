@@ -41,8 +41,7 @@ impl MemberChange {
     }
 
     pub(crate) fn single(self) -> ConfChangeSingle {
-        let mut single = ConfChangeSingle::default();
-        single.node_id = self.node().0;
+        let mut single = ConfChangeSingle { node_id: self.node().0, ..Default::default() };
         single.set_change_type(match self {
             Self::AddVoter(_) => ConfChangeType::AddNode,
             Self::AddLearner(_) => ConfChangeType::AddLearnerNode,
@@ -114,13 +113,14 @@ impl Members {
 
     pub(crate) fn state(&self) -> ConfState {
         let ids = |ids: &[NodeId]| ids.iter().map(|id| id.0).collect::<Vec<_>>();
-        let mut state = ConfState::default();
-        state.voters = ids(&self.voters);
-        state.learners = ids(&self.learners);
-        state.voters_outgoing = ids(&self.voters_outgoing);
-        state.learners_next = ids(&self.learners_next);
-        state.auto_leave = self.auto_leave;
-        state
+        ConfState {
+            voters: ids(&self.voters),
+            learners: ids(&self.learners),
+            voters_outgoing: ids(&self.voters_outgoing),
+            learners_next: ids(&self.learners_next),
+            auto_leave: self.auto_leave,
+            ..ConfState::default()
+        }
     }
 
     /// What makes the engine panic when it is told such members.

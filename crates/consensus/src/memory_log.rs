@@ -112,10 +112,8 @@ impl MemoryLog {
 
 impl Storage for MemoryLog {
     fn initial_state(&self) -> Result<RaftState> {
-        let mut hard_state = eraftpb::HardState::default();
-        hard_state.term = self.initial.term;
-        hard_state.vote = self.initial.vote;
-        hard_state.commit = self.initial.commit;
+        let HardState { term, vote, commit } = self.initial;
+        let hard_state = eraftpb::HardState { term, vote, commit, ..Default::default() };
         Ok(RaftState::new(hard_state, self.start.members.state()))
     }
 

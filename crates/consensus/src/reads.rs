@@ -127,3 +127,58 @@ impl Reads {
         first.into_iter().chain(round.map(|round| round.retry_at)).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const UNDER: Leadership = Leadership { leader: 1, term: 1 };
+
+    fn started(life: u64, id: u64) -> (Reads, Vec<u8>) {
+        let mut reads = Reads::new(NodeId(1), life);
+        assert!(reads.add(RequestId(id), Instant::START.after(HOUR)));
+        let name = reads.start(Instant::START, UNDER, HOUR).unwrap();
+        (reads, name)
+    }
+
+    #[test]
+    fn the_answer_to_a_round_of_an_earlier_life_confirms_nothing() {
+        let (_, old) = started(1, 1);
+        let (mut reads, new) = started(2, 2);
+        assert_eq!(reads.confirmed(&old), [], "its index is from before the restart");
+        assert_eq!(reads.confirmed(&new), [RequestId(2)]);
+        assert_eq!(reads.confirmed(&new), [], "once");
+    }
+
+    #[test]
+    fn a_change_of_leader_starts_the_round_anew_under_another_name() {
+        let (mut reads, old) = started(1, 1);
+        let later = Leadership { leader: 2, term: 2 };
+        let new = reads.start(Instant::START, later, HOUR).unwrap();
+        assert_ne!(old, new);
+        assert_eq!(reads.confirmed(&old), [], "an answer of the old leader may be too old");
+        assert_eq!(reads.confirmed(&new), [RequestId(1)]);
+    }
+
+    #[test]
+    fn reads_end_at_their_deadline_wherever_they_wait() {
+        let (mut reads, name) = started(1, 1);
+        let soon = Instant::START.after(Duration::from_secs(1));
+        assert!(reads.add(RequestId(2), soon));
+        assert_eq!(reads.deadline(), Some(soon));
+        assert_eq!(reads.expired(soon), [RequestId(2)]);
+        assert_eq!(reads.expired(Instant::START.after(HOUR)), [RequestId(1)]);
+        assert_eq!(reads.confirmed(&name), []);
+        assert_eq!(reads.deadline(), None);
+    }
+
+    #[test]
+    fn too_many_reads_fail_at_once() {
+        let mut reads = Reads::new(NodeId(1), 1);
+        for n in 0..READS_WAITING_MAX as u64 {
+            assert!(reads.add(RequestId(n), Instant::START));
+        }
+        assert!(!reads.add(RequestId(0), Instant::START));
+    }
+}

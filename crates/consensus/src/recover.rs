@@ -51,11 +51,15 @@ pub(crate) fn read(settings: &Settings, recovered: Recovered) -> Result<Start, E
             .check()
             .map_err(|why| Error::Malformed { what: "the snapshot record", why })?;
     }
+    let numbers = [durable.term, durable.commit, start.index, start.term, recovered.applied.0];
+    if numbers.iter().any(|number| *number > NUMBER_MAX) {
+        return Err(log_error(start.index, "a term or index is out of range"));
+    }
     let entries = read_entries(&start, recovered.entries)?;
     let last = entries.back().map_or((start.index, start.term), |entry| (entry.index, entry.term));
     let applied = read_applied(&start, recovered.applied.0, last.0)?;
     let hard_state = raise(durable, &start, applied);
-    if hard_state.term > NUMBER_MAX || hard_state.term < last.1 {
+    if hard_state.term < last.1 {
         return Err(log_error(last.0, "its term is newer than the hard state"));
     }
     if hard_state.commit > last.0 {

@@ -1,8 +1,11 @@
 //! The group on a simulated network with simulated disks.
 
 use crate::*;
-use base::{LogIndex, NodeId, Now, ProposalId, RequestId};
+use base::{Duration, LogIndex, NodeId, Now, ProposalId, RequestId};
 use world::World;
 
+mod bytes;
+mod conversations;
 mod groups;
+mod safety;
 mod world;

@@ -87,9 +87,7 @@ impl LogEntry {
 }
 
 pub(crate) fn data_entry(data: Vec<u8>) -> eraftpb::Entry {
-    let mut entry = eraftpb::Entry::default();
-    entry.data = data.into();
-    entry
+    eraftpb::Entry { data: data.into(), ..Default::default() }
 }
 
 /// The engine needs the protobuf form as data; ours travels beside it as context, so that nothing is ever parsed back.

@@ -1,7 +1,7 @@
 //! Both files of a node as one thing.
 
 use crate::{
-    Entry, Error, LogWrite, Place, Range, Row, SnapshotReader,
+    Entry, Error, KeyValue, LogWrite, Place, Range, Row, SnapshotReader,
     area::Area,
     log::Log,
     record::{seal, unseal},
@@ -133,7 +133,7 @@ impl Disk {
     ///
     /// # Errors
     /// As [`Disk::get`].
-    pub fn range(&self, range: &Range) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn range(&self, range: &Range) -> Result<Vec<KeyValue>, Error> {
         self.opened()?.tables.range(range)
     }
 

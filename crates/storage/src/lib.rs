@@ -46,7 +46,7 @@ pub use error::Error;
 pub use log::{Compact, Entry, LOG_CACHE_BYTES, LogWrite};
 pub use sim_disk::{SECTOR_BYTES, SimDisk, Survivors};
 pub use snapshot::{PIECE_BYTES, PIECE_BYTES_MAX, SnapshotReader};
-pub use tables::{Range, Row, TABLES_CACHE_BYTES};
+pub use tables::{KeyValue, Range, Row, TABLES_CACHE_BYTES};
 
 #[cfg(test)]
 mod tests;

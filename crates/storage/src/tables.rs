@@ -59,6 +59,11 @@ impl Range {
     }
 }
 
+/// A key within its table and its value.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
+type RowsView = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// A snapshot from the leader that took the place of the rows.
 pub(crate) struct Installed {
     pub(crate) index: u64,
@@ -136,7 +141,7 @@ impl Tables {
         }
     }
 
-    pub(crate) fn range(&self, range: &Range) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub(crate) fn range(&self, range: &Range) -> Result<Vec<KeyValue>, Error> {
         let (from, until) = bounds(range);
         if is_empty(&from, &until) {
             return Ok(Vec::new());
@@ -156,10 +161,7 @@ impl Tables {
         Ok(answer)
     }
 
-    fn rows(
-        &self,
-        read: &ReadTransaction,
-    ) -> Result<Option<redb::ReadOnlyTable<&'static [u8], &'static [u8]>>, Error> {
+    fn rows(&self, read: &ReadTransaction) -> Result<Option<RowsView>, Error> {
         match read.open_table(GENERATIONS[self.generation]) {
             Ok(rows) => Ok(Some(rows)),
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),

@@ -77,6 +77,12 @@ pub struct World {
     /// What every node that applied an index applied there.
     pub agreed: BTreeMap<u64, Vec<u8>>,
     pub log_bytes_max: usize,
+    /// To whom each node gave its vote, by term, over all its lives.
+    votes: BTreeMap<(u64, u64), u64>,
+    /// Who led, by term.
+    leaders: BTreeMap<u64, u64>,
+    /// Crash this node when it has asked for so many writes in this life.
+    pub crash_at: Option<(u64, u64)>,
 }
 
 impl World {
@@ -94,6 +100,9 @@ impl World {
             outputs: Vec::new(),
             agreed: BTreeMap::new(),
             log_bytes_max: 64 << 20,
+            votes: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            crash_at: None,
         };
         for id in voters {
             world.add(*id, voters);
@@ -171,8 +180,19 @@ impl World {
             Output::Persist { id: write_id, write } => {
                 node.pending.push_back((write_id, write));
                 self.disk_due.insert(id, self.now.instant.after(delay));
+                if self.crash_at.is_some_and(|(who, at)| who == id && at == write_id.0) {
+                    self.crash_at = None;
+                    self.crash(id);
+                }
             }
-            Output::Send { to, message } => self.send(id, to.0, &message, None),
+            Output::Send { to, message } => {
+                if message.kind() == MessageKind::VoteReply && !message.reject {
+                    let to = to.0;
+                    let voted = *self.votes.entry((id, message.term)).or_insert(to);
+                    assert_eq!(voted, to, "n{id} voted twice in term {}", message.term);
+                }
+                self.send(id, to.0, &message, None);
+            }
             Output::SnapshotWanted { to } => {
                 node.views.insert(to, (node.applied, node.state.clone()));
                 let index = LogIndex(node.applied);
@@ -197,12 +217,16 @@ impl World {
             }
             Output::Checkpoint => self.checkpoint(id),
             Output::Halt(reason) => node.halted = Some(reason),
+            Output::Leader { term, is_self: true, .. } => {
+                let leads = *self.leaders.entry(term.0).or_insert(id);
+                assert_eq!(leads, id, "two leaders in {term}");
+            }
+            Output::Leader { is_self: false, .. } => {}
             Output::Refused { .. }
             | Output::Lost { .. }
             | Output::Unknown { .. }
             | Output::ReadReady { .. }
             | Output::ReadFailed { .. }
-            | Output::Leader { .. }
             | Output::MembersChanged { .. }
             | Output::MessageRefused { .. } => {}
         }
@@ -325,5 +349,21 @@ impl World {
 
     pub fn read(&mut self, id: u64, request: u64) {
         self.step(id, Input::ReadIndex { id: RequestId(request) });
+    }
+}
+
+impl World {
+    pub fn start_dead(&mut self) {
+        let dead: Vec<_> =
+            self.nodes.iter().filter(|(_, n)| n.life.is_none()).map(|(id, _)| *id).collect();
+        for id in dead {
+            self.start(id);
+        }
+    }
+
+    pub fn checkpoint_if_alive(&mut self, id: u64) {
+        if self.nodes[&id].life.is_some() {
+            self.checkpoint(id);
+        }
     }
 }

@@ -9,8 +9,8 @@ struct Model {
     hard_state: Option<Vec<u8>>,
     snapshot: Option<Vec<u8>>,
     /// Applied index and rows as of the last checkpoint.
-    checkpoint: (u64, Vec<(Vec<u8>, Vec<u8>)>),
-    applied: (u64, Vec<(Vec<u8>, Vec<u8>)>),
+    checkpoint: (u64, Vec<KeyValue>),
+    applied: (u64, Vec<KeyValue>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,7 @@ impl Model {
     }
 }
 
-fn rows(through: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn rows(through: u64) -> Vec<KeyValue> {
     (0..through).map(|i| (format!("k{i:04}").into(), format!("{through}/{i}").into())).collect()
 }
 

@@ -6,7 +6,7 @@ const FLIPS: u64 = 400;
 /// The first page of a redb file says which tree is the newest: the most dangerous bytes, so all of its used ones.
 const HEAD_BYTES: u64 = 320;
 
-fn filled() -> (SimDisk, Recovered, Vec<(Vec<u8>, Vec<u8>)>) {
+fn filled(closed: bool) -> (SimDisk, Recovered, Vec<KeyValue>) {
     let sim = SimDisk::new(rng(1));
     let (mut disk, _) = Disk::open(Place::Simulated(sim.clone())).unwrap();
     for batch in 0..12_u64 {
@@ -24,8 +24,9 @@ fn filled() -> (SimDisk, Recovered, Vec<(Vec<u8>, Vec<u8>)>) {
     }
     disk.set_identity(b"n1").unwrap();
     // As after kill -9: nothing was closed in order, and nothing that was written is lost.
-    let copy = sim.copy();
+    let killed = sim.copy();
     drop(disk);
+    let copy = if closed { sim.copy() } else { killed };
     let (disk, recovered) = Disk::open(Place::Simulated(copy.copy())).unwrap();
     let rows = disk.range(&Range::all(1, usize::MAX)).unwrap();
     (copy, recovered, rows)
@@ -38,7 +39,7 @@ fn is_found(
     offset: u64,
     bit: u8,
     right: &Recovered,
-    rows: &[(Vec<u8>, Vec<u8>)],
+    rows: &[KeyValue],
 ) -> bool {
     let sim = sim.copy();
     sim.flip_bit(file, offset, bit);
@@ -62,21 +63,22 @@ fn is_found(
 
 #[test]
 fn a_flipped_bit_is_found_or_hits_nothing() {
-    let (sim, right, rows) = filled();
+    let states = [filled(false), filled(true)];
     let mut rng = rng(9);
     let mut found = 0;
     for n in 0..FLIPS {
+        let (sim, right, rows) = &states[usize::from(n % 4 < 2)];
         let file = if n % 2 == 0 { "raft.redb" } else { "tables.redb" };
         let offset = rng.below(sim.len(file));
         let bit = rng.below(8) as u8;
-        found += u64::from(is_found(&sim, file, offset, bit, &right, &rows));
+        found += u64::from(is_found(sim, file, offset, bit, right, rows));
     }
     assert!(found > FLIPS / 20, "most of a file is unused, but not all: {found}");
 }
 
 #[test]
 fn a_flipped_bit_in_the_head_of_a_file_never_brings_back_an_older_state() {
-    let (sim, right, rows) = filled();
+    let (sim, right, rows) = filled(false);
     for file in ["raft.redb", "tables.redb"] {
         for offset in 0..HEAD_BYTES {
             is_found(&sim, file, offset, (offset % 8) as u8, &right, &rows);

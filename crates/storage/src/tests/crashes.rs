@@ -22,11 +22,10 @@ enum Step {
     Checkpoint,
 }
 
-const FATES: [Survivors; 6] = [
+const FATES: [Survivors; 5] = [
     Survivors::None,
     Survivors::All,
     Survivors::TornLast,
-    Survivors::Random,
     Survivors::Random,
     Survivors::Random,
 ];

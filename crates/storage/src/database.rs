@@ -10,6 +10,7 @@ use crate::{
 use redb::{
     Builder, Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction,
 };
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The format of both files. Grows when an older version could no longer read what this one writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -50,10 +51,20 @@ impl File {
             drop(file);
             area.rename(plan.fresh, plan.name)?;
         }
-        let mut file = Self::open_as(area, plan.name, plan)?;
-        file.check()?;
-        file.check_format()?;
-        Ok(file)
+        Self::open_checked(area, plan)
+    }
+
+    fn open_checked(area: &Area, plan: Plan) -> Result<Self, Error> {
+        let open = || {
+            let mut file = Self::open_as(area, plan.name, plan)?;
+            file.check()?;
+            file.check_format()?;
+            Ok(file)
+        };
+        // redb reads its own tables before their pages are verified, and panics at a name that is no text any more.
+        // Nothing of it outlives the closure.
+        catch_unwind(AssertUnwindSafe(open))
+            .unwrap_or_else(|_| Err(Error::corrupt(plan.name, "redb cannot read its own tables")))
     }
 
     fn open_as(area: &Area, name: &'static str, plan: Plan) -> Result<Self, Error> {

@@ -22,14 +22,8 @@ enum Step {
     Checkpoint,
 }
 
-const FATES: [Survivors; 6] = [
-    Survivors::None,
-    Survivors::All,
-    Survivors::TornLast,
-    Survivors::Random,
-    Survivors::Random,
-    Survivors::Random,
-];
+const FATES: [Survivors; 5] =
+    [Survivors::None, Survivors::All, Survivors::TornLast, Survivors::Random, Survivors::Random];
 
 const SCRIPT: &[Step] = &[
     Step::Append(3),
@@ -176,7 +170,7 @@ fn a_power_cut_while_the_files_are_made_leaves_what_can_be_opened() {
     let whole = SimDisk::new(rng(1));
     drop(Disk::open(Place::Simulated(whole.clone())).unwrap());
     for cut in 0..=whole.operations() {
-        for survivors in FATES {
+        for survivors in [Survivors::None, Survivors::TornLast, Survivors::Random] {
             let sim = SimDisk::new(rng(cut as u8));
             sim.crash_after(cut);
             drop(Disk::open(Place::Simulated(sim.clone())));

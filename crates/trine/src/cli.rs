@@ -16,7 +16,8 @@ Exit codes:
   7    timed out; the outcome may be unknown
   130  interrupted
 
-`trine dev` and `trine server` end with 0 after a clean stop, and with 1 when they could not start.
+`trine dev` and `trine server` end with 0 after a clean stop, 1 when they could not start, 2 when the
+settings are wrong, and 70 when the node broke.
 
 Data goes to standard output, talk to standard error. With -o json both are JSON.
 An error says what happened, where, why, and what to do next.";

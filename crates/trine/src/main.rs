@@ -1,30 +1,46 @@
 //! The one binary: it is the server, and it speaks to one.
 #![forbid(unsafe_code)]
 
+mod cli;
+mod client;
+mod command;
+mod output;
+mod problem;
 mod serve;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use cli::{Cli, Command};
+use problem::{Exit, Failure};
 use std::process::ExitCode;
 
-/// Service registry and config center for Nacos clients, proven under faults.
-#[derive(Debug, Parser)]
-#[command(name = "trine", version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Try it: a node on loopback that SDKs may use without a login
-    Dev(serve::Dev),
-    /// Run a node
-    Server(serve::Server),
-}
-
 fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Dev(dev) => serve::dev(dev),
-        Command::Server(server) => serve::server(server),
+    // A usage error ends here with 2, `--help` and `--version` with 0.
+    let cli = Cli::parse();
+    let asked = match cli.command {
+        Command::Dev(dev) => return serve::dev(dev),
+        Command::Server(server) => return serve::server(server),
+        Command::Client(command) => ask_a_server(&cli.global, command),
+    };
+    match asked {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            failure.print(cli.global.output);
+            failure.exit.into()
+        }
     }
+}
+
+/// Runs a command that talks to a running server.
+fn ask_a_server(global: &cli::Global, command: command::Command) -> Result<(), Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                "runtime",
+                "the command could not start",
+                error.to_string(),
+                "look at the limits of this shell (`ulimit -a`)",
+            )
+        })?;
+    runtime.block_on(command::run(global, command))
 }

@@ -8,7 +8,7 @@ use crate::{
     shape, words,
 };
 use access::{Action, Resource};
-use journal::Subject;
+use journal::{Event, Subject};
 use std::sync::Arc;
 
 /// Events of one answer when `limit` is not given.
@@ -59,15 +59,34 @@ struct History {
     limit: usize,
 }
 
+impl History {
+    /// Whether an event is of the subject itself, or of an instance of the service: what else belongs to its story is
+    /// for `explain`.
+    fn is_own(&self, event: &Event) -> bool {
+        if event.subject == self.subject {
+            return true;
+        }
+        match (&self.subject, &event.subject) {
+            (
+                Subject::Service { namespace, service },
+                Subject::Instance { namespace: its_namespace, service: its_service, .. },
+            ) => namespace == its_namespace && service == its_service,
+            _ => false,
+        }
+    }
+}
+
 impl Operation for History {
     fn go(&mut self, _cx: &Context<'_>, answer: Option<Answer>) -> Result<Next, Problem> {
         match answer {
             None => {
-                let (subject, limit) = (self.subject.clone(), self.limit);
-                Ok(Next::Ask(Ask::Explain { subject, limit }))
+                let subject = self.subject.clone();
+                Ok(Next::Ask(Ask::Explain { subject, limit: EVENTS_MAX }))
             }
             Some(Answer::Explained { events, dropped }) => {
-                let events = events.iter().map(words::event).collect();
+                let own: Vec<_> = events.iter().filter(|event| self.is_own(event)).collect();
+                let newest = own.len().saturating_sub(self.limit);
+                let events = own[newest..].iter().map(|event| words::event(event)).collect();
                 let subject = self.subject.to_string();
                 Ok(Reply::json(&shape::History { subject, events, dropped }))
             }

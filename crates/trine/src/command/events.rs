@@ -1,0 +1,50 @@
+//! What the journal says, as a table. Shared by every `history` and by `explain`.
+
+use crate::{
+    client::{Call, Client},
+    output::{self, Format, Rows},
+    problem::Failure,
+};
+use console::shape::{Event, History};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// At most this many, the newest, up to 1000
+    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    limit: usize,
+}
+
+pub(crate) async fn history(
+    client: &Client,
+    format: Format,
+    call: Call,
+    args: &Args,
+) -> Result<(), Failure> {
+    let history: History = client.call(call.with("limit", Some(args.limit))).await?;
+    output::write(format, &history, || rows(&history.events));
+    say_dropped(&history);
+    Ok(())
+}
+
+pub(super) fn rows(events: &[Event]) -> Rows {
+    let mut rows = Rows::new(&["AT", "NODE", "ABOUT", "WHAT", "CAUSE"]);
+    for event in events {
+        rows.push([
+            event.at.clone(),
+            event.node.clone(),
+            event.subject.clone(),
+            event.what.clone(),
+            event.cause.clone(),
+        ]);
+    }
+    rows
+}
+
+pub(super) fn say_dropped(history: &History) {
+    if history.dropped > 0 {
+        output::say(&format!(
+            "note: the journal dropped {} older events: the story may begin earlier",
+            history.dropped
+        ));
+    }
+}

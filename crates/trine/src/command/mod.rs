@@ -1,0 +1,60 @@
+//! The commands that ask a running server: one file per noun.
+
+mod completion;
+mod config;
+mod events;
+mod explain;
+mod instance;
+mod login;
+mod ns;
+mod service;
+mod status;
+mod watch;
+
+use crate::{cli::Global, client::Client, problem::Failure};
+use clap::Subcommand;
+
+/// What can be asked of a server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// How a node is
+    Status(status::Args),
+    /// Log in and keep the token for this server
+    Login(login::LoginArgs),
+    /// Forget the token for this server
+    Logout,
+    /// Services
+    #[command(subcommand)]
+    Service(service::Verb),
+    /// Instances of a service
+    #[command(subcommand)]
+    Instance(instance::Verb),
+    /// Configs
+    #[command(subcommand)]
+    Config(config::Verb),
+    /// Namespaces
+    #[command(subcommand)]
+    Ns(ns::Verb),
+    /// Why something is as it is
+    #[command(subcommand)]
+    Explain(explain::What),
+    /// A script that completes commands, for your shell
+    Completion(completion::Args),
+}
+
+/// Runs one.
+pub(crate) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
+    let format = global.output;
+    match command {
+        // Neither needs a token, and a broken store of tokens must not stand in their way.
+        Command::Completion(args) => completion::run(&args),
+        Command::Logout => login::logout(global),
+        Command::Login(args) => login::login(global, args).await,
+        Command::Status(args) => status::run(&Client::new(global)?, format, args).await,
+        Command::Service(verb) => service::run(&Client::new(global)?, format, verb).await,
+        Command::Instance(verb) => instance::run(&Client::new(global)?, format, verb).await,
+        Command::Config(verb) => config::run(&Client::new(global)?, format, verb).await,
+        Command::Ns(verb) => ns::run(&Client::new(global)?, format, verb).await,
+        Command::Explain(what) => explain::run(&Client::new(global)?, format, what).await,
+    }
+}

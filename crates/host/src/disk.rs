@@ -276,6 +276,7 @@ impl DiskWorker {
 }
 
 fn to_storage(write: &node::consensus::Write) -> LogWrite {
+    assert!(write.install.is_none(), "a sole voter receives no snapshot");
     LogWrite {
         truncate_from: write.truncate_from.map(|index| index.0),
         entries: write

@@ -70,7 +70,7 @@ pub enum DiskDone {
         /// Of the job.
         id: u64,
         /// Key and value, greatest key first.
-        rows: Result<Vec<(Vec<u8>, Vec<u8>)>, String>,
+        rows: config::LoadedRows,
     },
     /// A piece of a state table, in key order; the last one of the table is shorter than the others or empty.
     Piece {

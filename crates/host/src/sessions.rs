@@ -27,7 +27,7 @@ impl Door {
     }
 
     pub(crate) fn inner(id: RequestId) -> (Self, RequestId) {
-        let door = if id.0 % 2 == 0 { Self::Nacos } else { Self::Console };
+        let door = if id.0.is_multiple_of(2) { Self::Nacos } else { Self::Console };
         (door, RequestId(id.0 / 2))
     }
 }

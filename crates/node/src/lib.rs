@@ -280,7 +280,7 @@ impl Node {
         said
     }
 
-    fn loaded(&mut self, id: u64, rows: Result<Vec<(Vec<u8>, Vec<u8>)>, String>) {
+    fn loaded(&mut self, id: u64, rows: config::LoadedRows) {
         let id =
             self.loads.remove(&id).expect("the host answers only loads that were asked for, once");
         self.config.step(self.now, config::Input::Loaded { id, rows });

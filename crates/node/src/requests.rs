@@ -59,10 +59,7 @@ impl Node {
                 .map_or(self.applied, consensus::Consensus::durable_commit),
             applied: self.applied,
             uptime: self.now.instant.since(self.started),
-            voters: self
-                .consensus
-                .as_ref()
-                .map_or_else(Vec::new, |e| e.members().voters.iter().copied().collect()),
+            voters: self.consensus.as_ref().map_or_else(Vec::new, |e| e.members().voters.to_vec()),
             disk_full: self.disk_full,
             counts: self.naming.counts(),
             proposals_pending: self.proposals.len(),

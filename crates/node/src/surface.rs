@@ -61,7 +61,7 @@ pub enum Input {
         /// Of the `Load`.
         id: u64,
         /// Key and value, or why they could not be read.
-        rows: Result<Vec<(Vec<u8>, Vec<u8>)>, String>,
+        rows: config::LoadedRows,
     },
     /// The answer to `Output::NeedSecrets`.
     Secrets(Initial),

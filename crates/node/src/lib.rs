@@ -46,7 +46,7 @@ pub use tables::RESTORED_TABLES;
 use base::{ConnectionId, HybridClock, Instant, LogIndex, NodeId, Now, RequestId};
 use journal::{Cause, Journal, Kind, Subject};
 use proposals::Proposals;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How far the node has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub struct Node {
     secrets: start::Secrets,
     journal: Journal,
     clock: HybridClock,
+    /// Connections that were `Opened`.
+    clients: BTreeSet<ConnectionId>,
     proposals: Proposals,
     /// Reads that wait for the state to reach an entry.
     reads: commit::Reads,
@@ -157,14 +159,19 @@ impl Node {
 
     fn opened(&mut self, connection: ConnectionId) {
         self.cause = Cause::Connection(connection);
-        self.file(Kind::Opened, Subject::Connection(connection));
+        if self.clients.insert(connection) {
+            self.file(Kind::Opened, Subject::Connection(connection));
+        }
         self.naming.step(self.now, naming::Input::Opened(connection));
     }
 
     fn closed(&mut self, connection: ConnectionId, reason: &'static str) {
         self.cause = Cause::Connection(connection);
-        self.file(Kind::Closed(reason.into()), Subject::Connection(connection));
-        self.naming.step(self.now, naming::Input::Closed(connection));
+        // The connections of plain requests come and go by the thousand and have no story.
+        if self.clients.remove(&connection) {
+            self.file(Kind::Closed(reason.into()), Subject::Connection(connection));
+            self.naming.step(self.now, naming::Input::Closed(connection));
+        }
         self.config.step(self.now, config::Input::Closed(connection));
     }
 
@@ -302,3 +309,6 @@ impl Node {
         self.outputs.push_back(Output::Halt(reason));
     }
 }
+
+#[cfg(test)]
+mod tests;

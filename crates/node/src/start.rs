@@ -9,7 +9,7 @@ use crate::{
 };
 use base::{ConnectionId, HybridClock, HybridTime, LogIndex, NodeId, Now, RequestId, Rng, Term};
 use journal::{Cause, Journal, Kind, Subject};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Who asks when the node asks itself. No connection has this id: counters begin at 1.
 pub(crate) const OURSELVES: ConnectionId =
@@ -81,6 +81,7 @@ impl Node {
             secrets: Secrets::NotAsked,
             journal: Journal::new(settings.id, settings.journal_bytes_max),
             clock,
+            clients: BTreeSet::new(),
             proposals: Proposals::default(),
             reads: Reads::default(),
             loads: BTreeMap::new(),

@@ -317,3 +317,22 @@ fn a_full_connection_refuses_and_recovers() {
     conversation.command("1000 - GET /v1/status");
     assert!(conversation.transcript.ends_with("Status\n"), "{}", conversation.transcript);
 }
+
+#[test]
+fn a_connection_has_a_limit_of_streams() {
+    let mut conversation = Conversation::new(Login::Open);
+    for number in 1..=crate::STREAMS_MAX + 1 {
+        conversation.transcript.clear();
+        conversation.command(&format!("{number} - GET /v1/configs/app?watch=true"));
+        conversation.command(&format!("answer q{number} listening"));
+    }
+    let refused = &conversation.transcript;
+    assert!(refused.contains("\"code\":\"limit\""), "{refused}");
+    assert!(refused.contains(&format!("Unlisten {{ listener: {}", crate::STREAMS_MAX + 1)));
+    conversation.command("drop 1");
+    conversation.transcript.clear();
+    conversation.command("999 - GET /v1/configs/app?watch=true");
+    let id = crate::STREAMS_MAX + 4;
+    conversation.command(&format!("answer q{id} listening"));
+    assert!(conversation.transcript.contains("999 chunk"), "{}", conversation.transcript);
+}

@@ -122,3 +122,37 @@ fn a_stream_gives_its_events_and_ends() {
     });
     assert_eq!(names, ["service", "end"]);
 }
+
+#[test]
+fn a_watch_goes_on_after_a_break_and_ends_with_the_servers_reason() {
+    let mut shown = Vec::new();
+    let ended = block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+        let problem = "{\"type\":\"u\",\"title\":\"t\",\"status\":403,\"code\":\"forbidden\",\
+                       \"what\":\"w\",\"where\":\"p\",\"why\":\"y\",\"next\":\"n\"}";
+        let answers = [
+            format!("{head}event: service\ndata: 1\n\n"),
+            format!("{head}event: service\ndata: 1\n\nevent: service\ndata: 2\n\n"),
+            format!("{head}event: end\ndata: {problem}\n\n"),
+        ];
+        tokio::spawn(async move {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.expect("the client comes");
+                let mut heard = [0; 4096];
+                let _ = stream.read(&mut heard).await.expect("a request");
+                stream.write_all(answer.as_bytes()).await.expect("it listens");
+            }
+        });
+        let client = client(port, None);
+        let call = || Call::get(&["v1", "services", "web"]);
+        crate::command::watch::watch(&client, call, |event| {
+            shown.push(event.data.clone());
+            Ok(())
+        })
+        .await
+    });
+    assert_eq!(ended.expect_err("the right is gone").exit, Exit::Denied);
+    assert_eq!(shown, ["1", "2"], "what was shown already is not shown again");
+}

@@ -9,7 +9,7 @@ mod login;
 mod ns;
 mod service;
 mod status;
-mod watch;
+pub(crate) mod watch;
 
 use crate::{cli::Global, client::Client, problem::Failure};
 use clap::Subcommand;

@@ -13,7 +13,7 @@ use std::time::Duration;
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 /// Hands each event to `show`. Ends only with an error: the first opening failed, or the server says why it ends.
-pub(super) async fn watch(
+pub(crate) async fn watch(
     client: &Client,
     call: impl Fn() -> Call,
     mut show: impl FnMut(&Event) -> Result<(), Failure>,

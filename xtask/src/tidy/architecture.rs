@@ -6,6 +6,7 @@
 
 use super::Finding;
 use super::workspace::Workspace;
+use proc_macro2::{TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
 use syn::visit::{self, Visit};
 
@@ -53,9 +54,12 @@ fn spans(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
+/// What has a `/` and is no path of this repository: built things, media types.
+const OTHER_FOLDERS: &[&str] = &["target/", "application/", "text/"];
+
 fn is_path(span: &str) -> bool {
-    let named =
-        span.contains('/') && !span.contains("//") && !span.contains(['<', '(', '=', '?', '@']);
+    let other = OTHER_FOLDERS.iter().any(|folder| span.starts_with(folder));
+    let named = span.contains('/') && !other && !span.contains([':', '<', '(', '=', '?', '@']);
     (named && !span.starts_with('/')) || (span.ends_with(".rs") && !span.starts_with('.'))
 }
 
@@ -124,9 +128,11 @@ fn type_exists(declared: &Declared, span: &str) -> bool {
         span.trim_start_matches(['&', '#', '[']).split(['<', '(', '{']).next().unwrap_or_default();
     let parts: Vec<&str> = bare.split("::").collect();
     let Some(names) = declared.get(parts[0]) else { return true };
-    let children = parts.windows(2).skip(1).map(|pair| format!("{}::{}", pair[0], pair[1]));
-    parts.get(1).is_none_or(|name| names.contains(*name))
-        && children.into_iter().all(|child| names.contains(&child))
+    let is_inside = |pair: &[&str]| {
+        names.contains(&format!("{}::{}", pair[0], pair[1]))
+            || names.contains(&format!("!::{}", pair[1]))
+    };
+    parts.get(1).is_none_or(|name| names.contains(*name)) && parts.windows(2).skip(1).all(is_inside)
 }
 
 struct Declarations<'a> {
@@ -138,6 +144,20 @@ impl Declarations<'_> {
     fn add(&mut self, name: &str) {
         self.names.insert(name.to_owned());
         self.names.insert(format!("{}::{name}", self.parent));
+    }
+
+    /// What a macro declares is among its words; inside of what (`!::child`) only the compiler could say.
+    fn words_of_macro(&mut self, tokens: TokenStream) {
+        for token in tokens {
+            match token {
+                TokenTree::Ident(word) => {
+                    self.names.insert(word.to_string());
+                    self.names.insert(format!("!::{word}"));
+                }
+                TokenTree::Group(group) => self.words_of_macro(group.stream()),
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            }
+        }
     }
 
     fn inside(&mut self, parent: String, visit: impl FnOnce(&mut Self)) {
@@ -159,6 +179,7 @@ impl<'ast> Visit<'ast> for Declarations<'_> {
             syn::Item::Const(item) => &item.ident,
             syn::Item::Static(item) => &item.ident,
             syn::Item::Fn(item) => &item.sig.ident,
+            syn::Item::Macro(item) => return self.words_of_macro(item.mac.tokens.clone()),
             _ => return visit::visit_item(self, item),
         };
         self.add(&name.to_string());
@@ -213,7 +234,8 @@ mod tests {
     use crate::tidy::found;
 
     fn missing(page: &str) -> usize {
-        let lib = "mod push; pub enum Input { Wake } impl Input { pub fn of() {} } pub struct S { pub at: u8 }";
+        let lib = "mod push; pub enum Input { Wake } impl Input { pub fn of() {} } pub struct S { pub at: u8 } \
+                   number!(NodeId, \"n\");";
         let files = [
             ("crates/a/Cargo.toml", "[package]\nname = \"a\""),
             ("crates/a/src/lib.rs", lib),
@@ -247,8 +269,8 @@ mod tests {
     fn what_is_there_and_what_is_no_name_is_not() {
         let fine = [
             "`crates/a`, `crates/a/`, `crates/*/src`, `push.rs`, `src/push.rs`, `crates/a/src/{lib,push}.rs`",
-            "`a::Input::Wake`, `a::Input::of()`, `a::push::Queue`, `a::Thing`, `a::S::at`, `&a::S`",
-            "`/v1/health`, `http://x/y`, `std::time::Instant`, `run crates/b`, `Nothing`, `.rs`",
+            "`a::Input::Wake`, `a::Input::of()`, `a::push::Queue`, `a::Thing`, `a::S::at`, `&a::S`, `a::NodeId`",
+            "`/v1/health`, `http://x/y`, `std::time::Instant`, `run crates/b`, `Nothing`, `.rs`, `host:1/x`, `target/release/trine`",
             "```\ncrates/b `crates/b`\n```",
         ];
         for page in fine {

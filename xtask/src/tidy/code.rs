@@ -1,6 +1,6 @@
 //! Which lines of a file are code, and which of them a size rule counts.
 //!
-//! Not counted: comments, documentation and blank lines; what exists in tests only; the body of a `const` or `static`
+//! Not counted: comments, documentation and blank lines; generated files; what exists in tests only; the body of a `const` or `static`
 //! table; the arms of a dispatching `match` with one call per arm. They grow with the problem, and splitting them would
 //! only please the counter.
 
@@ -22,7 +22,7 @@ pub struct Function {
 
 /// The lines of a file that count.
 pub fn counted_lines(source: &Source) -> BTreeSet<usize> {
-    if source.test {
+    if source.test || source.generated {
         return BTreeSet::new();
     }
     let mut lines = BTreeSet::new();

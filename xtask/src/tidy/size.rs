@@ -54,6 +54,7 @@ mod tests {
         assert_eq!(count(&function(70), "crates/a/src/lib.rs"), 0);
         assert_eq!(count(&function(71), "crates/a/src/lib.rs"), 1);
         assert_eq!(count(&function(71), "crates/a/tests/whole.rs"), 0);
+        assert_eq!(count(&format!("// @generated\n{}", function(71)), "crates/a/src/lib.rs"), 0);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use syn::visit::{self, Visit};
 /// Lines, from 1.
 pub type Lines = RangeInclusive<usize>;
 
+/// How far down the mark of a generated file may stand.
+const GENERATED_LINES: usize = 5;
+
 /// One Rust file.
 pub struct Source {
     /// From the root.
@@ -16,6 +19,8 @@ pub struct Source {
     pub syntax: syn::File,
     /// The whole file is for tests only.
     pub test: bool,
+    /// A program wrote it: sizes are that program's business.
+    pub generated: bool,
     /// Items for tests only.
     test_items: Vec<Lines>,
 }
@@ -26,7 +31,15 @@ impl Source {
         let syntax: syn::File = syn::parse2(tokens.clone())?;
         let mut items = TestItems(Vec::new());
         items.visit_file(&syntax);
-        Ok(Self { path: path.to_owned(), tokens, syntax, test: false, test_items: items.0 })
+        let generated = text.lines().take(GENERATED_LINES).any(|line| line.contains("@generated"));
+        Ok(Self {
+            path: path.to_owned(),
+            tokens,
+            syntax,
+            test: false,
+            generated,
+            test_items: items.0,
+        })
     }
 
     /// Does this line exist in tests only?

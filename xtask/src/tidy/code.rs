@@ -1,8 +1,8 @@
 //! Which lines of a file are code, and which of them a size rule counts.
 //!
-//! Not counted: comments, documentation and blank lines; generated files; what exists in tests only; the body of a `const` or `static`
-//! table; the arms of a dispatching `match` with one call per arm. They grow with the problem, and splitting them would
-//! only please the counter.
+//! Not counted: comments, documentation and blank lines; generated files; what exists in tests only; the body of a
+//! `const` or `static` table; the arms of a dispatching `match` with one call per arm. They grow with the problem, and
+//! splitting them would only please the counter.
 
 use super::source::{Lines, Source, lines_of};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};

@@ -192,8 +192,6 @@ impl Host {
                     let call = CallId(call.0);
                     slot.streams().open(StreamId::Events(call));
                     slot.send(Sending::Events { call, response: head });
-                    // The head goes out by itself, so the first chunk may follow at once.
-                    slot.post(Message::Console(console::Input::Sent(console::CallId(call.0))));
                 }
                 console::Output::StreamChunk { call, chunk } => {
                     let id = StreamId::Events(CallId(call.0));

@@ -10,6 +10,8 @@ use storage::{Disk, Error, LogWrite, Place};
 
 /// Rows given back per piece while the state tables are restored.
 const RESTORE_ROWS_MAX: usize = 512;
+/// How many bytes of rows may be in the tables without being durable; then they are made so.
+const UNSETTLED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Under this name the disk keeps the greatest hybrid time of earlier lives.
 const CLOCK_VALUE: &str = "clock";
 
@@ -105,6 +107,12 @@ pub struct DiskWorker {
     /// What a full disk refused, oldest first; nothing overtakes it.
     stalled: VecDeque<DiskJob>,
     full: bool,
+    /// Rows of the tables since the last checkpoint. A database that ran out of space is opened anew as of that
+    /// checkpoint, and these are then put into it again: the node does not know that they were gone.
+    unsettled: Vec<(LogIndex, Vec<storage::Row>)>,
+    unsettled_bytes: usize,
+    /// The disk ran out of space and was not yet brought back to where the node believes it to be.
+    behind: bool,
 }
 
 impl DiskWorker {
@@ -118,7 +126,14 @@ impl DiskWorker {
         let clock = disk
             .value(CLOCK_VALUE)?
             .and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)));
-        let worker = Self { disk, stalled: VecDeque::new(), full: false };
+        let worker = Self {
+            disk,
+            stalled: VecDeque::new(),
+            full: false,
+            unsettled: Vec::new(),
+            unsettled_bytes: 0,
+            behind: false,
+        };
         Ok(Opened { worker, recovered, hint, clock_high_water: HybridTime(clock.unwrap_or(0)) })
     }
 
@@ -142,6 +157,9 @@ impl DiskWorker {
     pub fn run(&mut self, jobs: Vec<DiskJob>) -> Vec<DiskDone> {
         self.stalled.extend(jobs);
         let mut done = Vec::new();
+        if self.behind && !self.bring_back(&mut done) {
+            return done;
+        }
         while let Some(job) = self.stalled.pop_front() {
             let step = match job {
                 DiskJob::Persist { id, write } => self.persist(id, write, &mut done),
@@ -194,22 +212,10 @@ impl DiskWorker {
     fn single(&mut self, job: DiskJob, done: &mut Vec<DiskDone>) -> Result<(), Error> {
         match job {
             DiskJob::Persist { .. } => unreachable!("taken by `persist`"),
-            DiskJob::Tables { applied, rows } => {
-                let stored: Vec<storage::Row> = rows.iter().map(to_row).collect();
-                self.disk.apply_rows(applied.0, &stored).inspect_err(|_| {
-                    self.stalled.push_front(DiskJob::Tables { applied, rows });
-                })
+            DiskJob::Tables { applied, rows } => self.tables(applied, rows, done),
+            DiskJob::Checkpoint => {
+                self.checkpoint(done).inspect_err(|_| self.stalled.push_front(DiskJob::Checkpoint))
             }
-            DiskJob::Checkpoint => match self.disk.checkpoint() {
-                Ok(applied) => {
-                    done.push(DiskDone::Checkpointed(LogIndex(applied)));
-                    Ok(())
-                }
-                Err(error) => {
-                    self.stalled.push_front(DiskJob::Checkpoint);
-                    Err(error)
-                }
-            },
             DiskJob::Load { id, table, from, until, limit } => {
                 let range = storage::Range {
                     table,
@@ -253,17 +259,55 @@ impl DiskWorker {
         Ok(())
     }
 
-    /// No room: what was refused waits, the database is opened anew, and the node is told to refuse writes.
-    fn stall(&mut self, done: &mut Vec<DiskDone>) {
-        if let Err(error) = self.disk.reopen()
-            && !matches!(error, Error::Full { .. })
-        {
-            done.push(DiskDone::Failed(error.to_string()));
+    fn tables(
+        &mut self,
+        applied: LogIndex,
+        rows: Vec<TableRow>,
+        done: &mut Vec<DiskDone>,
+    ) -> Result<(), Error> {
+        let stored: Vec<storage::Row> = rows.iter().map(to_row).collect();
+        if let Err(error) = self.disk.apply_rows(applied.0, &stored) {
+            self.stalled.push_front(DiskJob::Tables { applied, rows });
+            return Err(error);
         }
+        self.unsettled_bytes += stored.iter().map(row_bytes).sum::<usize>();
+        self.unsettled.push((applied, stored));
+        if self.unsettled_bytes <= UNSETTLED_BYTES_MAX {
+            return Ok(());
+        }
+        self.checkpoint(done).inspect_err(|_| self.stalled.push_front(DiskJob::Checkpoint))
+    }
+
+    fn checkpoint(&mut self, done: &mut Vec<DiskDone>) -> Result<(), Error> {
+        let applied = self.disk.checkpoint()?;
+        self.unsettled.clear();
+        self.unsettled_bytes = 0;
+        done.push(DiskDone::Checkpointed(LogIndex(applied)));
+        Ok(())
+    }
+
+    /// No room: what was refused waits, and the node is told to refuse writes.
+    fn stall(&mut self, done: &mut Vec<DiskDone>) {
+        self.behind = true;
         if !self.full {
             self.full = true;
             done.push(DiskDone::Full(true));
         }
+        self.bring_back(done);
+    }
+
+    /// Opens the databases anew and brings the tables to where they were. False while there is no room for that.
+    fn bring_back(&mut self, done: &mut Vec<DiskDone>) -> bool {
+        let brought = self.disk.reopen().and_then(|recovered| {
+            let lost = self.unsettled.iter().filter(|(applied, _)| applied.0 > recovered.applied);
+            lost.into_iter().try_for_each(|(applied, rows)| self.disk.apply_rows(applied.0, rows))
+        });
+        match brought {
+            Ok(()) => self.behind = false,
+            Err(Error::Full { .. }) => {}
+            Err(error) => done.push(DiskDone::Failed(error.to_string())),
+        }
+        !self.behind
     }
 
     fn note_room(&mut self, done: &mut Vec<DiskDone>) {
@@ -295,3 +339,11 @@ fn to_storage(write: &node::consensus::Write) -> LogWrite {
 fn to_row(row: &TableRow) -> storage::Row {
     storage::Row { table: row.table, key: row.key.clone(), value: row.value.clone() }
 }
+
+/// What a row that waits for a checkpoint is counted as.
+fn row_bytes(row: &storage::Row) -> usize {
+    size_of::<storage::Row>() + row.key.len() + row.value.as_ref().map_or(0, Vec::len)
+}
+
+#[cfg(test)]
+mod tests;

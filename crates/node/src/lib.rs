@@ -13,8 +13,9 @@
 //! # Order
 //!
 //! * A view is published before the reply that follows from it: a client reads its own write.
-//! * `Persist` outputs come in the order of the log. `Tables(applied)` comes after the `Persist` whose hard state has
-//!   `commit ≥ applied`; the disk executes both in order, so no checkpoint can be ahead of the commit index on disk.
+//! * What the disk is told (`Persist`, `Tables`, `Checkpoint`, `Load`) is done in the order in which it is said. A
+//!   checkpoint that is ahead of the commit index in the hard state on disk is no harm: `consensus` raises that index at
+//!   the next start, since an entry is applied only when it is committed and on this disk.
 //!
 //! # Phases
 //!

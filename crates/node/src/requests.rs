@@ -53,10 +53,11 @@ impl Node {
             ready: self.phase == Phase::Ready,
             term: self.term,
             leader: self.leader,
+            // What is applied is committed, even if the hard state that says so is not on disk yet.
             commit: self
                 .consensus
                 .as_ref()
-                .map_or(self.applied, consensus::Consensus::durable_commit),
+                .map_or(self.applied, |engine| engine.durable_commit().max(self.applied)),
             applied: self.applied,
             uptime: self.now.instant.since(self.started),
             voters: self.consensus.as_ref().map_or_else(Vec::new, |e| e.members().voters.to_vec()),

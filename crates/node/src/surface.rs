@@ -143,7 +143,7 @@ pub struct Status {
     pub term: Term,
     /// The leader it knows.
     pub leader: Option<NodeId>,
-    /// Through which entry the log is durably committed.
+    /// Through which entry the log is known to be committed.
     pub commit: LogIndex,
     /// Through which entry its state is.
     pub applied: LogIndex,

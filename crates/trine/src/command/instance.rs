@@ -186,6 +186,7 @@ async fn put(
     let mut terminated = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(no_signals)?;
     tokio::select! {
+        biased;
         failure = keep_alive(client, instance, &registration) => return Err(failure),
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}

@@ -101,12 +101,13 @@ impl Key {
         }
         ops.sort_by_key(|op| op.asked);
         self.drop_unseen(&mut ops);
-        if ops.len() > 128 {
-            return Some(format!("{name}: {} operations are more than are checked", ops.len()));
-        }
-        let mut search =
-            Search { ops: &ops, visited: BTreeSet::new(), furthest: 0, exhausted: false };
-        if search.linearize(0, None) {
+        let mut search = Search {
+            ops: &ops,
+            visited: BTreeSet::new(),
+            furthest: Placed::default(),
+            exhausted: false,
+        };
+        if search.linearize(Placed::default(), None) {
             return None;
         }
         if search.exhausted {
@@ -115,7 +116,7 @@ impl Key {
         let left: Vec<String> = ops
             .iter()
             .enumerate()
-            .filter(|(n, op)| search.furthest & (1 << n) == 0 && op.answered.is_some())
+            .filter(|(n, op)| !search.furthest.has(*n) && op.answered.is_some())
             .take(3)
             .map(|(_, op)| format!("{:?} asked at {}", op.effect, seconds(op.asked)))
             .collect();
@@ -188,39 +189,61 @@ impl Key {
     }
 }
 
+/// A set of operations by their number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Placed(Vec<u64>);
+
+impl Placed {
+    fn has(&self, n: usize) -> bool {
+        self.0.get(n / 64).is_some_and(|word| word & (1 << (n % 64)) != 0)
+    }
+
+    fn with(mut self, n: usize) -> Self {
+        if self.0.len() <= n / 64 {
+            self.0.resize(n / 64 + 1, 0);
+        }
+        self.0[n / 64] |= 1 << (n % 64);
+        self
+    }
+
+    fn len(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+}
+
 struct Search<'a> {
     ops: &'a [Op],
-    visited: BTreeSet<(u128, State)>,
+    visited: BTreeSet<(Placed, State)>,
     /// The placed operations of the longest order found.
-    furthest: u128,
+    furthest: Placed,
     exhausted: bool,
 }
 
 impl Search<'_> {
     /// Whether all answered operations that are not in `placed` can follow on `state`.
-    fn linearize(&mut self, mut placed: u128, state: State) -> bool {
+    fn linearize(&mut self, mut placed: Placed, state: State) -> bool {
         // What changes nothing and is true now may as well come now.
-        while let Some(n) = self.enabled(placed).find(|n| match &self.ops[*n].effect {
+        while let Some(n) = self.enabled(&placed).into_iter().find(|n| match &self.ops[*n].effect {
             Effect::Read(seen) => *seen == state,
             Effect::Conflict { expected } => state.is_some() && *expected != state,
             Effect::Publish { .. } | Effect::Remove => false,
         }) {
-            placed |= 1 << n;
+            placed = placed.with(n);
         }
-        if placed.count_ones() > self.furthest.count_ones() {
-            self.furthest = placed;
+        if placed.len() > self.furthest.len() {
+            self.furthest = placed.clone();
         }
-        if self.answered().all(|n| placed & (1 << n) != 0) {
+        if self.answered().all(|n| placed.has(n)) {
             return true;
         }
         if self.visited.len() >= STATES_MAX {
             self.exhausted = true;
             return false;
         }
-        if !self.visited.insert((placed, state)) {
+        if !self.visited.insert((placed.clone(), state)) {
             return false;
         }
-        let candidates: Vec<usize> = self.enabled(placed).collect();
+        let candidates = self.enabled(&placed);
         candidates.into_iter().any(|n| {
             let next = match &self.ops[n].effect {
                 Effect::Publish { content, only_over: None } => Some(*content),
@@ -234,7 +257,7 @@ impl Search<'_> {
                 Effect::Remove => None,
                 Effect::Read(_) | Effect::Conflict { .. } => return false,
             };
-            self.linearize(placed | 1 << n, next)
+            self.linearize(placed.clone().with(n), next)
         })
     }
 
@@ -243,8 +266,8 @@ impl Search<'_> {
     }
 
     /// The operations that were asked before any operation that is not placed was answered.
-    fn enabled(&self, placed: u128) -> impl Iterator<Item = usize> {
-        let left = |(n, _): &(usize, &Op)| placed & (1 << n) == 0;
+    fn enabled(&self, placed: &Placed) -> Vec<usize> {
+        let left = |(n, _): &(usize, &Op)| !placed.has(*n);
         let first_answer =
             self.ops.iter().enumerate().filter(left).filter_map(|(_, op)| op.answered).min();
         self.ops
@@ -253,7 +276,6 @@ impl Search<'_> {
             .filter(left)
             .filter(move |(_, op)| first_answer.is_none_or(|first| op.asked <= first))
             .map(|(n, _)| n)
-            .collect::<Vec<_>>()
-            .into_iter()
+            .collect()
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How often a settled client reads every key.
-const SETTLED_INTERVAL: Duration = Duration::from_secs(2);
+const SETTLED_INTERVAL: Duration = Duration::from_secs(15);
 const GROUP: &str = "DEFAULT_GROUP";
 
 /// How busy the client is, and with what.

@@ -10,7 +10,6 @@ use nacos::{CallId, Payload};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-const OFFERS_LEN_MAX: usize = 4;
 /// How often a settled client asks for every list.
 const SETTLED_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -38,7 +37,8 @@ pub(crate) struct NamingClient {
     line: Line,
     habits: NamingHabits,
     next_port: u16,
-    /// What it offers, and whether the server confirmed that on this connection.
+    /// What it offers, at most one instance per service: a second registration would replace the first. And whether
+    /// the server confirmed it on this connection.
     offers: BTreeMap<Offer, bool>,
     subscriptions: BTreeSet<String>,
     in_flight: BTreeMap<CallId, Op>,
@@ -155,7 +155,9 @@ impl NamingClient {
         self.act = Some(now.after(Duration::from_nanos(1 + self.rng.below(2 * pause))));
         let service = self.any_service();
         match self.rng.below(10) {
-            0..=2 if self.offers.len() < OFFERS_LEN_MAX => self.register(now, &service),
+            0..=2 if !self.offers.keys().any(|offer| offer.service == service) => {
+                self.register(now, &service);
+            }
             3..=4 => self.deregister_any(now),
             5..=6 => self.subscribe(now, service),
             _ => self.list(now, service),

@@ -41,7 +41,7 @@ impl Profile {
             disk: (Duration::from_micros(50), disk_max),
             ..Physics::default()
         };
-        let services = names("service", 1 + rng.below(3));
+        let services = names("service", 1 + rng.below(5));
         let keys = names("key", 1 + rng.below(3));
         let naming: Vec<NamingHabits> = (0..2 + rng.below(3))
             .map(|_| NamingHabits {

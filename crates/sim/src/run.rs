@@ -19,6 +19,9 @@ const CALM: Duration = Duration::from_secs(50);
 /// Then everything must be right within this.
 const LIVENESS_LIMIT: Duration = Duration::from_secs(20);
 
+/// Violations that a report writes out: what follows is mostly the same again.
+const SHOWN_LEN_MAX: usize = 5;
+
 /// What came of a run.
 #[derive(Debug)]
 pub struct Report {
@@ -47,8 +50,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}: {}", self.seed, self.profile)?;
-        for violation in &self.violations {
+        for violation in self.violations.iter().take(SHOWN_LEN_MAX) {
             writeln!(f, "  violation: {violation}")?;
+        }
+        if self.violations.len() > SHOWN_LEN_MAX {
+            writeln!(f, "  and {} more", self.violations.len() - SHOWN_LEN_MAX)?;
         }
         if let Some(reason) = &self.stuck {
             writeln!(f, "  stuck: {reason}")?;

@@ -52,7 +52,10 @@ impl World {
                     self.happened(Happening::Paused(duration));
                 }
             }
-            Fault::ClockJump(by_ms) => self.machine.jump_clock(by_ms),
+            Fault::ClockJump(by_ms) => {
+                self.machine.jump_clock(by_ms);
+                self.happened(Happening::ClockSet(by_ms));
+            }
             Fault::FailSync => {
                 self.halt_expected = true;
                 self.machine.disk.fail_syncs(1);

@@ -41,6 +41,7 @@ pub(crate) struct Running {
     pub(crate) host: Arc<Host>,
     worker: DiskWorker,
     pub(crate) disk_busy: bool,
+    pub(crate) ready: bool,
     /// The deadline for which a wake is planned.
     pub(crate) wake_for: Option<Instant>,
 }
@@ -116,6 +117,7 @@ impl Machine {
             host: begun.host,
             worker: begun.worker,
             disk_busy: false,
+            ready: false,
             wake_for: None,
         });
         Ok(())

@@ -41,12 +41,22 @@ enum Mark {
 struct Ledger {
     offers: BTreeMap<Offer, Vec<(Instant, Mark)>>,
     owners: BTreeMap<usize, Vec<Offer>>,
-    /// When the host died, whether its hint was there afterwards, and when it began again.
-    downs: Vec<(Instant, bool, Option<Instant>)>,
+    downs: Vec<Outage>,
+    /// When the wall clock was set back.
+    set_back: Vec<Instant>,
     pauses: Vec<(Instant, Duration)>,
     /// While the disk is full no hint is written.
     full: Vec<(Instant, bool)>,
     looks: Vec<Look>,
+}
+
+/// The time from a crash until the host served again.
+struct Outage {
+    from: Instant,
+    /// Whether its hint was there afterwards.
+    kept: bool,
+    /// Whether it serves again, and since when.
+    ready: Option<Instant>,
 }
 
 struct Look {
@@ -66,7 +76,8 @@ pub fn check(history: &[(Instant, Happening)]) -> Findings {
     for look in &ledger.looks {
         if look.push {
             let version = newest.entry((look.client, &look.seen.service)).or_default();
-            if look.seen.version < *version {
+            // A clock that was set back and a crash together: the hint's mark lags behind what was given out.
+            if look.seen.version < *version && !ledger.clock_forgotten(look.to) {
                 findings.violations.push(format!(
                     "{}: client {} was pushed version {} of {} after {version}",
                     seconds(look.to),
@@ -93,12 +104,16 @@ impl Ledger {
                         ledger.mark(*at, &offer, Mark::Leaving);
                     }
                 }
-                Happening::Down { kept } => ledger.downs.push((*at, *kept, None)),
-                Happening::Up => {
-                    if let Some((_, _, up)) = ledger.downs.last_mut() {
-                        up.get_or_insert(*at);
+                Happening::Down { kept } => {
+                    ledger.downs.push(Outage { from: *at, kept: *kept, ready: None });
+                }
+                Happening::Ready => {
+                    if let Some(outage) = ledger.downs.last_mut() {
+                        outage.ready.get_or_insert(*at);
                     }
                 }
+                Happening::ClockSet(by_ms) if *by_ms < 0 => ledger.set_back.push(*at),
+                Happening::ClockSet(_) | Happening::Up => {}
                 Happening::Paused(duration) => ledger.pauses.push((*at, *duration)),
                 Happening::Full(full) => ledger.full.push((*at, *full)),
                 Happening::Halted(_) => {}
@@ -166,30 +181,27 @@ impl Ledger {
     }
 
     fn must(&self, marks: &[(Instant, Mark)], look: &Look) -> bool {
-        // Registered since when, without a break until the list came.
-        let mut since: Option<Instant> = None;
-        let mut registered: Vec<Instant> = Vec::new();
+        // When it was asked for and confirmed, for every time since it was last leaving.
+        let mut registered: Vec<(Instant, Instant)> = Vec::new();
+        let mut asked = None;
         for (at, mark) in marks.iter().filter(|(at, _)| *at <= look.to) {
             match mark {
-                Mark::Registered => registered.push(*at),
+                Mark::Registering => asked = Some(*at),
+                Mark::Registered => registered.extend(asked.map(|asked| (asked, *at))),
                 Mark::Leaving | Mark::Left(_) => registered.clear(),
-                Mark::Registering => {}
             }
         }
-        for at in registered {
-            if since.is_none_or(|since| self.lost(since, at)) {
-                since = Some(at);
-            }
-        }
-        let Some(since) = since else { return false };
-        since <= look.from && !self.lost(since, look.to)
+        registered.iter().any(|(asked, confirmed)| {
+            *confirmed <= look.from && !self.lost(*asked, *confirmed, look.to)
+        })
     }
 
-    /// Whether a crash between these moments may have made the host forget what was registered at the first.
-    fn lost(&self, since: Instant, until: Instant) -> bool {
-        self.downs.iter().filter(|(at, _, _)| since <= *at && *at <= until).any(|(at, kept, _)| {
-            let written = since.after(HINT_TIME + self.paused(since, *at));
-            !kept || written > *at || self.was_full(since, *at)
+    /// Whether a crash until then may have made the host forget what was registered.
+    fn lost(&self, asked: Instant, confirmed: Instant, until: Instant) -> bool {
+        let between = |outage: &&Outage| asked <= outage.from && outage.from <= until;
+        self.downs.iter().filter(between).any(|outage| {
+            let written = confirmed.after(HINT_TIME + self.paused(confirmed, outage.from));
+            !outage.kept || written > outage.from || self.was_full(confirmed, outage.from)
         })
     }
 
@@ -213,14 +225,16 @@ impl Ledger {
         if gone > look.from {
             return true;
         }
-        // An older hint may have brought it back for a while.
-        self.downs.iter().any(|(down, kept, up)| {
-            let old = !kept
-                || gone.after(HINT_TIME + self.paused(left, *down)) > *down
-                || self.was_full(left, *down);
-            let up = up.unwrap_or(*down);
-            old && left <= up && look.from < up.after(ORPHAN_TIME + self.paused(up, look.from))
-        })
+        // An older hint may have brought it back for a while, and the next restart for another while.
+        let mut ghost_until = gone;
+        for outage in self.downs.iter().filter(|outage| outage.from >= left) {
+            let shown = ghost_until.after(HINT_TIME + self.paused(left, outage.from));
+            if !outage.kept || shown > outage.from || self.was_full(left, outage.from) {
+                let Some(ready) = outage.ready else { return true };
+                ghost_until = ready.after(ORPHAN_TIME + self.paused(ready, look.from));
+            }
+        }
+        look.from < ghost_until
     }
 
     /// How much of the time between these moments the host stood still; generously, a pause that touches counts whole.
@@ -230,6 +244,12 @@ impl Ledger {
             .filter(|(at, duration)| *at <= to && at.after(*duration) >= from)
             .map(|(_, duration)| *duration)
             .sum()
+    }
+
+    /// Whether the host died after its wall clock was set back.
+    fn clock_forgotten(&self, until: Instant) -> bool {
+        let last = self.downs.iter().map(|outage| outage.from).filter(|at| *at <= until).max();
+        self.set_back.iter().any(|set| last.is_some_and(|down| *set <= down.after(ORPHAN_TIME)))
     }
 
     fn was_full(&self, from: Instant, to: Instant) -> bool {

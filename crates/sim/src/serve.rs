@@ -26,8 +26,9 @@ impl World {
         match self.machine.begin(self.now) {
             Ok(()) => self.happened(Happening::Up),
             Err(_) if self.machine.power_lost() => self.lose_power(),
-            Err(StartError::Disk(storage::Error::Full { .. })) => {
-                self.trace.line(self.now, format_args!("the disk is too full to begin"));
+            Err(StartError::Disk(error)) if self.may_fail(&error) => {
+                self.trace.line(self.now, format_args!("the host cannot begin: {error}"));
+                self.machine.crash(storage::Survivors::All);
                 let at = self.now.after(self.draw(self.physics.restart));
                 self.queue.push(at, Event::Start);
             }
@@ -38,6 +39,19 @@ impl World {
                     self.violations.push(text);
                 }
             }
+        }
+    }
+
+    /// Whether the disk was made to fail like that.
+    fn may_fail(&self, error: &storage::Error) -> bool {
+        match error {
+            storage::Error::Full { .. } => true,
+            storage::Error::SyncFailed { .. } => self.halt_expected,
+            storage::Error::Corrupt { .. }
+            | storage::Error::InUse { .. }
+            | storage::Error::Version { .. }
+            | storage::Error::Piece { .. }
+            | storage::Error::Io { .. } => false,
         }
     }
 
@@ -140,6 +154,7 @@ impl World {
         if let Some(reason) = host.halted() {
             return self.halted(reason);
         }
+        self.notice_ready(&host);
         self.take_sendings(&host);
         self.take_disk_jobs(&host);
         while let Some(work) = host.take_work() {
@@ -147,6 +162,14 @@ impl World {
             self.queue.push(at, Event::WorkDone { life: self.machine.life, work });
         }
         self.plan_wake(&host);
+    }
+
+    fn notice_ready(&mut self, host: &Arc<Host>) {
+        let running = self.machine.running.as_mut().expect("its host is at hand");
+        if !running.ready && host.is_ready() {
+            running.ready = true;
+            self.happened(Happening::Ready);
+        }
     }
 
     fn halted(&mut self, reason: String) {

@@ -67,6 +67,10 @@ pub enum Happening {
     },
     /// The host began.
     Up,
+    /// The host serves.
+    Ready,
+    /// The wall clock was set, by so many milliseconds.
+    ClockSet(i64),
     /// The host does nothing for so long.
     Paused(Duration),
     /// Whether the disk has no room.

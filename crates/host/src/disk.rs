@@ -104,6 +104,9 @@ pub struct DiskWorker {
     disk: Disk,
     /// What a full disk refused, oldest first; nothing overtakes it.
     stalled: VecDeque<DiskJob>,
+    /// The rows that were applied since the last checkpoint. A database that is opened anew has lost them, and the node
+    /// does not say them twice. As many as the log holds since then.
+    unsaved: VecDeque<(LogIndex, Vec<storage::Row>)>,
     full: bool,
 }
 
@@ -118,7 +121,7 @@ impl DiskWorker {
         let clock = disk
             .value(CLOCK_VALUE)?
             .and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)));
-        let worker = Self { disk, stalled: VecDeque::new(), full: false };
+        let worker = Self { disk, stalled: VecDeque::new(), unsaved: VecDeque::new(), full: false };
         Ok(Opened { worker, recovered, hint, clock_high_water: HybridTime(clock.unwrap_or(0)) })
     }
 
@@ -196,12 +199,20 @@ impl DiskWorker {
             DiskJob::Persist { .. } => unreachable!("taken by `persist`"),
             DiskJob::Tables { applied, rows } => {
                 let stored: Vec<storage::Row> = rows.iter().map(to_row).collect();
-                self.disk.apply_rows(applied.0, &stored).inspect_err(|_| {
-                    self.stalled.push_front(DiskJob::Tables { applied, rows });
-                })
+                match self.disk.apply_rows(applied.0, &stored) {
+                    Ok(()) => {
+                        self.unsaved.push_back((applied, stored));
+                        Ok(())
+                    }
+                    Err(error) => {
+                        self.stalled.push_front(DiskJob::Tables { applied, rows });
+                        Err(error)
+                    }
+                }
             }
             DiskJob::Checkpoint => match self.disk.checkpoint() {
                 Ok(applied) => {
+                    self.unsaved.retain(|(index, _)| index.0 > applied);
                     done.push(DiskDone::Checkpointed(LogIndex(applied)));
                     Ok(())
                 }
@@ -255,7 +266,7 @@ impl DiskWorker {
 
     /// No room: what was refused waits, the database is opened anew, and the node is told to refuse writes.
     fn stall(&mut self, done: &mut Vec<DiskDone>) {
-        if let Err(error) = self.disk.reopen()
+        if let Err(error) = self.reopen()
             && !matches!(error, Error::Full { .. })
         {
             done.push(DiskDone::Failed(error.to_string()));
@@ -264,6 +275,18 @@ impl DiskWorker {
             self.full = true;
             done.push(DiskDone::Full(true));
         }
+    }
+
+    /// Opens the database anew and brings the state tables back to where they were. What fails here is done again with
+    /// the next try.
+    fn reopen(&mut self) -> Result<(), Error> {
+        let recovered = self.disk.reopen()?;
+        for (applied, rows) in &self.unsaved {
+            if applied.0 > recovered.applied {
+                self.disk.apply_rows(applied.0, rows)?;
+            }
+        }
+        Ok(())
     }
 
     fn note_room(&mut self, done: &mut Vec<DiskDone>) {

@@ -247,6 +247,7 @@ impl Node {
         }
         match self.initialization() {
             Initialization::Waits => {}
+            Initialization::NeedSecrets if self.disk_full => {}
             Initialization::NeedSecrets => {
                 self.secrets = Secrets::Asked;
                 self.outputs.push_back(Output::NeedSecrets);

@@ -126,7 +126,10 @@ impl Node {
             }
             Input::Loaded { id, rows } => self.loaded(id, rows),
             Input::Secrets(initial) => self.secrets(initial),
-            Input::DiskFull(full) => self.disk_full = full,
+            Input::DiskFull(full) => {
+                self.disk_full = full;
+                self.initialize();
+            }
             Input::Wake => self.wake(),
         }
     }

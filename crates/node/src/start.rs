@@ -152,6 +152,10 @@ impl Node {
 
     /// Brings the first start's secrets into the log.
     pub(crate) fn secrets(&mut self, initial: Initial) {
+        if self.disk_full {
+            self.secrets = Secrets::NotAsked; // asked again when there is room
+            return;
+        }
         let Initial { token_key, password_hash } = initial;
         let change = access::Change::Initialize { token_key, password_hash };
         let at_ms = self.now.unix_ms;

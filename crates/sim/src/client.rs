@@ -1,0 +1,58 @@
+//! The kinds of clients as one.
+
+use crate::{
+    config_client::ConfigClient,
+    line::{Heard, Send},
+    naming_client::NamingClient,
+    note::Note,
+};
+use base::Instant;
+
+#[derive(Debug)]
+pub(crate) enum Client {
+    Naming(Box<NamingClient>),
+    Config(Box<ConfigClient>),
+}
+
+macro_rules! each {
+    ($self:expr, $client:ident => $value:expr) => {
+        match $self {
+            Client::Naming($client) => $value,
+            Client::Config($client) => $value,
+        }
+    };
+}
+
+impl Client {
+    pub(crate) fn hear(&mut self, now: Instant, heard: Heard) {
+        each!(self, client => client.hear(now, heard));
+    }
+
+    pub(crate) fn wake(&mut self, now: Instant) {
+        each!(self, client => client.wake(now));
+    }
+
+    pub(crate) fn settle(&mut self, now: Instant) {
+        each!(self, client => client.settle(now));
+    }
+
+    pub(crate) fn die(&mut self, silent: bool) {
+        each!(self, client => client.die(silent));
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        each!(self, client => client.deadline())
+    }
+
+    pub(crate) fn next_send(&mut self) -> Option<Send> {
+        each!(self, client => client.next_send())
+    }
+
+    pub(crate) fn next_note(&mut self) -> Option<Note> {
+        each!(self, client => client.next_note())
+    }
+
+    pub(crate) fn unsettled(&self) -> Option<String> {
+        each!(self, client => client.unsettled())
+    }
+}

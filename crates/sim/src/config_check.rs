@@ -1,0 +1,281 @@
+//! Is the history of each config key that of a single copy? (Linearizability: Wing and Gong's search with memory, Lowe 2017.)
+//!
+//! Contents are unique in a run, so a read names the write that it saw. An acknowledged write takes effect between request
+//! and answer; one without an answer takes effect at any later time or never; a crash changes nothing of that. So what a
+//! crash loses, what is served before it is kept, and a read of the past are all the same finding: there is no order.
+
+use crate::{
+    config_client::md5_of,
+    note::{Ask, Note, Outcome},
+    run::{Findings, seconds},
+    world::Happening,
+};
+use base::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// States that the search may visit per key; beyond that it gives up and says so.
+const STATES_MAX: usize = 400_000;
+
+/// A content's number; `None`: there is no such config.
+type State = Option<usize>;
+
+#[derive(Clone, Debug)]
+enum Effect {
+    /// With the number of the content that must be there (`Some(None)`: one that nobody published).
+    Publish {
+        content: usize,
+        only_over: Option<State>,
+    },
+    Remove,
+    Read(State),
+    /// A publish whose condition did not hold.
+    Conflict {
+        expected: State,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Op {
+    asked: Instant,
+    /// `None`: no answer.
+    answered: Option<Instant>,
+    effect: Effect,
+}
+
+#[derive(Default)]
+struct Key {
+    contents: BTreeMap<String, usize>,
+    md5s: BTreeMap<String, usize>,
+    asks: BTreeMap<(usize, u64), (Instant, Ask, Option<(Instant, Outcome)>)>,
+}
+
+/// Checks every config request of a run.
+#[must_use]
+pub fn check(history: &[(Instant, Happening)]) -> Findings {
+    let mut keys: BTreeMap<&str, Key> = BTreeMap::new();
+    let mut key_of: BTreeMap<(usize, u64), &str> = BTreeMap::new();
+    for (at, happening) in history {
+        let Happening::Noted { client, note } = happening else { continue };
+        match note {
+            Note::Asked { number, key, ask } => {
+                let id = (*client, *number);
+                key_of.insert(id, key);
+                let key = keys.entry(key).or_default();
+                if let Ask::Publish { content, .. } = ask {
+                    let next = key.contents.len();
+                    key.contents.insert(content.clone(), next);
+                    key.md5s.insert(md5_of(content), next);
+                }
+                key.asks.insert(id, (*at, ask.clone(), None));
+            }
+            Note::Answered { number, outcome } => {
+                let id = (*client, *number);
+                let key = keys.get_mut(key_of[&id]).expect("noted when it was asked");
+                key.asks.get_mut(&id).expect("noted when it was asked").2 =
+                    Some((*at, outcome.clone()));
+            }
+            Note::Registering(_)
+            | Note::Registered(_)
+            | Note::Leaving(_)
+            | Note::Left(..)
+            | Note::Listed(..)
+            | Note::Pushed(_) => {}
+        }
+    }
+    let mut findings = Findings::default();
+    for (name, key) in keys {
+        findings.checked += key.asks.len();
+        findings.violations.extend(key.judge(name));
+    }
+    findings
+}
+
+impl Key {
+    fn judge(&self, name: &str) -> Option<String> {
+        let mut ops = Vec::new();
+        for (asked, ask, answer) in self.asks.values() {
+            match self.op(name, *asked, ask, answer.as_ref()) {
+                Ok(op) => ops.extend(op),
+                Err(violation) => return Some(violation),
+            }
+        }
+        ops.sort_by_key(|op| op.asked);
+        self.drop_unseen(&mut ops);
+        let mut search = Search {
+            ops: &ops,
+            visited: BTreeSet::new(),
+            furthest: Placed::default(),
+            exhausted: false,
+        };
+        if search.linearize(Placed::default(), None) {
+            return None;
+        }
+        if search.exhausted {
+            return Some(format!("{name}: undecided after {STATES_MAX} states"));
+        }
+        let left: Vec<String> = ops
+            .iter()
+            .enumerate()
+            .filter(|(n, op)| !search.furthest.has(*n) && op.answered.is_some())
+            .take(3)
+            .map(|(_, op)| format!("{:?} asked at {}", op.effect, seconds(op.asked)))
+            .collect();
+        Some(format!("{name}: no order explains the answers; cannot place {}", left.join("; ")))
+    }
+
+    fn op(
+        &self,
+        name: &str,
+        asked: Instant,
+        ask: &Ask,
+        answer: Option<&(Instant, Outcome)>,
+    ) -> Result<Option<Op>, String> {
+        let (answered, outcome) = match answer {
+            Some((at, Outcome::Unknown)) | Some((at, Outcome::Refused(_)))
+                if *ask == Ask::Query =>
+            {
+                let _ = at;
+                return Ok(None);
+            }
+            Some((_, Outcome::Refused(_))) => return Ok(None),
+            Some((_, Outcome::Unknown)) | None => (None, &Outcome::Unknown),
+            Some((at, outcome)) => (Some(*at), outcome),
+        };
+        let known = |md5: &str| self.md5s.get(md5).copied();
+        let effect = match (ask, outcome) {
+            (Ask::Query, Outcome::Found(None)) => Effect::Read(None),
+            (Ask::Query, Outcome::Found(Some(content))) => match self.contents.get(content) {
+                Some(number) => Effect::Read(Some(*number)),
+                None => {
+                    let start: String = content.chars().take(20).collect();
+                    let at = seconds(asked);
+                    return Err(format!(
+                        "{name}: a read asked at {at} found {start:?}, which nobody published"
+                    ));
+                }
+            },
+            (Ask::Query, _) => return Ok(None),
+            (Ask::Publish { cas: Some(md5), .. }, Outcome::Conflict) => {
+                Effect::Conflict { expected: known(md5) }
+            }
+            (Ask::Publish { content, cas }, Outcome::Done | Outcome::Unknown) => Effect::Publish {
+                content: self.contents[content],
+                only_over: cas.as_deref().map(known),
+            },
+            (Ask::Remove, Outcome::Done | Outcome::Unknown) => Effect::Remove,
+            (ask, outcome) => return Err(format!("{name}: {ask:?} was answered {outcome:?}")),
+        };
+        Ok(Some(Op { asked, answered, effect }))
+    }
+
+    /// A write without an answer that nobody saw may as well never have happened, unless a conflict needs it.
+    fn drop_unseen(&self, ops: &mut Vec<Op>) {
+        let mut seen: BTreeSet<usize> = BTreeSet::new();
+        let mut conflicts = false;
+        for op in ops.iter() {
+            match &op.effect {
+                Effect::Read(state) => seen.extend(state),
+                Effect::Publish { only_over, .. } => seen.extend(only_over.iter().flatten()),
+                Effect::Conflict { .. } => conflicts = true,
+                Effect::Remove => {}
+            }
+        }
+        if !conflicts {
+            ops.retain(|op| match &op.effect {
+                Effect::Publish { content, .. } => op.answered.is_some() || seen.contains(content),
+                Effect::Remove | Effect::Read(_) | Effect::Conflict { .. } => true,
+            });
+        }
+    }
+}
+
+/// A set of operations by their number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Placed(Vec<u64>);
+
+impl Placed {
+    fn has(&self, n: usize) -> bool {
+        self.0.get(n / 64).is_some_and(|word| word & (1 << (n % 64)) != 0)
+    }
+
+    fn with(mut self, n: usize) -> Self {
+        if self.0.len() <= n / 64 {
+            self.0.resize(n / 64 + 1, 0);
+        }
+        self.0[n / 64] |= 1 << (n % 64);
+        self
+    }
+
+    fn len(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+}
+
+struct Search<'a> {
+    ops: &'a [Op],
+    visited: BTreeSet<(Placed, State)>,
+    /// The placed operations of the longest order found.
+    furthest: Placed,
+    exhausted: bool,
+}
+
+impl Search<'_> {
+    /// Whether all answered operations that are not in `placed` can follow on `state`.
+    fn linearize(&mut self, mut placed: Placed, state: State) -> bool {
+        // What changes nothing and is true now may as well come now.
+        while let Some(n) = self.enabled(&placed).into_iter().find(|n| match &self.ops[*n].effect {
+            Effect::Read(seen) => *seen == state,
+            Effect::Conflict { expected } => state.is_some() && *expected != state,
+            Effect::Publish { .. } | Effect::Remove => false,
+        }) {
+            placed = placed.with(n);
+        }
+        if placed.len() > self.furthest.len() {
+            self.furthest = placed.clone();
+        }
+        if self.answered().all(|n| placed.has(n)) {
+            return true;
+        }
+        if self.visited.len() >= STATES_MAX {
+            self.exhausted = true;
+            return false;
+        }
+        if !self.visited.insert((placed.clone(), state)) {
+            return false;
+        }
+        let candidates = self.enabled(&placed);
+        candidates.into_iter().any(|n| {
+            let next = match &self.ops[n].effect {
+                Effect::Publish { content, only_over: None } => Some(*content),
+                // A key that does not exist is inserted, whatever the condition.
+                Effect::Publish { content, only_over: Some(expected) } => {
+                    if state.is_some() && state != *expected {
+                        return false;
+                    }
+                    Some(*content)
+                }
+                Effect::Remove => None,
+                Effect::Read(_) | Effect::Conflict { .. } => return false,
+            };
+            self.linearize(placed.clone().with(n), next)
+        })
+    }
+
+    fn answered(&self) -> impl Iterator<Item = usize> {
+        self.ops.iter().enumerate().filter(|(_, op)| op.answered.is_some()).map(|(n, _)| n)
+    }
+
+    /// The operations that were asked before any operation that is not placed was answered.
+    fn enabled(&self, placed: &Placed) -> Vec<usize> {
+        let left = |(n, _): &(usize, &Op)| !placed.has(*n);
+        let first_answer =
+            self.ops.iter().enumerate().filter(left).filter_map(|(_, op)| op.answered).min();
+        self.ops
+            .iter()
+            .enumerate()
+            .filter(left)
+            .filter(move |(_, op)| first_answer.is_none_or(|first| op.asked <= first))
+            .map(|(n, _)| n)
+            .collect()
+    }
+}

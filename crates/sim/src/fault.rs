@@ -1,0 +1,118 @@
+//! What goes wrong.
+
+use crate::{
+    client::Client,
+    line::Heard,
+    world::{Event, Happening, World},
+};
+use base::Duration;
+use storage::Survivors;
+
+/// Something that happens to a machine, its disk or a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies (`kill -9`): what it had written stays, durable or not; clients notice at once.
+    Kill,
+    /// The power goes: of what was not durable this survives; clients notice by silence.
+    PowerLoss(Survivors),
+    /// The power goes in the middle of disk work, after this many more operations.
+    PowerLossAfter(u64),
+    /// The process stands still.
+    Pause(Duration),
+    /// The wall clock is set, by so many milliseconds.
+    ClockJump(i64),
+    /// The next fsync fails: the host must stop.
+    FailSync,
+    /// The disk gets full; with the reserve, even the reserve cannot be given up.
+    FillDisk {
+        /// Take the reserve, too.
+        reserve: bool,
+    },
+    /// There is room again.
+    FreeDisk,
+    /// A client goes for good.
+    ClientDies {
+        /// Which.
+        client: usize,
+        /// Without a word.
+        silent: bool,
+    },
+}
+
+impl World {
+    pub(crate) fn inject(&mut self, fault: Fault) {
+        self.trace.line(self.now, format_args!("fault {fault:?}"));
+        match fault {
+            Fault::Kill => self.go_down(),
+            Fault::PowerLoss(survivors) => self.crash(survivors, false),
+            Fault::PowerLossAfter(operations) => self.machine.arm(operations),
+            Fault::Pause(duration) => {
+                if self.machine.running.is_some() {
+                    self.machine.paused_until = self.now.after(duration);
+                    self.happened(Happening::Paused(duration));
+                }
+            }
+            Fault::ClockJump(by_ms) => {
+                self.machine.jump_clock(by_ms);
+                self.happened(Happening::ClockSet(by_ms));
+            }
+            Fault::FailSync => {
+                self.halt_expected = true;
+                self.machine.disk.fail_syncs(1);
+            }
+            Fault::FillDisk { reserve } => {
+                if reserve {
+                    self.machine.disk.fill_with_reserve();
+                } else {
+                    self.machine.disk.fill();
+                }
+                self.happened(Happening::Full(true));
+            }
+            Fault::FreeDisk => {
+                self.machine.disk.free();
+                self.happened(Happening::Full(false));
+            }
+            Fault::ClientDies { client, silent } => {
+                self.with_client(client, |client, _| Client::die(client, silent));
+                self.actors[client].alive = false;
+            }
+        }
+    }
+
+    /// The armed moment came.
+    pub(crate) fn lose_power(&mut self) {
+        let survivors = match self.rng.below(4) {
+            0 => Survivors::None,
+            1 => Survivors::All,
+            2 => Survivors::TornLast,
+            _ => Survivors::Random,
+        };
+        self.crash(survivors, false);
+    }
+
+    /// The process ends, and the machine lives: clients are told by its kernel, and nothing written is lost.
+    pub(crate) fn go_down(&mut self) {
+        let life = self.machine.life;
+        let cut: Vec<_> =
+            self.links.iter().filter(|(_, link)| link.life == life).map(|(id, _)| *id).collect();
+        for id in cut {
+            self.tell(id, Heard::Closed);
+        }
+        self.crash(Survivors::All, true);
+    }
+
+    fn crash(&mut self, survivors: Survivors, kept: bool) {
+        if self.machine.running.is_none() && !self.machine.power_lost() {
+            return; // it is down already, and will begin again
+        }
+        self.machine.crash(survivors);
+        self.happened(Happening::Down { kept });
+        for link in self.links.values_mut() {
+            link.connection = None;
+        }
+        if !self.stays_down {
+            let at = self.now.after(self.draw(self.physics.restart));
+            self.queue.push(at, Event::Start);
+        }
+    }
+}

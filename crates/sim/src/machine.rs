@@ -1,0 +1,183 @@
+//! One machine: its disk, its clocks, and the host that runs on it between a start and a crash.
+
+use base::{Duration, Instant, Now, Rng};
+use host::{DiskDone, DiskJob, DiskWorker, Host, Settings, StartError};
+use std::sync::Arc;
+use storage::{Place, SimDisk, Survivors};
+
+/// What the wall clock shows when the run begins: a day in 2026, milliseconds since 1970.
+const WALL_START_MS: u64 = 1_790_000_000_000;
+
+/// A bug that is put in between host and disk, to see whether it is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Planted {
+    /// None.
+    #[default]
+    Nothing,
+    /// A log write is reported as durable before it is written.
+    EarlyPersisted,
+    /// A failed fsync is reported as a success.
+    IgnoredSyncFailure,
+    /// The hint is thrown away.
+    LostHint,
+}
+
+pub(crate) struct Machine {
+    pub(crate) disk: SimDisk,
+    settings: Settings,
+    rng: Rng,
+    planted: Planted,
+    /// Counts the starts; what belongs to an earlier life is void.
+    pub(crate) life: u64,
+    born: Instant,
+    wall_offset_ms: i64,
+    pub(crate) paused_until: Instant,
+    pub(crate) running: Option<Running>,
+    /// The power goes when the disk has done this many operations.
+    power_until: Option<u64>,
+}
+
+pub(crate) struct Running {
+    pub(crate) host: Arc<Host>,
+    worker: DiskWorker,
+    pub(crate) disk_busy: bool,
+    pub(crate) ready: bool,
+    /// The deadline for which a wake is planned.
+    pub(crate) wake_for: Option<Instant>,
+}
+
+/// What came of disk jobs.
+pub(crate) enum DiskRun {
+    Done(Vec<DiskDone>),
+    /// The power went meanwhile.
+    PowerLost,
+}
+
+impl Machine {
+    pub(crate) fn new(disk: SimDisk, settings: Settings, rng: Rng, planted: Planted) -> Self {
+        Self {
+            disk,
+            settings,
+            rng,
+            planted,
+            life: 0,
+            born: Instant::START,
+            wall_offset_ms: 0,
+            paused_until: Instant::START,
+            running: None,
+            power_until: None,
+        }
+    }
+
+    /// The machine's clocks: `instant` counts from its start, the wall clock may have been set.
+    pub(crate) fn now(&self, world: Instant) -> Now {
+        let wall = WALL_START_MS + world.as_nanos() / 1_000_000;
+        Now {
+            instant: Instant::from_nanos(world.since(self.born).as_nanos() as u64),
+            unix_ms: wall.saturating_add_signed(self.wall_offset_ms),
+        }
+    }
+
+    /// A moment of the machine's clock, on the world's.
+    pub(crate) fn world_time(&self, instant: Instant) -> Instant {
+        self.born.after(Duration::from_nanos(instant.as_nanos()))
+    }
+
+    pub(crate) fn jump_clock(&mut self, by_ms: i64) {
+        self.wall_offset_ms += by_ms;
+    }
+
+    /// The power goes after this many more disk operations.
+    pub(crate) fn arm(&mut self, operations: u64) {
+        self.power_until = Some(self.disk.operations() + operations);
+        self.disk.crash_after(operations);
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn heal(&mut self) {
+        self.disk.free();
+        self.disk.fail_syncs(0);
+        self.disk.crash_after(u64::MAX / 2);
+        self.power_until = None;
+    }
+
+    /// Whether the armed moment has come.
+    pub(crate) fn power_lost(&self) -> bool {
+        self.power_until.is_some_and(|until| self.disk.operations() >= until)
+    }
+
+    /// Starts a host from what is on the disk.
+    pub(crate) fn begin(&mut self, world: Instant) -> Result<(), StartError> {
+        assert!(self.running.is_none(), "one host per machine at a time");
+        self.life += 1;
+        self.born = world;
+        let place = Place::Simulated(self.disk.clone());
+        let begun = Host::begin(self.settings.clone(), self.now(world), self.rng.fork(), place)?;
+        self.running = Some(Running {
+            host: begun.host,
+            worker: begun.worker,
+            disk_busy: false,
+            ready: false,
+            wake_for: None,
+        });
+        Ok(())
+    }
+
+    /// The host is gone, and of the disk this survives.
+    pub(crate) fn crash(&mut self, survivors: Survivors) {
+        self.running = None;
+        self.disk.crash(survivors);
+        self.power_until = None;
+        self.paused_until = Instant::START;
+    }
+
+    pub(crate) fn host(&self) -> Option<&Arc<Host>> {
+        self.running.as_ref().map(|running| &running.host)
+    }
+
+    /// Answers that a planted bug gives before the jobs are run.
+    pub(crate) fn early_answers(&self, jobs: &[DiskJob]) -> Vec<DiskDone> {
+        if self.planted != Planted::EarlyPersisted {
+            return Vec::new();
+        }
+        persists(jobs)
+    }
+
+    pub(crate) fn run_disk(&mut self, mut jobs: Vec<DiskJob>) -> DiskRun {
+        if self.planted == Planted::LostHint {
+            jobs.retain(|job| !matches!(job, DiskJob::Hint(_)));
+        }
+        let asked = persists(&jobs);
+        let running = self.running.as_mut().expect("jobs of a dead host are void");
+        let mut done = running.worker.run(jobs);
+        if self.power_lost() {
+            return DiskRun::PowerLost;
+        }
+        match self.planted {
+            Planted::Nothing | Planted::LostHint => {}
+            Planted::EarlyPersisted => {
+                done.retain(|done| !matches!(done, DiskDone::Persisted(_)));
+            }
+            Planted::IgnoredSyncFailure => {
+                if done.iter().any(|done| matches!(done, DiskDone::Failed(_))) {
+                    done = asked;
+                }
+            }
+        }
+        DiskRun::Done(done)
+    }
+}
+
+fn persists(jobs: &[DiskJob]) -> Vec<DiskDone> {
+    jobs.iter()
+        .filter_map(|job| match job {
+            DiskJob::Persist { id, .. } => Some(DiskDone::Persisted(*id)),
+            DiskJob::Tables { .. }
+            | DiskJob::Checkpoint
+            | DiskJob::Load { .. }
+            | DiskJob::Restore { .. }
+            | DiskJob::Hint(_)
+            | DiskJob::Probe => None,
+        })
+        .collect()
+}

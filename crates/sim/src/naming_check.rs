@@ -1,0 +1,271 @@
+//! Lists and pushes against the ledger of what clients offered.
+//!
+//! For each list, from when it was asked for to when it came, every instance is one that must be in it, one that may, or
+//! one that must not:
+//!
+//! ```text
+//! must      registered before it was asked, not leaving until it came; over `kill -9` if it was registered early enough
+//!           to be in the hint; over a power loss only once it is registered again
+//! must not  never registered, or gone for longer than its end, a restart and the pauses of the host explain
+//! ```
+
+use crate::{
+    note::{End, Note, Offer, Seen},
+    run::{Findings, seconds},
+    world::Happening,
+};
+use base::{Duration, Instant};
+use std::collections::BTreeMap;
+
+/// From a change to the hint that shows it: the interval, and time for the disk.
+const HINT_TIME: Duration = Duration::from_secs(7);
+/// How long an orphan is listed after a restart, with some slack.
+const ORPHAN_TIME: Duration = Duration::from_secs(18);
+/// How long it takes to notice that a client hung up.
+const HANGUP_TIME: Duration = Duration::from_secs(3);
+/// How long it takes to notice that a client vanished: silence, detection, slack.
+const SILENCE_TIME: Duration = Duration::from_secs(28);
+/// How old the content of a push may be: the longest push window, one way through the network, slack.
+const PUSH_AGE: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Registering,
+    Registered,
+    /// May be missing from now on, until it is registered again.
+    Leaving,
+    Left(End),
+}
+
+#[derive(Default)]
+struct Ledger {
+    offers: BTreeMap<Offer, Vec<(Instant, Mark)>>,
+    owners: BTreeMap<usize, Vec<Offer>>,
+    downs: Vec<Outage>,
+    /// When the wall clock was set back.
+    set_back: Vec<Instant>,
+    pauses: Vec<(Instant, Duration)>,
+    /// While the disk is full no hint is written.
+    full: Vec<(Instant, bool)>,
+    looks: Vec<Look>,
+}
+
+/// The time from a crash until the host served again.
+struct Outage {
+    from: Instant,
+    /// Whether its hint was there afterwards.
+    kept: bool,
+    /// Whether it serves again, and since when.
+    ready: Option<Instant>,
+}
+
+struct Look {
+    client: usize,
+    push: bool,
+    from: Instant,
+    to: Instant,
+    seen: Seen,
+}
+
+/// Checks everything that clients of the registry saw.
+#[must_use]
+pub fn check(history: &[(Instant, Happening)]) -> Findings {
+    let ledger = Ledger::read(history);
+    let mut findings = Findings { checked: ledger.looks.len(), ..Findings::default() };
+    let mut newest: BTreeMap<(usize, &str), u64> = BTreeMap::new();
+    for look in &ledger.looks {
+        if look.push {
+            let version = newest.entry((look.client, &look.seen.service)).or_default();
+            // A clock that was set back and a crash together: the hint's mark lags behind what was given out.
+            if look.seen.version < *version && !ledger.clock_forgotten(look.to) {
+                findings.violations.push(format!(
+                    "{}: client {} was pushed version {} of {} after {version}",
+                    seconds(look.to),
+                    look.client,
+                    look.seen.version,
+                    look.seen.service
+                ));
+            }
+            *version = (*version).max(look.seen.version);
+        }
+        findings.violations.extend(ledger.judge(look));
+    }
+    findings
+}
+
+impl Ledger {
+    fn read(history: &[(Instant, Happening)]) -> Self {
+        let mut ledger = Self::default();
+        for (at, happening) in history {
+            match happening {
+                Happening::Noted { client, note } => ledger.note(*at, *client, note),
+                Happening::Cut { client } => {
+                    for offer in ledger.owners.get(client).cloned().unwrap_or_default() {
+                        ledger.mark(*at, &offer, Mark::Leaving);
+                    }
+                }
+                Happening::Down { kept } => {
+                    ledger.downs.push(Outage { from: *at, kept: *kept, ready: None });
+                }
+                Happening::Ready => {
+                    if let Some(outage) = ledger.downs.last_mut() {
+                        outage.ready.get_or_insert(*at);
+                    }
+                }
+                Happening::ClockSet(by_ms) if *by_ms < 0 => ledger.set_back.push(*at),
+                Happening::ClockSet(_) | Happening::Up => {}
+                Happening::Paused(duration) => ledger.pauses.push((*at, *duration)),
+                Happening::Full(full) => ledger.full.push((*at, *full)),
+                Happening::Halted(_) => {}
+            }
+        }
+        ledger
+    }
+
+    fn mark(&mut self, at: Instant, offer: &Offer, mark: Mark) {
+        self.offers.entry(offer.clone()).or_default().push((at, mark));
+    }
+
+    fn note(&mut self, at: Instant, client: usize, note: &Note) {
+        match note {
+            Note::Registering(offer) => {
+                let owned = self.owners.entry(client).or_default();
+                if !owned.contains(offer) {
+                    owned.push(offer.clone());
+                }
+                self.mark(at, offer, Mark::Registering);
+            }
+            Note::Registered(offer) => self.mark(at, offer, Mark::Registered),
+            Note::Leaving(offer) => self.mark(at, offer, Mark::Leaving),
+            Note::Left(offer, end) => self.mark(at, offer, Mark::Left(*end)),
+            Note::Listed(asked, seen) => {
+                let seen = seen.clone();
+                self.looks.push(Look { client, push: false, from: *asked, to: at, seen });
+            }
+            Note::Pushed(seen) => {
+                let from =
+                    Instant::from_nanos(at.as_nanos().saturating_sub(PUSH_AGE.as_nanos() as u64));
+                let seen = seen.clone();
+                self.looks.push(Look { client, push: true, from, to: at, seen });
+            }
+            Note::Asked { .. } | Note::Answered { .. } => {}
+        }
+    }
+
+    fn judge(&self, look: &Look) -> Vec<String> {
+        let kind = if look.push { "a push" } else { "a list" };
+        let (client, service) = (look.client, &look.seen.service);
+        let mut found = Vec::new();
+        let mut say = |what: String| {
+            found.push(format!(
+                "{}: {kind} of {service} to client {client} {what}",
+                seconds(look.to)
+            ));
+        };
+        for (offer, marks) in self.offers.iter().filter(|(offer, _)| offer.service == *service) {
+            let listed = look.seen.addresses.contains(&offer.address);
+            if !listed && self.must(marks, look) {
+                say(format!("misses {}, which lives", offer.address));
+            }
+            if listed && !self.may(marks, look) {
+                say(format!("shows {}, which is gone", offer.address));
+            }
+        }
+        for address in &look.seen.addresses {
+            let offer = Offer { service: service.clone(), address: address.clone() };
+            if !self.offers.contains_key(&offer) {
+                say(format!("shows {address}, which was never registered"));
+            }
+        }
+        found
+    }
+
+    fn must(&self, marks: &[(Instant, Mark)], look: &Look) -> bool {
+        // When it was asked for and confirmed, for every time since it was last leaving.
+        let mut registered: Vec<(Instant, Instant)> = Vec::new();
+        let mut asked = None;
+        for (at, mark) in marks.iter().filter(|(at, _)| *at <= look.to) {
+            match mark {
+                Mark::Registering => asked = Some(*at),
+                Mark::Registered => registered.extend(asked.map(|asked| (asked, *at))),
+                Mark::Leaving | Mark::Left(_) => registered.clear(),
+            }
+        }
+        registered.iter().any(|(asked, confirmed)| {
+            *confirmed <= look.from && !self.lost(*asked, *confirmed, look.to)
+        })
+    }
+
+    /// Whether a crash until then may have made the host forget what was registered.
+    fn lost(&self, asked: Instant, confirmed: Instant, until: Instant) -> bool {
+        let between = |outage: &&Outage| asked <= outage.from && outage.from <= until;
+        self.downs.iter().filter(between).any(|outage| {
+            let written = confirmed.after(HINT_TIME + self.paused(confirmed, outage.from));
+            !outage.kept || written > outage.from || self.was_full(confirmed, outage.from)
+        })
+    }
+
+    fn may(&self, marks: &[(Instant, Mark)], look: &Look) -> bool {
+        let mut end: Option<(Instant, End)> = None;
+        let mut known = false;
+        for (at, mark) in marks.iter().filter(|(at, _)| *at <= look.to) {
+            match mark {
+                Mark::Registering => (known, end) = (true, None),
+                Mark::Left(how) => end = Some((*at, *how)),
+                Mark::Registered | Mark::Leaving => {}
+            }
+        }
+        let Some((left, how)) = end else { return known };
+        let bound = match how {
+            End::Deregistered => Duration::ZERO,
+            End::HungUp => HANGUP_TIME,
+            End::Silent => SILENCE_TIME,
+        };
+        let gone = left.after(bound + self.paused(left, look.from));
+        if gone > look.from {
+            return true;
+        }
+        // An older hint may have brought it back for a while, and the next restart for another while.
+        let mut ghost_until = gone;
+        for outage in self.downs.iter().filter(|outage| outage.from >= left) {
+            let shown = ghost_until.after(HINT_TIME + self.paused(left, outage.from));
+            if !outage.kept || shown > outage.from || self.was_full(left, outage.from) {
+                let Some(ready) = outage.ready else { return true };
+                ghost_until = ready.after(ORPHAN_TIME + self.paused(ready, look.from));
+            }
+        }
+        look.from < ghost_until
+    }
+
+    /// How much of the time between these moments the host stood still; generously, a pause that touches counts whole.
+    fn paused(&self, from: Instant, to: Instant) -> Duration {
+        self.pauses
+            .iter()
+            .filter(|(at, duration)| *at <= to && at.after(*duration) >= from)
+            .map(|(_, duration)| *duration)
+            .sum()
+    }
+
+    /// Whether the host died after its wall clock was set back.
+    fn clock_forgotten(&self, until: Instant) -> bool {
+        let last = self.downs.iter().map(|outage| outage.from).filter(|at| *at <= until).max();
+        self.set_back.iter().any(|set| last.is_some_and(|down| *set <= down.after(ORPHAN_TIME)))
+    }
+
+    fn was_full(&self, from: Instant, to: Instant) -> bool {
+        let mut full_since = None;
+        for (at, full) in &self.full {
+            match (full, full_since) {
+                (true, None) => full_since = Some(*at),
+                (false, Some(since)) => {
+                    if since <= to && at.after(HINT_TIME) >= from {
+                        return true;
+                    }
+                    full_since = None;
+                }
+                (true, Some(_)) | (false, None) => {}
+            }
+        }
+        full_since.is_some_and(|since| since <= to)
+    }
+}

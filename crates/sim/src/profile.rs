@@ -1,0 +1,135 @@
+//! What a seed stands for: who is there, how slow things are, and what goes wrong when.
+
+use crate::{ConfigHabits, Fault, NamingHabits, Physics, World};
+use base::{Duration, Instant, Rng};
+use storage::Survivors;
+
+/// How long things go wrong before the world is healed.
+pub(crate) const SAFETY_PHASE: Duration = Duration::from_secs(60);
+
+/// The plan of a run.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub(crate) physics: Physics,
+    pub(crate) naming: Vec<NamingHabits>,
+    pub(crate) config: Vec<ConfigHabits>,
+    /// In order of time.
+    pub(crate) faults: Vec<(Instant, Fault)>,
+    /// Kinds of faults that this run may have.
+    kinds: Vec<&'static str>,
+}
+
+const KINDS: [&str; 9] = [
+    "kill",
+    "power-loss",
+    "power-loss-in-write",
+    "pause",
+    "clock-jump",
+    "failed-fsync",
+    "disk-full",
+    "client-hangs-up",
+    "client-vanishes",
+];
+
+impl Profile {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        let millis = Duration::from_millis;
+        let latency_max = [millis(1), millis(5), millis(80)][rng.below(3) as usize];
+        let disk_max = [millis(2), millis(12), millis(200)][rng.below(3) as usize];
+        let physics = Physics {
+            latency: (Duration::from_micros(50), latency_max),
+            disk: (Duration::from_micros(50), disk_max),
+            ..Physics::default()
+        };
+        let services = names("service", 1 + rng.below(5));
+        let keys = names("key", 1 + rng.below(3));
+        let naming: Vec<NamingHabits> = (0..2 + rng.below(3))
+            .map(|_| NamingHabits {
+                services: services.clone(),
+                pause: millis(300 + rng.below(3_000)),
+            })
+            .collect();
+        let config: Vec<ConfigHabits> = (0..1 + rng.below(3))
+            .map(|_| ConfigHabits {
+                keys: keys.clone(),
+                pause: millis(200 + rng.below(2_000)),
+                content_bytes_max: [64, 4_096, 60_000][rng.below(3) as usize],
+                asks_max: 30,
+                only_publishes: false,
+            })
+            .collect();
+        let kinds: Vec<&'static str> = KINDS.into_iter().filter(|_| rng.below(3) == 0).collect();
+        let mut faults = Vec::new();
+        if !kinds.is_empty() {
+            for _ in 0..rng.below(8) {
+                let at = millis(500 + rng.below(SAFETY_PHASE.as_millis() as u64 - 500));
+                let kind = kinds[rng.below(kinds.len() as u64) as usize];
+                add(&mut faults, Instant::START.after(at), kind, rng, naming.len() as u64);
+            }
+        }
+        faults.sort_by_key(|(at, _)| *at);
+        Self { physics, naming, config, faults, kinds }
+    }
+
+    pub(crate) fn populate(&self, world: &mut World) {
+        for habits in &self.naming {
+            world.add_naming_client(habits.clone());
+        }
+        for habits in &self.config {
+            world.add_config_client(habits.clone());
+        }
+        for (at, fault) in &self.faults {
+            world.plan(*at, *fault);
+        }
+    }
+
+    /// For people.
+    pub(crate) fn words(&self) -> String {
+        format!(
+            "{} naming and {} config clients, latency ≤ {:?}, disk ≤ {:?}, {} faults of {:?}",
+            self.naming.len(),
+            self.config.len(),
+            self.physics.latency.1,
+            self.physics.disk.1,
+            self.faults.len(),
+            self.kinds,
+        )
+    }
+}
+
+fn names(stem: &str, count: u64) -> Vec<String> {
+    (0..count).map(|number| format!("{stem}{number}")).collect()
+}
+
+fn add(
+    faults: &mut Vec<(Instant, Fault)>,
+    at: Instant,
+    kind: &str,
+    rng: &mut Rng,
+    naming_clients: u64,
+) {
+    let fault = match kind {
+        "kill" => Fault::Kill,
+        "power-loss" => Fault::PowerLoss(match rng.below(4) {
+            0 => Survivors::None,
+            1 => Survivors::All,
+            2 => Survivors::TornLast,
+            _ => Survivors::Random,
+        }),
+        "power-loss-in-write" => Fault::PowerLossAfter(1 + rng.below(60)),
+        "pause" => Fault::Pause(Duration::from_millis(100 + rng.below(20_000))),
+        "clock-jump" => Fault::ClockJump(rng.below(120_000) as i64 - 60_000),
+        "failed-fsync" => Fault::FailSync,
+        "disk-full" => {
+            let free = at.after(Duration::from_millis(500 + rng.below(10_000)));
+            faults.push((free, Fault::FreeDisk));
+            Fault::FillDisk { reserve: rng.below(2) == 0 }
+        }
+        "client-hangs-up" | "client-vanishes" => Fault::ClientDies {
+            client: rng.below(naming_clients) as usize,
+            silent: kind == "client-vanishes",
+        },
+        _ => unreachable!("the kinds are listed above"),
+    };
+    faults.push((at, fault));
+}

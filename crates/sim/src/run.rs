@@ -1,0 +1,155 @@
+//! One run: things go wrong, then nothing does any more, then everything must come right.
+
+use crate::{
+    Planted, Trace, World,
+    client::Client,
+    config_check, naming_check,
+    note::Offer,
+    profile::{Profile, SAFETY_PHASE},
+    seeded,
+    world::Happening,
+};
+use base::{Duration, Instant};
+use std::{collections::BTreeSet, fmt};
+use storage::SimDisk;
+
+/// After the last fault, ghosts may be listed for as long as a vanished client can go unnoticed, and once more after a
+/// restart.
+const CALM: Duration = Duration::from_secs(50);
+/// Then everything must be right within this.
+const LIVENESS_LIMIT: Duration = Duration::from_secs(20);
+
+/// Violations that a report writes out: what follows is mostly the same again.
+const SHOWN_LEN_MAX: usize = 5;
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// Of the run.
+    pub seed: u64,
+    /// What it stood for.
+    pub profile: String,
+    /// Everything that happened.
+    pub trace: Trace,
+    /// What must never happen, and did.
+    pub violations: Vec<String>,
+    /// Why the world did not come right after it was healed.
+    pub stuck: Option<String>,
+    /// How much was checked.
+    pub checked: String,
+}
+
+impl Report {
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.violations.is_empty() && self.stuck.is_none()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}: {}", self.seed, self.profile)?;
+        for violation in self.violations.iter().take(SHOWN_LEN_MAX) {
+            writeln!(f, "  violation: {violation}")?;
+        }
+        if self.violations.len() > SHOWN_LEN_MAX {
+            writeln!(f, "  and {} more", self.violations.len() - SHOWN_LEN_MAX)?;
+        }
+        if let Some(reason) = &self.stuck {
+            writeln!(f, "  stuck: {reason}")?;
+        }
+        let verdict = if self.passed() { "passed" } else { "FAILED" };
+        let (hash, count) = (self.trace.hash(), self.trace.count());
+        write!(f, "  hash {hash:016x} of {count} lines; {}; {verdict}", self.checked)
+    }
+}
+
+/// Runs a seed.
+#[must_use]
+pub fn run(seed: u64, planted: Planted, keep_trace: bool) -> Report {
+    let mut rng = seeded(seed);
+    let mut profile = Profile::draw(&mut rng);
+    profile.physics.planted = planted;
+    let disk = SimDisk::new(rng.fork());
+    let mut world = World::with_disk(rng, disk, profile.physics.clone(), keep_trace);
+    profile.populate(&mut world);
+    world.run(SAFETY_PHASE);
+    world.heal();
+    world.run(CALM);
+    let came_right = world.run_until(LIVENESS_LIMIT, |world| world.unsettled().is_none());
+    let stuck = if came_right { None } else { world.unsettled() };
+    let mut violations = world.violations().to_vec();
+    let naming = naming_check::check(world.history());
+    let config = config_check::check(world.history());
+    let checked = format!("{} lists, {} config operations", naming.checked, config.checked);
+    violations.extend(naming.violations.into_iter().chain(config.violations));
+    Report { seed, profile: profile.words(), trace: world.trace, violations, stuck, checked }
+}
+
+impl World {
+    /// Nothing goes wrong any more; clients only look.
+    pub fn heal(&mut self) {
+        self.machine.heal();
+        self.trace.line(self.now, format_args!("healed"));
+        self.happened(Happening::Full(false));
+        for index in 0..self.actors.len() {
+            if self.actors[index].alive {
+                self.with_client(index, Client::settle);
+            }
+        }
+    }
+
+    /// What is not as it must be in a healed world; `None` if everything is.
+    #[must_use]
+    pub fn unsettled(&self) -> Option<String> {
+        if !self.is_ready() {
+            return Some("the host is not ready".to_owned());
+        }
+        let living = || self.actors.iter().filter(|actor| actor.alive).map(|actor| &actor.client);
+        if let Some(reason) = living().find_map(Client::unsettled) {
+            return Some(reason);
+        }
+        let mut truth: BTreeSet<&Offer> = BTreeSet::new();
+        let mut copies: Option<&std::collections::BTreeMap<String, String>> = None;
+        for client in living() {
+            match client {
+                Client::Naming(client) => truth.extend(client.offers()),
+                Client::Config(client) => match copies {
+                    None => copies = Some(client.held()),
+                    Some(copies) if copies == client.held() => {}
+                    Some(copies) => {
+                        return Some(format!("copies differ: {copies:?} and {:?}", client.held()));
+                    }
+                },
+            }
+        }
+        living().find_map(|client| match client {
+            Client::Config(_) => None,
+            Client::Naming(client) => client.known().values().find_map(|seen| {
+                let must: BTreeSet<String> = truth
+                    .iter()
+                    .filter(|offer| offer.service == seen.service)
+                    .map(|offer| offer.address.clone())
+                    .collect();
+                (must != seen.addresses).then(|| {
+                    let (service, shown) = (&seen.service, &seen.addresses);
+                    format!("a subscriber of {service} still sees {shown:?} instead of {must:?}")
+                })
+            }),
+        })
+    }
+}
+
+pub(crate) fn seconds(at: Instant) -> String {
+    format!("{:.3} s", at.as_nanos() as f64 / 1e9)
+}
+
+/// What a checker found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What must never happen, and did.
+    pub violations: Vec<String>,
+    /// How many lists or operations were looked at.
+    pub checked: usize,
+}

@@ -1,0 +1,298 @@
+//! The machine's side of the world: starts, arrivals, disk, work, deadlines, and what the host has to send.
+
+use crate::{
+    line::Heard,
+    machine::DiskRun,
+    payload,
+    world::{Event, Happening, LinkId, Up, World},
+};
+use base::{Duration, Instant};
+use host::{Arrival, Chunk, DiskDone, DiskJob, Host, Sending, StartError, StreamId, Work};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    task::{Poll, Waker},
+};
+
+/// A timer of a real machine fires late by up to this.
+const TIMER_LATE: (Duration, Duration) = (Duration::ZERO, Duration::from_micros(1_000));
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1)), 9848);
+
+impl World {
+    pub(crate) fn start(&mut self) {
+        if self.machine.running.is_some() {
+            return;
+        }
+        match self.machine.begin(self.now) {
+            Ok(()) => self.happened(Happening::Up),
+            Err(_) if self.machine.power_lost() => self.lose_power(),
+            Err(StartError::Disk(error)) if self.may_fail(&error) => {
+                self.trace.line(self.now, format_args!("the host cannot begin: {error}"));
+                self.machine.crash(storage::Survivors::All);
+                let at = self.now.after(self.draw(self.physics.restart));
+                self.queue.push(at, Event::Start);
+            }
+            Err(error) => {
+                let text = format!("the host could not begin: {error}");
+                self.trace.line(self.now, format_args!("{text}"));
+                if !self.damage_expected {
+                    self.violations.push(text);
+                }
+            }
+        }
+    }
+
+    /// Whether the disk was made to fail like that.
+    fn may_fail(&self, error: &storage::Error) -> bool {
+        match error {
+            storage::Error::Full { .. } => true,
+            storage::Error::SyncFailed { .. } => self.halt_expected,
+            storage::Error::Corrupt { .. }
+            | storage::Error::InUse { .. }
+            | storage::Error::Version { .. }
+            | storage::Error::Piece { .. }
+            | storage::Error::Io { .. } => false,
+        }
+    }
+
+    /// The host of this life, if it is still the one.
+    fn host_of(&self, life: u64) -> Option<Arc<Host>> {
+        self.machine.host().filter(|_| self.machine.life == life).cloned()
+    }
+
+    pub(crate) fn wake(&mut self, life: u64, deadline: Instant) {
+        let Some(host) = self.host_of(life) else { return };
+        let running = self.machine.running.as_mut().expect("it has a host");
+        if running.wake_for != Some(deadline) {
+            return;
+        }
+        running.wake_for = None;
+        self.trace.line(self.now, format_args!("host wakes"));
+        host.wake(self.machine.now(self.now));
+    }
+
+    pub(crate) fn disk_run(&mut self, life: u64, jobs: Vec<DiskJob>, took: Duration) {
+        if self.host_of(life).is_none() {
+            return;
+        }
+        let before = self.machine.disk.operations();
+        let run = self.machine.run_disk(jobs);
+        let operations = self.machine.disk.operations() - before;
+        match run {
+            DiskRun::Done(done) => {
+                let at = self.now.after(took);
+                self.trace.line(self.now, format_args!("disk does {operations} operations"));
+                self.queue.push(at, Event::DiskDone { life, done, last: true });
+            }
+            DiskRun::PowerLost => self.lose_power(),
+        }
+    }
+
+    pub(crate) fn disk_done(&mut self, life: u64, done: Vec<DiskDone>, last: bool) {
+        let Some(host) = self.host_of(life) else { return };
+        if last {
+            self.machine.running.as_mut().expect("it has a host").disk_busy = false;
+        }
+        self.trace.line(self.now, format_args!("disk done {}", shown(&done)));
+        host.disk_done(self.machine.now(self.now), done);
+    }
+
+    pub(crate) fn work_done(&mut self, life: u64, work: Work) {
+        let Some(host) = self.host_of(life) else { return };
+        self.trace.line(self.now, format_args!("work done {work:?}"));
+        host.worked(self.machine.now(self.now), work.run());
+    }
+
+    pub(crate) fn arrive(&mut self, id: LinkId, up: Up) {
+        let Some(link) = self.links.get(&id) else { return };
+        let (client, connection) = (link.client, link.connection);
+        let now = self.machine.now(self.now);
+        match up {
+            Up::Open => match self.machine.host().filter(|host| host.halted().is_none()).cloned() {
+                None => self.tell(id, Heard::Closed),
+                Some(host) => {
+                    let remote = remote(client, id);
+                    let connection = host.open(now, remote, LOCAL, false);
+                    self.trace.line(self.now, format_args!("host opens {connection} of c{client}"));
+                    let life = self.machine.life;
+                    let link = self.links.get_mut(&id).expect("just looked up");
+                    (link.connection, link.life) = (Some(connection), life);
+                    self.tell(id, Heard::Connected);
+                }
+            },
+            Up::Arrival(arrival) => {
+                let life = link.life;
+                let (Some(host), Some(connection)) = (self.host_of(life), connection) else {
+                    return self.tell(id, Heard::Closed);
+                };
+                self.trace.line(self.now, format_args!("host <= c{client} {}", words(&arrival)));
+                host.deliver(now, connection, arrival);
+            }
+            Up::Close => {
+                let life = link.life;
+                self.links.remove(&id);
+                if let (Some(host), Some(connection)) = (self.host_of(life), connection) {
+                    self.trace.line(self.now, format_args!("host loses c{client}"));
+                    host.close(now, connection, "the client hung up");
+                }
+            }
+        }
+    }
+
+    /// Sends to a client, behind what was sent to it before.
+    pub(crate) fn tell(&mut self, id: LinkId, heard: Heard) {
+        let latency = self.draw(self.physics.latency);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let at = self.now.after(latency).max(link.last_down);
+        link.last_down = at;
+        self.queue.push(at, Event::ToClient { link: id, heard });
+    }
+
+    /// Takes everything that the host has to say after something happened to it.
+    pub(crate) fn after_machine(&mut self) {
+        let Some(host) = self.machine.host().cloned() else { return };
+        if let Some(reason) = host.halted() {
+            return self.halted(reason);
+        }
+        self.notice_ready(&host);
+        self.take_sendings(&host);
+        self.take_disk_jobs(&host);
+        while let Some(work) = host.take_work() {
+            let at = self.now.after(self.draw(self.physics.work));
+            self.queue.push(at, Event::WorkDone { life: self.machine.life, work });
+        }
+        self.plan_wake(&host);
+    }
+
+    fn notice_ready(&mut self, host: &Arc<Host>) {
+        let running = self.machine.running.as_mut().expect("its host is at hand");
+        if !running.ready && host.is_ready() {
+            running.ready = true;
+            self.happened(Happening::Ready);
+        }
+    }
+
+    fn halted(&mut self, reason: String) {
+        // Of its own accord it may stop only because an fsync failed.
+        if !(self.halt_expected && reason.contains("could not be made durable")) {
+            self.violations.push(format!("the host halted: {reason}"));
+        }
+        self.happened(Happening::Halted(reason));
+        // What was sent before it halted still leaves; nothing more does.
+        self.go_down();
+    }
+
+    fn take_sendings(&mut self, host: &Arc<Host>) {
+        let life = self.machine.life;
+        let open: Vec<_> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.life == life)
+            .filter_map(|(id, link)| Some((*id, link.connection?)))
+            .collect();
+        let now = self.machine.now(self.now);
+        for (id, connection) in open {
+            while let Some(sending) = host.take_sending(connection) {
+                match sending {
+                    Sending::Unary { call, payload } => {
+                        self.tell(id, Heard::Unary { call, payload });
+                    }
+                    Sending::Http { .. } | Sending::Events { .. } => {
+                        unreachable!("no simulated client asks over HTTP")
+                    }
+                    Sending::Close => {
+                        let client = self.links[&id].client;
+                        self.trace.line(self.now, format_args!("host closes c{client}"));
+                        self.cut(id);
+                        self.tell(id, Heard::Closed);
+                        host.close(now, connection, "closed by the session");
+                        self.links.get_mut(&id).expect("it is open").connection = None;
+                    }
+                }
+            }
+            let waker = Waker::noop();
+            while let Poll::Ready(Some(chunk)) =
+                host.poll_stream(now, connection, StreamId::Grpc, waker)
+            {
+                match chunk {
+                    Chunk::Payload(payload) => self.tell(id, Heard::Stream(payload)),
+                    Chunk::Bytes(_) => unreachable!("the gRPC stream carries payloads"),
+                }
+            }
+        }
+    }
+
+    fn take_disk_jobs(&mut self, host: &Arc<Host>) {
+        let running = self.machine.running.as_mut().expect("its host is at hand");
+        if running.disk_busy {
+            return;
+        }
+        let jobs = host.take_disk_jobs();
+        if jobs.is_empty() {
+            return;
+        }
+        running.disk_busy = true;
+        let life = self.machine.life;
+        let early = self.machine.early_answers(&jobs);
+        if !early.is_empty() {
+            self.queue.push(self.now, Event::DiskDone { life, done: early, last: false });
+        }
+        // A crash may come before the jobs are done, or after, but before anyone is told.
+        let wait = self.draw(self.physics.disk) / 2;
+        let took = self.draw(self.physics.disk) / 2;
+        self.queue.push(self.now.after(wait), Event::DiskRun { life, jobs, took });
+    }
+
+    fn plan_wake(&mut self, host: &Arc<Host>) {
+        let deadline = host.deadline();
+        let running = self.machine.running.as_mut().expect("its host is at hand");
+        if deadline == running.wake_for {
+            return;
+        }
+        running.wake_for = deadline;
+        if let Some(deadline) = deadline {
+            let late = self.draw(TIMER_LATE);
+            let at = self.machine.world_time(deadline).max(self.now).after(late);
+            let life = self.machine.life;
+            self.queue.push(at, Event::Wake { life, deadline });
+        }
+    }
+}
+
+/// Every connection of a client comes from a port of its own.
+fn remote(client: usize, link: LinkId) -> SocketAddr {
+    let ip = Ipv4Addr::new(10, 0, client as u8, 1);
+    SocketAddr::new(ip.into(), 40_000 + (link % 20_000) as u16)
+}
+
+fn words(arrival: &Arrival) -> String {
+    match arrival {
+        Arrival::Http { call, request } => {
+            format!("{} {} {}", call.0, request.method(), request.uri())
+        }
+        Arrival::Unary { call, payload } => format!("{} {}", call.0, payload::shown(payload)),
+        Arrival::StreamOpened => "opens its stream".to_owned(),
+        Arrival::StreamPayload(payload) => format!("~ {}", payload::shown(payload)),
+        Arrival::StreamClosed => "ends its stream".to_owned(),
+        Arrival::Dropped(call) => format!("{} dropped", call.0),
+    }
+}
+
+fn shown(done: &[DiskDone]) -> String {
+    let words: Vec<String> = done
+        .iter()
+        .map(|done| match done {
+            DiskDone::Persisted(id) => format!("persisted {id:?}"),
+            DiskDone::Checkpointed(index) => format!("checkpointed {index}"),
+            DiskDone::Loaded { id, rows } => {
+                format!("loaded {id}: {:?}", rows.as_ref().map(Vec::len))
+            }
+            DiskDone::Piece { table, rows, last } => {
+                format!("table {table}: {} rows, last {last}", rows.len())
+            }
+            DiskDone::Full(full) => format!("full {full}"),
+            DiskDone::Failed(why) => format!("failed: {why}"),
+        })
+        .collect();
+    words.join(", ")
+}

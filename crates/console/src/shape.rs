@@ -371,8 +371,8 @@ pub struct Counts {
 /// A node's disk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Disk {
-    /// Absent when nothing is kept on disk.
-    pub free_bytes: Option<u64>,
+    /// Whether anything is kept on disk.
+    pub kept: bool,
     /// Writes are refused because there is too little room.
     pub low: bool,
 }
@@ -489,7 +489,7 @@ impl From<&crate::Status> for Status {
                 .iter()
                 .map(|door| (door.name.to_owned(), door.address.to_string()))
                 .collect(),
-            disk: Disk { free_bytes: status.disk_free_bytes, low: status.disk_low },
+            disk: Disk { kept: status.disk_kept, low: status.disk_low },
             auth: status.auth,
         }
     }

@@ -223,8 +223,8 @@ pub struct Status {
     pub connections: usize,
     /// Where it listens.
     pub doors: Vec<Door>,
-    /// Free bytes on the data directory's disk; `None` when nothing is kept on disk.
-    pub disk_free_bytes: Option<u64>,
+    /// Whether anything is kept on disk (`--memory` keeps nothing).
+    pub disk_kept: bool,
     /// Whether writes are refused because the disk is (nearly) full.
     pub disk_low: bool,
     /// Whether clients need a login.

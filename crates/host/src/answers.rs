@@ -81,7 +81,7 @@ impl Host {
             configs: self.views.configs_len(),
             connections: self.connections_open.load(Ordering::Relaxed),
             doors: self.settings.doors.clone(),
-            disk_free_bytes: None,
+            disk_kept: self.settings.disk_kept,
             disk_low: status.disk_full,
             auth: self.settings.auth,
             version: self.settings.version,

@@ -30,6 +30,8 @@ pub struct Settings {
     pub admin_password: Option<String>,
     /// Where the node listens, for `status`.
     pub doors: Vec<console::Door>,
+    /// Whether anything is kept on disk, for `status`.
+    pub disk_kept: bool,
     /// Of the program.
     pub version: &'static str,
     /// For the registry.

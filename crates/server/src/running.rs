@@ -85,6 +85,7 @@ pub async fn start(settings: Settings) -> Result<Running, RunError> {
         auth: settings.auth == Auth::On,
         admin_password: settings.admin_password.clone(),
         doors: doors(api.as_ref(), grpc.as_ref()),
+        disk_kept: settings.data.is_some(),
         version: env!("CARGO_PKG_VERSION"),
         naming: naming::Settings::default(),
     };

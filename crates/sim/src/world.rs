@@ -149,6 +149,7 @@ pub struct World {
 pub fn settings() -> Settings {
     Settings {
         bcrypt_cost: 4,
+        disk_kept: true,
         auth: false,
         admin_password: Some("simulated".to_owned()),
         doors: Vec::new(),

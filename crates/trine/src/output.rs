@@ -87,18 +87,6 @@ pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 
-/// `1.5 GiB`.
-pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut unit = 0;
-    let mut whole = bytes;
-    while whole >= 1024 * 10 && unit + 1 < UNITS.len() {
-        whole /= 1024;
-        unit += 1;
-    }
-    format!("{whole} {}", UNITS[unit])
-}
-
 /// `1 d 2 h`, `3 min 4 s`.
 pub(crate) fn span(seconds: u64) -> String {
     match seconds {
@@ -125,9 +113,6 @@ mod tests {
 
     #[test]
     fn sizes_and_spans_read_as_people_write_them() {
-        assert_eq!(size(512), "512 B");
-        assert_eq!(size(3 << 30), "3072 MiB");
-        assert_eq!(size(30 << 30), "30 GiB");
         assert_eq!(span(59), "59 s");
         assert_eq!(span(61), "1 min 1 s");
         assert_eq!(span(90_000), "1 d 1 h");

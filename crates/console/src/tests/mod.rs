@@ -181,7 +181,7 @@ fn status() -> Status {
         configs: 4,
         connections: 3,
         doors: vec![Door { name: "api", address: ([127, 0, 0, 1], 8848).into() }],
-        disk_free_bytes: Some(1 << 30),
+        disk_kept: true,
         disk_low: false,
         auth: true,
         version: "0.1.0",

@@ -58,13 +58,12 @@ fn rows(status: &Status) -> Rows {
     }
     row(
         "disk",
-        match (disk.free_bytes, disk.low) {
-            (None, _) => "nothing is kept on disk".to_owned(),
-            (Some(free), false) => format!("{} free", output::size(free)),
-            (Some(free), true) => {
-                format!("{} free: too little, writes are refused", output::size(free))
-            }
-        },
+        match (disk.kept, disk.low) {
+            (false, _) => "nothing is kept on disk",
+            (true, false) => "has room",
+            (true, true) => "too little room: writes are refused",
+        }
+        .to_owned(),
     );
     row("login", if *auth { "needed" } else { "not needed" }.to_owned());
     rows

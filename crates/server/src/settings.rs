@@ -222,6 +222,12 @@ impl Settings {
                 ));
             }
         }
+        let cache = [&flags.cache_cluster, &flags.cache_node_timeout, &flags.cache_max_memory];
+        let file_cache = [&file.cache.cluster, &file.cache.node_timeout, &file.cache.max_memory];
+        if cache.into_iter().chain(file_cache).any(Option::is_some) {
+            notices
+                .push("[cache]: this build has no cache, its settings do nothing yet".to_owned());
+        }
         check_cache(flags.cache_cluster.or(file.cache.cluster))?;
         check_units(
             "cache-node-timeout",
@@ -327,15 +333,23 @@ fn refuse_clusters(flags: &Flags, file: &File) -> Result<(), SettingsError> {
     }
 }
 
+/// Both planes run in every node of this build: taking only one of them must not be believed.
 fn check_roles(flags: &Flags, file: &File) -> Result<(), SettingsError> {
     let given = flags.role.as_ref().map(|text| text.split(',').map(str::to_owned).collect());
-    for role in given.or_else(|| file.role.clone()).unwrap_or_default() {
+    let Some(roles): Option<Vec<String>> = given.or_else(|| file.role.clone()) else {
+        return Ok(());
+    };
+    for role in &roles {
         if !["registry", "config", "cache"].contains(&role.as_str()) {
             let problem = format!("`{role}` is none of registry, config, cache");
             return Err(SettingsError::Value { name: "role", problem });
         }
     }
-    Ok(())
+    if ["registry", "config"].iter().all(|needed| roles.iter().any(|role| role == needed)) {
+        return Ok(());
+    }
+    let reason = "this build serves registry and config together: name both, or leave it out";
+    Err(SettingsError::Unsupported { name: "role", reason })
 }
 
 fn check_cache(cluster: Option<String>) -> Result<(), SettingsError> {
@@ -400,6 +414,8 @@ mod tests {
         assert!(error(join).starts_with("--join: this build runs one node"));
         let role = Flags { role: Some("registry,kitchen".to_owned()), ..Flags::default() };
         assert!(error(role).contains("`kitchen` is none of"));
+        let half = Flags { role: Some("registry".to_owned()), ..Flags::default() };
+        assert!(error(half).contains("together"));
         let timeout = Flags { cache_node_timeout: Some("15".to_owned()), ..Flags::default() };
         assert!(error(timeout).contains("units ms, s, m, h"));
         let port = Flags { listen_api: Some("127.0.0.1:65000".to_owned()), ..Flags::default() };

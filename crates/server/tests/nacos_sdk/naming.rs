@@ -1,4 +1,6 @@
-use crate::setup::{group, in_memory, instance, naming, naming_at, subscribe, until};
+use crate::setup::{
+    group, in_memory, instance, naming, naming_at, naming_on_one_port, subscribe, until,
+};
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -46,6 +48,19 @@ async fn deregistering_the_last_one_pushes_an_empty_list() {
     until(&mut pushes, &["10.0.0.1:8080"]).await;
     provider.deregister_instance(name, Some(group()), instance(8080)).await.expect("deregistered");
     until(&mut pushes, &[]).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_api_port_serves_grpc_too() {
+    let running = in_memory().await;
+    let client = naming_on_one_port(&running).await;
+    let mut pushes = subscribe(&client, "one-port").await;
+    client
+        .register_instance("one-port".to_owned(), Some(group()), instance(80))
+        .await
+        .expect("registered");
+    until(&mut pushes, &["10.0.0.1:80"]).await;
     running.stop().await;
 }
 

@@ -67,6 +67,13 @@ pub async fn config(running: &Running) -> ConfigService {
     ConfigServiceBuilder::new(props).enable_auth_plugin_http().build().await.expect("connected")
 }
 
+/// Pointed at the API's port for gRPC, too: both are served there.
+pub async fn naming_on_one_port(running: &Running) -> NamingService {
+    let api = running.api.expect("open");
+    let props = props(api.to_string()).remote_grpc_port(api.port());
+    NamingServiceBuilder::new(props).enable_auth_plugin_http().build().await.expect("connected")
+}
+
 pub fn instance(port: i32) -> ServiceInstance {
     ServiceInstance { ip: "10.0.0.1".to_owned(), port, ..Default::default() }
 }

@@ -15,8 +15,8 @@ pub enum Fault {
     Kill,
     /// The power goes: of what was not durable this survives; clients notice by silence.
     PowerLoss(Survivors),
-    /// The power goes in the middle of disk work, after this many more operations.
-    PowerLossAfter(u64),
+    /// The power goes in the middle of disk work, after this many more operations; this survives.
+    PowerLossAfter(u64, Survivors),
     /// The process stands still.
     Pause(Duration),
     /// The wall clock is set, by so many milliseconds.
@@ -45,7 +45,7 @@ impl World {
         match fault {
             Fault::Kill => self.go_down(),
             Fault::PowerLoss(survivors) => self.crash(survivors, false),
-            Fault::PowerLossAfter(operations) => self.machine.arm(operations),
+            Fault::PowerLossAfter(operations, survivors) => self.machine.arm(operations, survivors),
             Fault::Pause(duration) => {
                 if self.machine.running.is_some() {
                     self.machine.paused_until = self.now.after(duration);
@@ -81,12 +81,7 @@ impl World {
 
     /// The armed moment came.
     pub(crate) fn lose_power(&mut self) {
-        let survivors = match self.rng.below(4) {
-            0 => Survivors::None,
-            1 => Survivors::All,
-            2 => Survivors::TornLast,
-            _ => Survivors::Random,
-        };
+        let survivors = self.machine.survivors();
         self.crash(survivors, false);
     }
 

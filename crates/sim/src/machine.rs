@@ -33,8 +33,8 @@ pub(crate) struct Machine {
     wall_offset_ms: i64,
     pub(crate) paused_until: Instant,
     pub(crate) running: Option<Running>,
-    /// The power goes when the disk has done this many operations.
-    power_until: Option<u64>,
+    /// The power goes when the disk has done this many operations, and this survives.
+    power_until: Option<(u64, Survivors)>,
 }
 
 pub(crate) struct Running {
@@ -88,8 +88,8 @@ impl Machine {
     }
 
     /// The power goes after this many more disk operations.
-    pub(crate) fn arm(&mut self, operations: u64) {
-        self.power_until = Some(self.disk.operations() + operations);
+    pub(crate) fn arm(&mut self, operations: u64, survivors: Survivors) {
+        self.power_until = Some((self.disk.operations() + operations, survivors));
         self.disk.crash_after(operations);
     }
 
@@ -103,7 +103,11 @@ impl Machine {
 
     /// Whether the armed moment has come.
     pub(crate) fn power_lost(&self) -> bool {
-        self.power_until.is_some_and(|until| self.disk.operations() >= until)
+        self.power_until.is_some_and(|(until, _)| self.disk.operations() >= until)
+    }
+
+    pub(crate) fn survivors(&self) -> Survivors {
+        self.power_until.map_or(Survivors::None, |(_, survivors)| survivors)
     }
 
     /// Starts a host from what is on the disk.

@@ -31,6 +31,11 @@ const KINDS: [&str; 9] = [
     "client-vanishes",
 ];
 
+/// Kinds that end a life of the host. In a run that has one the wall clock is never set back: what a host gave out since
+/// its last hint is not known to its next life, and only a clock that runs on is above it.
+const DEADLY: [&str; 5] =
+    ["kill", "power-loss", "power-loss-in-write", "failed-fsync", "disk-full"];
+
 impl Profile {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let millis = Duration::from_millis;
@@ -59,12 +64,13 @@ impl Profile {
             })
             .collect();
         let kinds: Vec<&'static str> = KINDS.into_iter().filter(|_| rng.below(3) == 0).collect();
+        let dies = kinds.iter().any(|kind| DEADLY.contains(kind));
         let mut faults = Vec::new();
         if !kinds.is_empty() {
             for _ in 0..rng.below(8) {
                 let at = millis(500 + rng.below(SAFETY_PHASE.as_millis() as u64 - 500));
                 let kind = kinds[rng.below(kinds.len() as u64) as usize];
-                add(&mut faults, Instant::START.after(at), kind, rng, naming.len() as u64);
+                add(&mut faults, Instant::START.after(at), kind, rng, naming.len() as u64, dies);
             }
         }
         faults.sort_by_key(|(at, _)| *at);
@@ -101,23 +107,29 @@ fn names(stem: &str, count: u64) -> Vec<String> {
     (0..count).map(|number| format!("{stem}{number}")).collect()
 }
 
+fn survivors(rng: &mut Rng) -> Survivors {
+    match rng.below(4) {
+        0 => Survivors::None,
+        1 => Survivors::All,
+        2 => Survivors::TornLast,
+        _ => Survivors::Random,
+    }
+}
+
 fn add(
     faults: &mut Vec<(Instant, Fault)>,
     at: Instant,
     kind: &str,
     rng: &mut Rng,
     naming_clients: u64,
+    dies: bool,
 ) {
     let fault = match kind {
         "kill" => Fault::Kill,
-        "power-loss" => Fault::PowerLoss(match rng.below(4) {
-            0 => Survivors::None,
-            1 => Survivors::All,
-            2 => Survivors::TornLast,
-            _ => Survivors::Random,
-        }),
-        "power-loss-in-write" => Fault::PowerLossAfter(1 + rng.below(60)),
+        "power-loss" => Fault::PowerLoss(survivors(rng)),
+        "power-loss-in-write" => Fault::PowerLossAfter(1 + rng.below(60), survivors(rng)),
         "pause" => Fault::Pause(Duration::from_millis(100 + rng.below(20_000))),
+        "clock-jump" if dies => Fault::ClockJump(rng.below(60_000) as i64),
         "clock-jump" => Fault::ClockJump(rng.below(120_000) as i64 - 60_000),
         "failed-fsync" => Fault::FailSync,
         "disk-full" => {

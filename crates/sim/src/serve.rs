@@ -174,7 +174,8 @@ impl World {
 
     fn halted(&mut self, reason: String) {
         // Of its own accord it may stop only because an fsync failed.
-        if !(self.halt_expected && reason.contains("could not be made durable")) {
+        let failed = self.halt_expected && reason.contains("could not be made durable");
+        if !(failed || self.damage_expected) {
             self.violations.push(format!("the host halted: {reason}"));
         }
         self.happened(Happening::Halted(reason));

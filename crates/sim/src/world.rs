@@ -15,7 +15,7 @@ use crate::{
 use base::{ConnectionId, Duration, Instant, Rng};
 use host::{Arrival, DiskDone, DiskJob, Settings, Work};
 use std::collections::BTreeMap;
-use storage::SimDisk;
+use storage::{SimDisk, Survivors};
 
 /// How long things take, and what is wrong from the beginning.
 #[derive(Clone, Debug)]
@@ -239,6 +239,37 @@ impl World {
     #[must_use]
     pub fn violations(&self) -> &[String] {
         &self.violations
+    }
+
+    /// The power goes after so many more disk operations, of which this survives; also while the host begins.
+    pub fn arm_power_loss(&mut self, operations: u64, survivors: Survivors) {
+        self.machine.arm(operations, survivors);
+    }
+
+    /// From now on the host need not begin or go on: its disk was damaged.
+    pub fn expect_damage(&mut self) {
+        self.damage_expected = true;
+        self.stays_down = true;
+    }
+
+    /// From now on the host stays down when it dies.
+    pub fn stay_down(&mut self) {
+        self.stays_down = true;
+    }
+
+    /// The machine is switched on again.
+    pub fn power_on(&mut self) {
+        self.stays_down = false;
+        self.queue.push(self.now, Event::Start);
+    }
+
+    /// Whether this config client has done all that it meant to do.
+    #[must_use]
+    pub fn is_finished(&self, client: usize) -> bool {
+        match &self.actors[client].client {
+            Client::Config(client) => client.finished(),
+            Client::Naming(_) => false,
+        }
     }
 
     /// The machine's disk.

@@ -62,7 +62,7 @@ impl Host {
         let nacos = nacos::Session::new(now, facts);
         let facts = console::Facts { connection, remote, login: console_login };
         let console = console::Session::new(facts);
-        let slot = Arc::new(Slot::new(connection, nacos, console));
+        let slot = Arc::new(Slot::new(connection, remote.ip().to_canonical(), nacos, console));
         lock(&self.slots).insert(connection, slot);
         self.connections_open.fetch_add(1, Ordering::Relaxed);
         connection
@@ -247,9 +247,13 @@ impl Host {
         self.ask_node(slot, Door::Console, id, request);
     }
 
+    /// Puts work into the queue of the client's address; at the queue's limit it is answered at once.
     fn ask_worker(&self, slot: &Slot, door: Door, id: RequestId, task: Task) {
         let asker = Asker::Session { connection: slot.connection, door, id };
-        self.push_work(Work { asker, task });
+        if self.push_work(Some(slot.source), Work { asker, task }).is_err() {
+            let reply = node::Reply::Unavailable(node::Unavailable::Overloaded);
+            slot.post(self.answer(door.outer(id), reply));
+        }
     }
 
     /// Puts a request into its lane; at the lane's limit it is answered at once, without the node.

@@ -9,6 +9,7 @@ use base::{ConnectionId, Duration, Instant, Now, Rng};
 use node::{Input, Output};
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, TryLockError},
 };
@@ -194,12 +195,14 @@ impl Host {
         let token_key = access::Secret::new(token_key);
         let cost = self.settings.bcrypt_cost;
         let task = Task::Secrets { token_key, password, cost, salt };
-        self.push_work(Work { asker: Asker::Node, task });
+        let taken = self.push_work(None, Work { asker: Asker::Node, task });
+        assert!(taken.is_ok(), "the node's own work is always taken");
     }
 
-    pub(crate) fn push_work(&self, work: Work) {
-        lock(&self.work).push_back(work);
+    pub(crate) fn push_work(&self, source: Option<IpAddr>, work: Work) -> Result<(), ()> {
+        lock(&self.work).push(source, work)?;
         self.work_signal.raise();
+        Ok(())
     }
 
     pub(crate) fn push_input(&self, input: Input) {

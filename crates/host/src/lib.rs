@@ -50,7 +50,7 @@ pub use sessions::Sending;
 pub use signal::Signal;
 pub use start::{Begun, Identity, Settings, StartError};
 pub use streams::{Chunk, STREAM_BYTES_MAX, StreamId};
-pub use work::{Work, Worked};
+pub use work::{WORK_LEN_MAX, Work, Worked};
 
 use base::{ConnectionId, HybridTime, Instant, NodeId, Now, Rng};
 use lanes::Lanes;
@@ -78,7 +78,7 @@ pub struct Host {
     connections_open: AtomicUsize,
     timers: Mutex<Timers>,
     disk_jobs: Mutex<VecDeque<DiskJob>>,
-    work: Mutex<VecDeque<Work>>,
+    work: Mutex<work::Works>,
     /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
     salts: Mutex<Rng>,
     halted: Mutex<Option<String>>,
@@ -157,10 +157,16 @@ impl Host {
         lock(&self.disk_jobs).drain(..).collect()
     }
 
-    /// One piece of work for a worker thread.
+    /// One piece of work for a worker thread. What was asked for on a connection that is gone is skipped.
     #[must_use]
     pub fn take_work(&self) -> Option<Work> {
-        lock(&self.work).pop_front()
+        loop {
+            let work = lock(&self.work).pop()?;
+            match work.asker {
+                work::Asker::Session { connection, .. } if self.slot(connection).is_none() => {}
+                work::Asker::Session { .. } | work::Asker::Node => return Some(work),
+            }
+        }
     }
 
     /// Connections that are open now.

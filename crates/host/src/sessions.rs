@@ -9,6 +9,7 @@ use bytes::Bytes;
 use nacos::{CallId, Payload};
 use std::{
     collections::VecDeque,
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     task::{Poll, Waker},
 };
@@ -79,6 +80,8 @@ pub(crate) struct Sessions {
 
 pub(crate) struct Slot {
     pub(crate) connection: ConnectionId,
+    /// The client's address: whose turn it is when work waits.
+    pub(crate) source: IpAddr,
     pub(crate) sessions: Mutex<Sessions>,
     inbox: Mutex<VecDeque<Message>>,
     outbox: Mutex<VecDeque<Sending>>,
@@ -91,12 +94,14 @@ pub(crate) struct Slot {
 impl Slot {
     pub(crate) fn new(
         connection: ConnectionId,
+        source: IpAddr,
         nacos: nacos::Session,
         console: console::Session,
     ) -> Self {
         let sessions = Sessions { nacos, console, deadline: None, opened: false, closed: false };
         Self {
             connection,
+            source,
             sessions: Mutex::new(sessions),
             inbox: Mutex::default(),
             outbox: Mutex::default(),

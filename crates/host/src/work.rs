@@ -3,7 +3,15 @@
 use crate::sessions::Door;
 use base::{ConnectionId, RequestId, Revision};
 use node::Initial;
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::IpAddr,
+    sync::Arc,
+};
+
+/// How much work of one address may wait; what is more is answered "overloaded". At 60 ms each, who comes last waits
+/// four seconds for one worker.
+pub const WORK_LEN_MAX: usize = 64;
 
 /// A hash that no password matches, so that an unknown user takes as long as a known one. Of cost 10, as new ones.
 const NO_PASSWORD: &str = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
@@ -26,6 +34,41 @@ pub(crate) enum Task {
     Verify { user: Arc<str>, password: String, hash: Option<Arc<str>>, revision: Revision },
     Hash { password: String, cost: u32, salt: [u8; 16] },
     Secrets { token_key: access::Secret, password: String, cost: u32, salt: [u8; 16] },
+}
+
+/// Work that waits. Whoever sends passwords in masses waits behind himself: the addresses take turns.
+#[derive(Debug, Default)]
+pub(crate) struct Works {
+    /// By who asks for it; the node itself is `None`. Invariant: no queue is empty.
+    queues: BTreeMap<Option<IpAddr>, VecDeque<Work>>,
+    /// Whose turn it was.
+    last: Option<IpAddr>,
+}
+
+impl Works {
+    /// # Errors
+    /// When too much of this address waits. The node's own work is always taken: it is asked for once.
+    pub(crate) fn push(&mut self, source: Option<IpAddr>, work: Work) -> Result<(), ()> {
+        let queue = self.queues.entry(source).or_default();
+        if source.is_some() && queue.len() >= WORK_LEN_MAX {
+            return Err(());
+        }
+        queue.push_back(work);
+        Ok(())
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Work> {
+        let after = (std::ops::Bound::Excluded(self.last), std::ops::Bound::Unbounded);
+        let next = self.queues.range(after).next().or_else(|| self.queues.iter().next());
+        let source = *next?.0;
+        let queue = self.queues.get_mut(&source).expect("just found");
+        let work = queue.pop_front().expect("no queue is empty");
+        if queue.is_empty() {
+            self.queues.remove(&source);
+        }
+        self.last = source;
+        Some(work)
+    }
 }
 
 /// What came of it; to be handed to `Host::worked`.
@@ -89,5 +132,38 @@ impl std::fmt::Debug for TaskResult {
             Self::Hashed(_) => f.write_str("Hashed(..)"),
             Self::Secrets(_) => f.write_str("Secrets(..)"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(password: &str) -> Work {
+        let task = Task::Hash { password: password.to_owned(), cost: 4, salt: [0; 16] };
+        Work { asker: Asker::Node, task }
+    }
+
+    fn of(work: Option<Work>) -> String {
+        match work.map(|work| work.task) {
+            Some(Task::Hash { password, .. }) => password,
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_flood_from_one_address_is_cut_and_delays_no_other_by_more_than_one_turn() {
+        let (flood, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let mut works = Works::default();
+        for _ in 0..WORK_LEN_MAX {
+            works.push(Some(flood), hash("flood")).expect("below the limit");
+        }
+        assert!(works.push(Some(flood), hash("flood")).is_err());
+        works.push(Some(other), hash("other")).expect("another address");
+        works.push(None, hash("node")).expect("the node itself");
+        let taken: Vec<String> = (0..4).map(|_| of(works.pop())).collect();
+        assert_eq!(taken, ["flood", "other", "node", "flood"]);
+        while works.pop().is_some() {}
+        assert!(works.queues.is_empty());
     }
 }

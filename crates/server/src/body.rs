@@ -9,9 +9,13 @@ use http_body::Frame;
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
+use tokio::sync::oneshot;
 
 /// A body of an answer.
 pub(crate) enum Body {
@@ -30,6 +34,10 @@ pub(crate) struct Stream {
     pub(crate) connection: ConnectionId,
     pub(crate) id: StreamId,
     pub(crate) trailers: Option<HeaderMap>,
+    /// The number of this gRPC stream on its connection, and of the newest one: only that one is fed.
+    pub(crate) turn: Option<(u64, Arc<AtomicU64>)>,
+    /// Comes with the trailers when the client's side of a gRPC stream has ended.
+    pub(crate) over: Option<oneshot::Receiver<HeaderMap>>,
 }
 
 impl http_body::Body for Body {
@@ -73,6 +81,18 @@ impl Stream {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let replaced =
+            |(own, newest): &(u64, Arc<AtomicU64>)| *own != newest.load(Ordering::Acquire);
+        if self.turn.as_ref().is_some_and(replaced) {
+            return Poll::Ready(self.trailers.take().map(Frame::trailers).map(Ok));
+        }
+        if let Some(Poll::Ready(over)) = self.over.as_mut().map(|over| Pin::new(over).poll(context))
+        {
+            self.over = None;
+            if let Ok(trailers) = over {
+                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            }
+        }
         let now = self.clock.now();
         match self.host.poll_stream(now, self.connection, self.id, context.waker()) {
             Poll::Pending => Poll::Pending,

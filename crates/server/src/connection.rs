@@ -1,6 +1,13 @@
 //! One connection: hyper on one side, the host on the other.
 
-use crate::{body::Body, clock::Clock, grpc, http_calls};
+use crate::{
+    body::Body,
+    clock::Clock,
+    grpc, http_calls,
+    intake::{Budget, Intake},
+    limits::Limits,
+    traffic::{Answer, InProgress, Traffic},
+};
 use base::ConnectionId;
 use host::{Arrival, Host, Sending};
 use http::{Request, Response};
@@ -25,22 +32,34 @@ use tokio::{
     sync::{Notify, oneshot},
 };
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long what was sent before may take after we decided to close.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// HTTP/2 calls at once on one connection.
-const STREAMS_MAX: u32 = 256;
-/// All header lines of a request together.
-const HEADER_BYTES_MAX: u32 = 64 * 1024;
+/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say so: then it is closed.
+const PING: Duration = Duration::from_secs(20);
+/// What an HTTP/2 client may send of one body before we took it in.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// The same over all its bodies.
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+
+/// What all connections of a server share.
+#[derive(Clone)]
+pub(crate) struct Common {
+    pub(crate) host: Arc<Host>,
+    pub(crate) clock: Clock,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) bodies: Arc<Budget>,
+}
 
 /// The host's side of a connection. The host wakes it when it has something to send.
 pub(crate) struct Door {
     pub(crate) host: Arc<Host>,
     pub(crate) clock: Clock,
     pub(crate) connection: ConnectionId,
+    limits: Arc<Limits>,
+    bodies: (Arc<Budget>, Arc<Budget>),
     last_call: AtomicU64,
+    /// gRPC streams opened so far.
+    pub(crate) streams: Arc<AtomicU64>,
     calls: Mutex<BTreeMap<CallId, oneshot::Sender<Sending>>>,
+    traffic: Arc<Traffic>,
     close: Notify,
 }
 
@@ -89,6 +108,12 @@ impl Door {
         answer
     }
 
+    /// A body to be read within this server's limits.
+    pub(crate) fn intake(&self, body: Incoming) -> Intake {
+        let (all, own) = self.bodies.clone();
+        Intake::new(body, self.limits.clone(), all, own)
+    }
+
     fn calls(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallId, oneshot::Sender<Sending>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,64 +135,99 @@ impl Drop for Waiting<'_> {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(host: Arc<Host>, clock: Clock, socket: TcpStream, login: bool) {
+pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
     let (Ok(remote), Ok(local)) = (socket.peer_addr(), socket.local_addr()) else { return };
     // Small answers must not wait for the next one.
     let _ = socket.set_nodelay(true);
+    let Common { host, clock, limits, bodies } = common;
     let connection = host.open(clock.now(), remote, local, login);
     let door = Arc::new(Door {
         host: host.clone(),
         clock,
         connection,
+        limits: limits.clone(),
+        bodies: (bodies, Arc::default()),
         last_call: AtomicU64::new(0),
+        streams: Arc::default(),
         calls: Mutex::default(),
+        traffic: Traffic::new(),
         close: Notify::new(),
     });
     host.listen(connection, Waker::from(door.clone()));
-    let builder = builder();
+    let builder = builder(&limits);
     let answering = door.clone();
     let service = service_fn(move |request| answer(answering.clone(), request));
     let serving = builder.serve_connection(TokioIo::new(socket), service);
     tokio::pin!(serving);
     let reason = tokio::select! {
         biased;
-        ended = &mut serving => match ended {
+        ended = &mut serving => Err(match ended {
             Ok(()) => "closed by the client",
             Err(_) => "broken off",
-        },
-        () = door.close.notified() => {
-            serving.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(CLOSE_TIMEOUT, serving).await;
-            "closed by this node"
-        }
+        }),
+        () = door.close.notified() => Ok("closed by this node"),
+        reason = door.traffic.watch(&limits) => Ok(reason),
     };
+    if reason.is_ok() {
+        serving.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(limits.close_timeout, serving).await;
+    }
+    let (Ok(reason) | Err(reason)) = reason;
     host.close(clock.now(), connection, reason);
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEADER_BYTES_MAX as usize)
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.header_bytes_max as usize)
         .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEADER_BYTES_MAX)
-        .keep_alive_interval(Some(Duration::from_secs(20)))
-        .keep_alive_timeout(Duration::from_secs(20))
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20);
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(limits.header_bytes_max)
+        .max_pending_accept_reset_streams(limits.resets_max)
+        .max_local_error_reset_streams(limits.faults_max)
+        .keep_alive_interval(Some(PING))
+        .keep_alive_timeout(PING)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
     builder
 }
 
-async fn answer(door: Arc<Door>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    Ok(if grpc::is_grpc(&request) {
-        grpc::serve(door, request).await
+async fn answer(
+    door: Arc<Door>,
+    request: Request<Incoming>,
+) -> Result<Response<Answer>, Infallible> {
+    let in_progress = Begun { door: &door, request: Some(door.traffic.begin()) };
+    let response = if grpc::is_grpc(&request) {
+        grpc::serve(door.clone(), request).await
     } else {
-        http_calls::serve(door, request).await
-    })
+        http_calls::serve(door.clone(), request).await
+    };
+    Ok(in_progress.answered(response))
+}
+
+/// A request whose client may give it up.
+struct Begun<'a> {
+    door: &'a Door,
+    request: Option<InProgress>,
+}
+
+impl Begun<'_> {
+    fn answered(mut self, response: Response<Body>) -> Response<Answer> {
+        let request = self.request.take().expect("taken here and nowhere else");
+        response.map(|body| request.answered(body))
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if self.request.take().is_some() && self.door.traffic.is_abusive(&self.door.limits) {
+            self.door.close.notify_one();
+        }
+    }
 }

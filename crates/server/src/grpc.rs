@@ -5,15 +5,16 @@
 use crate::{
     body::{Body, Stream},
     connection::Door,
+    intake::{Broken, Intake},
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use host::{Arrival, Sending, StreamId};
 use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use nacos::Payload;
 use prost::Message;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
+use tokio::sync::oneshot;
 
 /// The longest message taken in, as Nacos's own limit.
 const MESSAGE_BYTES_MAX: usize = 10 * 1024 * 1024;
@@ -25,6 +26,7 @@ const PREFIX_BYTES: usize = 5;
 enum Status {
     Ok = 0,
     InvalidArgument = 3,
+    DeadlineExceeded = 4,
     ResourceExhausted = 8,
     Unimplemented = 12,
     Unavailable = 14,
@@ -55,12 +57,17 @@ pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Respon
 }
 
 async fn unary(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
-    let mut reader = Reader::new(request.into_body());
+    let mut reader = Reader::new(door.intake(request.into_body()));
+    reader.intake.start();
     let payload = match reader.next().await {
         Ok(Some(payload)) => payload,
         Ok(None) => return refuse(Status::InvalidArgument, "a call without a message"),
-        Err(fault) => return fault.response(),
+        Err(fault) => {
+            reader.intake.linger();
+            return fault.response();
+        }
     };
+    drop(reader);
     let sending = door.call(|call| Arrival::Unary { call, payload }).await;
     match sending {
         Some(Sending::Unary { payload, .. }) => {
@@ -74,20 +81,34 @@ async fn unary(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
 }
 
 fn stream(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
+    // Counted before the host ends the stream before this one: whoever reads that one is woken and must see it.
+    let number = door.streams.fetch_add(1, Ordering::AcqRel) + 1;
     door.deliver(Arrival::StreamOpened);
+    let (ended, over) = oneshot::channel();
     let body = Stream {
         host: door.host.clone(),
         clock: door.clock,
         connection: door.connection,
         id: StreamId::Grpc,
         trailers: Some(trailers(Status::Ok, "")),
+        turn: Some((number, door.streams.clone())),
+        over: Some(over),
     };
+    let intake = door.intake(request.into_body());
     tokio::spawn(async move {
-        let mut reader = Reader::new(request.into_body());
-        while let Ok(Some(payload)) = reader.next().await {
-            door.deliver(Arrival::StreamPayload(payload));
-        }
+        let mut reader = Reader::new(intake);
+        // Who opens a stream says who it is: the first message must come in time.
+        reader.intake.start();
+        let end = loop {
+            match reader.next().await {
+                Ok(Some(payload)) => door.deliver(Arrival::StreamPayload(payload)),
+                Ok(None) => break trailers(Status::Ok, ""),
+                Err(Fault(status, message)) => break trailers(status, message),
+            }
+        };
         door.deliver(Arrival::StreamClosed);
+        // Nobody waits for it when the connection is gone.
+        let _ = ended.send(end);
     });
     respond(Body::Stream(body))
 }
@@ -123,34 +144,48 @@ impl Fault {
     }
 }
 
+impl From<Broken> for Fault {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::TooLarge => Self(Status::ResourceExhausted, "message over 10 MiB"),
+            Broken::TooSlow => Self(Status::DeadlineExceeded, "the message came too slowly"),
+            Broken::Crowded => {
+                Self(Status::ResourceExhausted, "too many messages at once: try again in a moment")
+            }
+            Broken::Off => Self(Status::Unavailable, "the body broke off"),
+        }
+    }
+}
+
 /// Cuts a body into messages. Holds at most one message and the frame that begins the next.
 struct Reader {
-    body: Incoming,
+    intake: Intake,
     buffer: BytesMut,
 }
 
 impl Reader {
-    fn new(body: Incoming) -> Self {
-        Self { body, buffer: BytesMut::new() }
+    fn new(intake: Intake) -> Self {
+        Self { intake, buffer: BytesMut::new() }
     }
 
     async fn next(&mut self) -> Result<Option<Payload>, Fault> {
         loop {
             if let Some(message) = self.cut()? {
+                self.intake.release();
                 let payload = Payload::decode(message);
                 return payload
                     .map(Some)
                     .map_err(|_| Fault(Status::InvalidArgument, "not a Payload"));
             }
-            match self.body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.buffer.extend_from_slice(&data);
-                    }
-                }
-                Some(Err(_)) => return Err(Fault(Status::Unavailable, "the body broke off")),
-                None if self.buffer.is_empty() => return Ok(None),
-                None => return Err(Fault(Status::InvalidArgument, "half a message")),
+            // A message that began must end in time; a stream may be silent before the next one.
+            if !self.buffer.is_empty() {
+                self.intake.start();
+            }
+            match self.intake.piece().await {
+                Ok(Some(piece)) => self.buffer.extend_from_slice(&piece),
+                Ok(None) if self.buffer.is_empty() => return Ok(None),
+                Ok(None) => return Err(Fault(Status::InvalidArgument, "half a message")),
+                Err(broken) => return Err(broken.into()),
             }
         }
     }
@@ -166,7 +201,7 @@ impl Reader {
             u32::from_be_bytes([self.buffer[1], self.buffer[2], self.buffer[3], self.buffer[4]])
                 as usize;
         if length > MESSAGE_BYTES_MAX {
-            return Err(Fault(Status::ResourceExhausted, "message over 10 MiB"));
+            return Err(Broken::TooLarge.into());
         }
         if self.buffer.len() < PREFIX_BYTES + length {
             return Ok(None);

@@ -3,32 +3,25 @@
 use crate::{
     body::{Body, Stream},
     connection::Door,
+    intake::Broken,
 };
 use bytes::Bytes;
 use host::{Arrival, Sending, StreamId};
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
-use std::{sync::Arc, time::Duration};
-
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+use hyper::body::Incoming;
+use std::sync::Arc;
 
 pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let bytes_max = body_bytes_max(&head.method, head.uri.path());
-    if body.size_hint().lower() > bytes_max as u64 {
-        return too_large(bytes_max);
-    }
-    let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect())
-        .await
-    {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(bytes_max),
-        Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "the body broke off".to_owned()),
-        Err(_) => {
-            let message = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
-            return text(StatusCode::REQUEST_TIMEOUT, message);
+    let body = match door.intake(body).whole(bytes_max).await {
+        Ok(body) => body,
+        Err((broken, rest)) => {
+            // To a client that waits for our leave, reading on would be the leave.
+            if !head.headers.contains_key(header::EXPECT) {
+                rest.linger();
+            }
+            return refuse(broken, bytes_max);
         }
     };
     let request = Request::from_parts(head, body);
@@ -41,6 +34,8 @@ pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Respon
                 connection: door.connection,
                 id: StreamId::Events(call),
                 trailers: None,
+                turn: None,
+                over: None,
             })
         }),
         Some(Sending::Unary { .. } | Sending::Close) | None => {
@@ -53,12 +48,24 @@ fn body_bytes_max(method: &http::Method, path: &str) -> usize {
     if nacos::serves(path) { nacos::body_bytes_max(method, path) } else { console::BODY_BYTES_MAX }
 }
 
-fn too_large(bytes_max: usize) -> Response<Body> {
+fn refuse(broken: Broken, bytes_max: usize) -> Response<Body> {
+    let (status, message) = match broken {
+        Broken::TooLarge => {
+            let message = format!("the body is over {bytes_max} bytes: nothing was done");
+            (StatusCode::PAYLOAD_TOO_LARGE, message)
+        }
+        Broken::TooSlow => {
+            let message = "the body came too slowly: nothing was done; send it again";
+            (StatusCode::REQUEST_TIMEOUT, message.to_owned())
+        }
+        Broken::Crowded => {
+            let message = "too many bodies at once: nothing was done; try again in a moment";
+            (StatusCode::SERVICE_UNAVAILABLE, message.to_owned())
+        }
+        Broken::Off => (StatusCode::BAD_REQUEST, "the body broke off".to_owned()),
+    };
     // The rest of the body is not read, so nothing can follow on this connection.
-    let mut response = text(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        format!("the body is over {bytes_max} bytes: nothing was done"),
-    );
+    let mut response = text(status, message);
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -15,10 +15,14 @@ mod clock;
 mod connection;
 mod grpc;
 mod http_calls;
+mod intake;
+mod limits;
 mod listen;
 mod running;
 mod settings;
 mod threads;
+mod traffic;
 
-pub use running::{RunError, Running, start};
+pub use limits::Limits;
+pub use running::{RunError, Running, start, start_within};
 pub use settings::{Auth, Flags, Listen, Settings, SettingsError};

@@ -108,10 +108,16 @@ impl Door {
         answer
     }
 
+    fn close_if_abusive(&self) {
+        if self.traffic.is_abusive(&self.limits) {
+            self.close.notify_one();
+        }
+    }
+
     /// A body to be read within this server's limits.
     pub(crate) fn intake(&self, body: Incoming) -> Intake {
         let (all, own) = self.bodies.clone();
-        Intake::new(body, self.limits.clone(), all, own)
+        Intake::new(body, self.limits.clone(), all, own, self.traffic.clone())
     }
 
     fn calls(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallId, oneshot::Sender<Sending>>> {
@@ -220,14 +226,15 @@ struct Begun<'a> {
 impl Begun<'_> {
     fn answered(mut self, response: Response<Body>) -> Response<Answer> {
         let request = self.request.take().expect("taken here and nowhere else");
+        self.door.close_if_abusive();
         response.map(|body| request.answered(body))
     }
 }
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        if self.request.take().is_some() && self.door.traffic.is_abusive(&self.door.limits) {
-            self.door.close.notify_one();
+        if self.request.take().is_some() {
+            self.door.close_if_abusive();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bodies on their way in: how large, how slow, and how many at once they may be.
 
-use crate::limits::Limits;
+use crate::{limits::Limits, traffic::Traffic};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
@@ -36,6 +36,7 @@ pub(crate) struct Intake {
     limits: Arc<Limits>,
     all: Arc<Budget>,
     own: Arc<Budget>,
+    traffic: Arc<Traffic>,
     held: usize,
     deadline: Option<Instant>,
 }
@@ -61,8 +62,9 @@ impl Intake {
         limits: Arc<Limits>,
         all: Arc<Budget>,
         own: Arc<Budget>,
+        traffic: Arc<Traffic>,
     ) -> Self {
-        Self { body, limits, all, own, held: 0, deadline: None }
+        Self { body, limits, all, own, traffic, held: 0, deadline: None }
     }
 
     /// Whether it says itself that it is longer than this.
@@ -95,7 +97,10 @@ impl Intake {
             };
             match frame {
                 None => return Ok(None),
-                Some(Err(_)) => return Err(Broken::Off),
+                Some(Err(_)) => {
+                    self.traffic.gave_up();
+                    return Err(Broken::Off);
+                }
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()

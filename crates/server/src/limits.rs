@@ -41,8 +41,8 @@ pub struct Limits {
     pub resets_max: usize,
     /// HTTP/2 streams that we had to reset for the client's mistakes: `GOAWAY` (CVE-2025-8671).
     pub faults_max: usize,
-    /// Requests that a client may give up before their answer, when it does so more often than not. Then its
-    /// connection is closed.
+    /// Requests that a client may give up before their answer, when it does so more often than every third time. Then
+    /// its connection is closed.
     pub abandoned_max: u32,
 }
 

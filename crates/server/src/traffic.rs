@@ -60,10 +60,16 @@ impl Traffic {
         }
     }
 
-    /// Whether the client gives up its requests more often than it waits for them.
+    /// The client ended a request in the middle of its body.
+    pub(crate) fn gave_up(&self) {
+        self.table().give_up();
+    }
+
+    /// Whether the client gives up its requests more often than every third time. One that it ended in its body was
+    /// answered nevertheless, to nobody, and counts on both sides.
     pub(crate) fn is_abusive(&self, limits: &Limits) -> bool {
         let table = self.table();
-        table.abandoned > limits.abandoned_max && table.abandoned > table.answered
+        table.abandoned > limits.abandoned_max && table.abandoned > table.answered / 2
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -72,6 +78,10 @@ impl Traffic {
 }
 
 impl Table {
+    fn give_up(&mut self) {
+        self.abandoned = self.abandoned.saturating_add(1);
+    }
+
     /// Whatever begins after this has a later deadline than the one that is given here: nobody has to tell.
     fn verdict(&self, limits: &Limits, now: Instant) -> Verdict {
         if self.requests.is_empty() {
@@ -122,7 +132,7 @@ impl Drop for InProgress {
             table.quiet = Instant::now();
         }
         if !self.answered {
-            table.abandoned = table.abandoned.saturating_add(1);
+            table.give_up();
         }
     }
 }
@@ -179,8 +189,10 @@ mod tests {
     #[tokio::test]
     async fn who_gives_up_more_than_it_waits_for_is_found() {
         let (traffic, limits) = (Traffic::new(), limits());
-        for _ in 0..3 {
+        for _ in 0..6 {
             drop(traffic.begin().answered(Body::Whole(None)));
+        }
+        for _ in 0..3 {
             drop(traffic.begin());
         }
         assert!(!traffic.is_abusive(&limits));

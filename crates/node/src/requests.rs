@@ -47,7 +47,9 @@ impl Node {
         self.engine(consensus::Input::Propose { id: proposal, data: command.encode() });
     }
 
-    fn status(&self) -> Status {
+    /// How the node is. Also answered while it does not serve.
+    #[must_use]
+    pub fn status(&self) -> Status {
         Status {
             node: self.id,
             ready: self.phase == Phase::Ready,

@@ -20,6 +20,7 @@ use nacos::CallId;
 use std::{
     collections::BTreeMap,
     convert::Infallible,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -53,6 +54,7 @@ pub(crate) struct Door {
     pub(crate) host: Arc<Host>,
     pub(crate) clock: Clock,
     pub(crate) connection: ConnectionId,
+    pub(crate) remote: SocketAddr,
     limits: Arc<Limits>,
     bodies: (Arc<Budget>, Arc<Budget>),
     last_call: AtomicU64,
@@ -151,6 +153,7 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
         host: host.clone(),
         clock,
         connection,
+        remote,
         limits: limits.clone(),
         bodies: (bodies, Arc::default()),
         last_call: AtomicU64::new(0),

@@ -4,6 +4,7 @@ use crate::{
     body::{Body, Stream},
     connection::Door,
     intake::Broken,
+    metrics,
 };
 use bytes::Bytes;
 use host::{Arrival, Sending, StreamId};
@@ -12,6 +13,9 @@ use hyper::body::Incoming;
 use std::sync::Arc;
 
 pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
+    if request.uri().path() == metrics::PATH {
+        return metrics::serve(&door, &request);
+    }
     let (head, body) = request.into_parts();
     let bytes_max = body_bytes_max(&head.method, head.uri.path());
     let body = match door.intake(body).whole(bytes_max).await {

@@ -18,6 +18,7 @@ mod http_calls;
 mod intake;
 mod limits;
 mod listen;
+mod metrics;
 mod running;
 mod settings;
 mod threads;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How often a settled client asks for every list.
-const SETTLED_INTERVAL: Duration = Duration::from_secs(1);
+const SETTLED_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 enum Op {

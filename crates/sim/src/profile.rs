@@ -19,7 +19,8 @@ pub struct Profile {
     kinds: Vec<&'static str>,
 }
 
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
+    "stop",
     "kill",
     "power-loss",
     "power-loss-in-write",
@@ -33,8 +34,8 @@ const KINDS: [&str; 9] = [
 
 /// Kinds that end a life of the host. In a run that has one the wall clock is never set back: what a host gave out since
 /// its last hint is not known to its next life, and only a clock that runs on is above it.
-const DEADLY: [&str; 5] =
-    ["kill", "power-loss", "power-loss-in-write", "failed-fsync", "disk-full"];
+const DEADLY: [&str; 6] =
+    ["stop", "kill", "power-loss", "power-loss-in-write", "failed-fsync", "disk-full"];
 
 impl Profile {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
@@ -125,6 +126,7 @@ fn add(
     dies: bool,
 ) {
     let fault = match kind {
+        "stop" => Fault::Stop,
         "kill" => Fault::Kill,
         "power-loss" => Fault::PowerLoss(survivors(rng)),
         "power-loss-in-write" => Fault::PowerLossAfter(1 + rng.below(60), survivors(rng)),

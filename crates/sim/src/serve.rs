@@ -24,7 +24,10 @@ impl World {
             return;
         }
         match self.machine.begin(self.now) {
-            Ok(()) => self.happened(Happening::Up),
+            Ok(()) => {
+                self.is_down = false;
+                self.happened(Happening::Up);
+            }
             Err(_) if self.machine.power_lost() => self.lose_power(),
             Err(StartError::Disk(error)) if self.may_fail(&error) => {
                 self.trace.line(self.now, format_args!("the host cannot begin: {error}"));

@@ -140,6 +140,8 @@ pub struct World {
     pub(crate) halt_expected: bool,
     /// A start that the disk does not allow is no violation: the disk was damaged.
     pub(crate) damage_expected: bool,
+    /// From a crash to the next start.
+    pub(crate) is_down: bool,
     /// No start is planned after a crash.
     pub(crate) stays_down: bool,
 }
@@ -185,6 +187,7 @@ impl World {
             violations: Vec::new(),
             halt_expected: false,
             damage_expected: false,
+            is_down: false,
             stays_down: false,
         };
         world.queue.push(world.now, Event::Start);

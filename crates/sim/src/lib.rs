@@ -1,6 +1,7 @@
 //! Whole hosts in a world of values.
 #![forbid(unsafe_code)]
 
+mod beat_client;
 mod client;
 mod config_check;
 mod config_client;
@@ -18,6 +19,7 @@ mod serve;
 mod trace;
 mod world;
 
+pub use beat_client::BeatHabits;
 pub use config_check::check as check_config;
 pub use config_client::ConfigHabits;
 pub use fault::Fault;

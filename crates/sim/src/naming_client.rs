@@ -306,7 +306,7 @@ impl NamingClient {
     }
 }
 
-fn seen(info: &Value) -> Option<Seen> {
+pub(crate) fn seen(info: &Value) -> Option<Seen> {
     let addresses = info["hosts"]
         .as_array()?
         .iter()

@@ -129,7 +129,7 @@ impl World {
                     return self.tell(id, Heard::Closed);
                 };
                 self.trace.line(self.now, format_args!("host <= c{client} {}", words(&arrival)));
-                host.deliver(now, connection, arrival);
+                host.deliver(now, connection, *arrival);
             }
             Up::Close => {
                 let life = link.life;
@@ -201,8 +201,11 @@ impl World {
                     Sending::Unary { call, payload } => {
                         self.tell(id, Heard::Unary { call, payload });
                     }
-                    Sending::Http { .. } | Sending::Events { .. } => {
-                        unreachable!("no simulated client asks over HTTP")
+                    Sending::Http { call, response } => {
+                        self.tell(id, Heard::Http { call, response });
+                    }
+                    Sending::Events { .. } => {
+                        unreachable!("no simulated client asks for events")
                     }
                     Sending::Close => {
                         let client = self.links[&id].client;

@@ -230,7 +230,10 @@ impl Ledger {
         }
         // An older hint may have brought it back for a while, and the next restart for another while.
         let mut ghost_until = gone;
-        for outage in self.downs.iter().filter(|outage| outage.from >= left) {
+        // A client that ends before it has registered again leaves an orphan, too.
+        let matters =
+            |outage: &&Outage| outage.ready.is_none_or(|ready| ready.after(ORPHAN_TIME) >= left);
+        for outage in self.downs.iter().filter(matters) {
             let shown = ghost_until.after(HINT_TIME + self.paused(left, outage.from));
             if !outage.kept || shown > outage.from || self.was_full(left, outage.from) {
                 let Some(ready) = outage.ready else { return true };

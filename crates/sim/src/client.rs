@@ -1,6 +1,7 @@
 //! The kinds of clients as one.
 
 use crate::{
+    beat_client::BeatClient,
     config_client::ConfigClient,
     line::{Heard, Send},
     naming_client::NamingClient,
@@ -12,6 +13,7 @@ use base::Instant;
 pub(crate) enum Client {
     Naming(Box<NamingClient>),
     Config(Box<ConfigClient>),
+    Beat(Box<BeatClient>),
 }
 
 macro_rules! each {
@@ -19,6 +21,7 @@ macro_rules! each {
         match $self {
             Client::Naming($client) => $value,
             Client::Config($client) => $value,
+            Client::Beat($client) => $value,
         }
     };
 }

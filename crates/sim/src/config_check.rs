@@ -42,11 +42,15 @@ struct Op {
     effect: Effect,
 }
 
+/// When what was asked, and when what was answered.
+type Asked = (Instant, Ask, Option<(Instant, Outcome)>);
+
 #[derive(Default)]
 struct Key {
     contents: BTreeMap<String, usize>,
     md5s: BTreeMap<String, usize>,
-    asks: BTreeMap<(usize, u64), (Instant, Ask, Option<(Instant, Outcome)>)>,
+    /// By client and number.
+    asks: BTreeMap<(usize, u64), Asked>,
 }
 
 /// Checks every config request of a run.

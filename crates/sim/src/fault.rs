@@ -11,6 +11,8 @@ use storage::Survivors;
 /// Something that happens to a machine, its disk or a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// The process ends in order and begins again.
+    Stop,
     /// The process dies (`kill -9`): what it had written stays, durable or not; clients notice at once.
     Kill,
     /// The power goes: of what was not durable this survives; clients notice by silence.
@@ -43,6 +45,10 @@ impl World {
     pub(crate) fn inject(&mut self, fault: Fault) {
         self.trace.line(self.now, format_args!("fault {fault:?}"));
         match fault {
+            Fault::Stop => {
+                self.machine.stop();
+                self.go_down();
+            }
             Fault::Kill => self.go_down(),
             Fault::PowerLoss(survivors) => self.crash(survivors, false),
             Fault::PowerLossAfter(operations, survivors) => self.machine.arm(operations, survivors),
@@ -87,6 +93,9 @@ impl World {
 
     /// The process ends, and the machine lives: clients are told by its kernel, and nothing written is lost.
     pub(crate) fn go_down(&mut self) {
+        if self.is_down {
+            return;
+        }
         let life = self.machine.life;
         let cut: Vec<_> =
             self.links.iter().filter(|(_, link)| link.life == life).map(|(id, _)| *id).collect();
@@ -97,9 +106,10 @@ impl World {
     }
 
     fn crash(&mut self, survivors: Survivors, kept: bool) {
-        if self.machine.running.is_none() && !self.machine.power_lost() {
-            return; // it is down already, and will begin again
+        if self.is_down && !self.machine.power_lost() {
+            return; // and it will begin again
         }
+        self.is_down = true;
         self.machine.crash(survivors);
         self.happened(Happening::Down { kept });
         for link in self.links.values_mut() {

@@ -2,6 +2,7 @@
 
 use crate::payload::{build, json, kind, text};
 use base::{Duration, Instant, Rng};
+use bytes::Bytes;
 use nacos::{CallId, Payload};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +22,7 @@ pub(crate) enum Send {
     Unary { call: CallId, payload: Payload },
     OpenStream,
     Stream(Payload),
+    Http { call: CallId, request: http::Request<Bytes> },
 }
 
 /// What the network tells a client.
@@ -30,6 +32,7 @@ pub(crate) enum Heard {
     Closed,
     Unary { call: CallId, payload: Payload },
     Stream(Payload),
+    Http { call: CallId, response: http::Response<Bytes> },
 }
 
 /// What the line tells the client that owns it.
@@ -198,6 +201,7 @@ impl Line {
             }
             (_, Heard::Unary { call, payload }) => self.reply(now, call, payload),
             (_, Heard::Stream(payload)) => self.stream(now, payload),
+            (_, Heard::Http { .. }) => unreachable!("nothing was asked over HTTP"),
         }
     }
 

@@ -127,10 +127,17 @@ impl Machine {
         Ok(())
     }
 
+    /// The host ends in order: its files are closed.
+    pub(crate) fn stop(&mut self) {
+        self.running = None;
+        self.crash(Survivors::All);
+    }
+
     /// The host is gone, and of the disk this survives.
     pub(crate) fn crash(&mut self, survivors: Survivors) {
-        self.running = None;
+        // First the disk: a database that is closed in order would save what a crash must lose.
         self.disk.crash(survivors);
+        self.running = None;
         self.power_until = None;
         self.paused_until = Instant::START;
     }

@@ -25,6 +25,8 @@ const ORPHAN_TIME: Duration = Duration::from_secs(18);
 const HANGUP_TIME: Duration = Duration::from_secs(3);
 /// How long it takes to notice that a client vanished: silence, detection, slack.
 const SILENCE_TIME: Duration = Duration::from_secs(28);
+/// How long an instance is listed after its last beat: the time after which it is removed, a beat on its way, slack.
+const BEATLESS_TIME: Duration = Duration::from_secs(34);
 /// How old the content of a push may be: the longest push window, one way through the network, slack.
 const PUSH_AGE: Duration = Duration::from_secs(2);
 
@@ -220,6 +222,7 @@ impl Ledger {
             End::Deregistered => Duration::ZERO,
             End::HungUp => HANGUP_TIME,
             End::Silent => SILENCE_TIME,
+            End::Beatless => BEATLESS_TIME,
         };
         let gone = left.after(bound + self.paused(left, look.from));
         if gone > look.from {
@@ -227,7 +230,10 @@ impl Ledger {
         }
         // An older hint may have brought it back for a while, and the next restart for another while.
         let mut ghost_until = gone;
-        for outage in self.downs.iter().filter(|outage| outage.from >= left) {
+        // A client that ends before it has registered again leaves an orphan, too.
+        let matters =
+            |outage: &&Outage| outage.ready.is_none_or(|ready| ready.after(ORPHAN_TIME) >= left);
+        for outage in self.downs.iter().filter(matters) {
             let shown = ghost_until.after(HINT_TIME + self.paused(left, outage.from));
             if !outage.kept || shown > outage.from || self.was_full(left, outage.from) {
                 let Some(ready) = outage.ready else { return true };

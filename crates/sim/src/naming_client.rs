@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How often a settled client asks for every list.
-const SETTLED_INTERVAL: Duration = Duration::from_secs(1);
+const SETTLED_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 enum Op {
@@ -306,7 +306,7 @@ impl NamingClient {
     }
 }
 
-fn seen(info: &Value) -> Option<Seen> {
+pub(crate) fn seen(info: &Value) -> Option<Seen> {
     let addresses = info["hosts"]
         .as_array()?
         .iter()

@@ -20,6 +20,8 @@ pub enum End {
     HungUp,
     /// Its client vanished without a word.
     Silent,
+    /// It lived by beats, and there are no more.
+    Beatless,
 }
 
 /// A list of instances that a client saw.

@@ -1,6 +1,6 @@
 //! What a seed stands for: who is there, how slow things are, and what goes wrong when.
 
-use crate::{ConfigHabits, Fault, NamingHabits, Physics, World};
+use crate::{BeatHabits, ConfigHabits, Fault, NamingHabits, Physics, World};
 use base::{Duration, Instant, Rng};
 use storage::Survivors;
 
@@ -12,6 +12,7 @@ pub(crate) const SAFETY_PHASE: Duration = Duration::from_secs(60);
 pub struct Profile {
     pub(crate) physics: Physics,
     pub(crate) naming: Vec<NamingHabits>,
+    pub(crate) beat: Vec<BeatHabits>,
     pub(crate) config: Vec<ConfigHabits>,
     /// In order of time.
     pub(crate) faults: Vec<(Instant, Fault)>,
@@ -19,7 +20,8 @@ pub struct Profile {
     kinds: Vec<&'static str>,
 }
 
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
+    "stop",
     "kill",
     "power-loss",
     "power-loss-in-write",
@@ -33,8 +35,8 @@ const KINDS: [&str; 9] = [
 
 /// Kinds that end a life of the host. In a run that has one the wall clock is never set back: what a host gave out since
 /// its last hint is not known to its next life, and only a clock that runs on is above it.
-const DEADLY: [&str; 5] =
-    ["kill", "power-loss", "power-loss-in-write", "failed-fsync", "disk-full"];
+const DEADLY: [&str; 6] =
+    ["stop", "kill", "power-loss", "power-loss-in-write", "failed-fsync", "disk-full"];
 
 impl Profile {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
@@ -54,6 +56,12 @@ impl Profile {
                 pause: millis(300 + rng.below(3_000)),
             })
             .collect();
+        let beat: Vec<BeatHabits> = (0..rng.below(3))
+            .map(|_| BeatHabits {
+                services: services.clone(),
+                pause: millis(500 + rng.below(4_000)),
+            })
+            .collect();
         let config: Vec<ConfigHabits> = (0..1 + rng.below(3))
             .map(|_| ConfigHabits {
                 keys: keys.clone(),
@@ -65,21 +73,25 @@ impl Profile {
             .collect();
         let kinds: Vec<&'static str> = KINDS.into_iter().filter(|_| rng.below(3) == 0).collect();
         let dies = kinds.iter().any(|kind| DEADLY.contains(kind));
+        let registrants = (naming.len() + beat.len()) as u64;
         let mut faults = Vec::new();
         if !kinds.is_empty() {
             for _ in 0..rng.below(8) {
                 let at = millis(500 + rng.below(SAFETY_PHASE.as_millis() as u64 - 500));
                 let kind = kinds[rng.below(kinds.len() as u64) as usize];
-                add(&mut faults, Instant::START.after(at), kind, rng, naming.len() as u64, dies);
+                add(&mut faults, Instant::START.after(at), kind, rng, registrants, dies);
             }
         }
         faults.sort_by_key(|(at, _)| *at);
-        Self { physics, naming, config, faults, kinds }
+        Self { physics, naming, beat, config, faults, kinds }
     }
 
     pub(crate) fn populate(&self, world: &mut World) {
         for habits in &self.naming {
             world.add_naming_client(habits.clone());
+        }
+        for habits in &self.beat {
+            world.add_beat_client(habits.clone());
         }
         for habits in &self.config {
             world.add_config_client(habits.clone());
@@ -92,8 +104,9 @@ impl Profile {
     /// For people.
     pub(crate) fn words(&self) -> String {
         format!(
-            "{} naming and {} config clients, latency ≤ {:?}, disk ≤ {:?}, {} faults of {:?}",
+            "{} naming, {} beat and {} config clients, latency ≤ {:?}, disk ≤ {:?}, {} faults of {:?}",
             self.naming.len(),
+            self.beat.len(),
             self.config.len(),
             self.physics.latency.1,
             self.physics.disk.1,
@@ -121,10 +134,11 @@ fn add(
     at: Instant,
     kind: &str,
     rng: &mut Rng,
-    naming_clients: u64,
+    registrants: u64,
     dies: bool,
 ) {
     let fault = match kind {
+        "stop" => Fault::Stop,
         "kill" => Fault::Kill,
         "power-loss" => Fault::PowerLoss(survivors(rng)),
         "power-loss-in-write" => Fault::PowerLossAfter(1 + rng.below(60), survivors(rng)),
@@ -138,7 +152,7 @@ fn add(
             Fault::FillDisk { reserve: rng.below(2) == 0 }
         }
         "client-hangs-up" | "client-vanishes" => Fault::ClientDies {
-            client: rng.below(naming_clients) as usize,
+            client: rng.below(registrants) as usize,
             silent: kind == "client-vanishes",
         },
         _ => unreachable!("the kinds are listed above"),

@@ -115,6 +115,7 @@ impl World {
         for client in living() {
             match client {
                 Client::Naming(client) => truth.extend(client.offers()),
+                Client::Beat(client) => truth.extend(client.offers()),
                 Client::Config(client) => match copies {
                     None => copies = Some(client.held()),
                     Some(copies) if copies == client.held() => {}
@@ -125,7 +126,7 @@ impl World {
             }
         }
         living().find_map(|client| match client {
-            Client::Config(_) => None,
+            Client::Config(_) | Client::Beat(_) => None,
             Client::Naming(client) => client.known().values().find_map(|seen| {
                 let must: BTreeSet<String> = truth
                     .iter()

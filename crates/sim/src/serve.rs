@@ -24,7 +24,10 @@ impl World {
             return;
         }
         match self.machine.begin(self.now) {
-            Ok(()) => self.happened(Happening::Up),
+            Ok(()) => {
+                self.is_down = false;
+                self.happened(Happening::Up);
+            }
             Err(_) if self.machine.power_lost() => self.lose_power(),
             Err(StartError::Disk(error)) if self.may_fail(&error) => {
                 self.trace.line(self.now, format_args!("the host cannot begin: {error}"));
@@ -126,7 +129,7 @@ impl World {
                     return self.tell(id, Heard::Closed);
                 };
                 self.trace.line(self.now, format_args!("host <= c{client} {}", words(&arrival)));
-                host.deliver(now, connection, arrival);
+                host.deliver(now, connection, *arrival);
             }
             Up::Close => {
                 let life = link.life;
@@ -198,8 +201,11 @@ impl World {
                     Sending::Unary { call, payload } => {
                         self.tell(id, Heard::Unary { call, payload });
                     }
-                    Sending::Http { .. } | Sending::Events { .. } => {
-                        unreachable!("no simulated client asks over HTTP")
+                    Sending::Http { call, response } => {
+                        self.tell(id, Heard::Http { call, response });
+                    }
+                    Sending::Events { .. } => {
+                        unreachable!("no simulated client asks for events")
                     }
                     Sending::Close => {
                         let client = self.links[&id].client;

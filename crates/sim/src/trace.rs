@@ -21,9 +21,10 @@ impl Trace {
     pub(crate) fn line(&mut self, at: Instant, text: fmt::Arguments<'_>) {
         let nanos = at.as_nanos();
         let line = format!("{:6}.{:06} {text}", nanos / 1_000_000_000, nanos / 1_000 % 1_000_000);
-        for byte in line.bytes().chain([b'\n']) {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        for byte in line.as_bytes() {
+            self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
+        self.hash = (self.hash ^ u64::from(b'\n')).wrapping_mul(0x0100_0000_01b3);
         self.count += 1;
         if let Some(lines) = &mut self.lines {
             lines.push(line);

@@ -1,6 +1,7 @@
 //! The world: one machine, its clients, the network between them, and the order in which everything happens.
 
 use crate::{
+    beat_client::{BeatClient, BeatHabits},
     client::Client,
     config_client::{ConfigClient, ConfigHabits},
     fault::Fault,
@@ -99,7 +100,7 @@ pub(crate) struct Link {
 #[derive(Debug)]
 pub(crate) enum Up {
     Open,
-    Arrival(Arrival),
+    Arrival(Box<Arrival>),
     Close,
 }
 
@@ -140,6 +141,8 @@ pub struct World {
     pub(crate) halt_expected: bool,
     /// A start that the disk does not allow is no violation: the disk was damaged.
     pub(crate) damage_expected: bool,
+    /// From a crash to the next start.
+    pub(crate) is_down: bool,
     /// No start is planned after a crash.
     pub(crate) stays_down: bool,
 }
@@ -185,6 +188,7 @@ impl World {
             violations: Vec::new(),
             halt_expected: false,
             damage_expected: false,
+            is_down: false,
             stays_down: false,
         };
         world.queue.push(world.now, Event::Start);
@@ -203,6 +207,13 @@ impl World {
         let (index, rng) = (self.actors.len(), self.rng.fork());
         let client = ConfigClient::new(index, self.now, rng, habits);
         self.add(Client::Config(Box::new(client)))
+    }
+
+    /// Adds a client of the registry over HTTP; its number.
+    pub fn add_beat_client(&mut self, habits: BeatHabits) -> usize {
+        let (index, rng) = (self.actors.len(), self.rng.fork());
+        let client = BeatClient::new(index, self.now, rng, habits);
+        self.add(Client::Beat(Box::new(client)))
     }
 
     fn add(&mut self, client: Client) -> usize {
@@ -268,7 +279,7 @@ impl World {
     pub fn is_finished(&self, client: usize) -> bool {
         match &self.actors[client].client {
             Client::Config(client) => client.finished(),
-            Client::Naming(_) => false,
+            Client::Naming(_) | Client::Beat(_) => false,
         }
     }
 
@@ -380,6 +391,10 @@ impl World {
                 let shown = payload::shown(payload);
                 self.trace.line(self.now, format_args!("c{client} <= {} {shown}", call.0));
             }
+            Heard::Http { call, response } => {
+                let (status, body) = (response.status(), String::from_utf8_lossy(response.body()));
+                self.trace.line(self.now, format_args!("c{client} <= {} {status} {body}", call.0));
+            }
             Heard::Stream(payload) => {
                 let shown = payload::shown(payload);
                 self.trace.line(self.now, format_args!("c{client} <~ {shown}"));
@@ -411,6 +426,7 @@ impl World {
     }
 
     fn send(&mut self, client: usize, send: Send) {
+        let arrival = |arrival| Up::Arrival(Box::new(arrival));
         let up = match send {
             Send::Connect => {
                 self.next_link += 1;
@@ -434,10 +450,11 @@ impl World {
                 {
                     link.carried = true;
                 }
-                Up::Arrival(Arrival::Unary { call, payload })
+                arrival(Arrival::Unary { call, payload })
             }
-            Send::OpenStream => Up::Arrival(Arrival::StreamOpened),
-            Send::Stream(payload) => Up::Arrival(Arrival::StreamPayload(payload)),
+            Send::OpenStream => arrival(Arrival::StreamOpened),
+            Send::Stream(payload) => arrival(Arrival::StreamPayload(payload)),
+            Send::Http { call, request } => arrival(Arrival::Http { call, request }),
         };
         let Some(id) = self.actors[client].link else { return };
         if matches!(up, Up::Close) {

@@ -1,0 +1,306 @@
+//! A client of the registry over HTTP v1, as SDKs before 2.0: its instances live by the beats it sends.
+
+use crate::{
+    line::{CALL_TIMEOUT, Heard, Send},
+    naming_client::seen,
+    note::{End, Note, Offer},
+};
+use base::{Duration, Instant, Rng};
+use bytes::Bytes;
+use http::Method;
+use nacos::CallId;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+
+const BEAT_INTERVAL: Duration = Duration::from_secs(5);
+const RECONNECT_DELAY: Duration = Duration::from_millis(200);
+/// How often a settled client asks for every list.
+const SETTLED_INTERVAL: Duration = Duration::from_secs(5);
+/// The code of a beat that was taken.
+const BEAT_TAKEN: u16 = 10_200;
+
+/// How busy the client is, and with what.
+#[derive(Clone, Debug)]
+pub struct BeatHabits {
+    /// The services in each of which it may have one instance.
+    pub services: Vec<String>,
+    /// Mean time between two things it does.
+    pub pause: Duration,
+}
+
+#[derive(Debug)]
+enum Op {
+    Register(Offer),
+    Beat(Offer),
+    Deregister(Offer),
+    List { service: String, asked: Instant },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Down { retry: Instant },
+    Connecting { since: Instant },
+    Up,
+    Ended,
+}
+
+#[derive(Debug)]
+pub(crate) struct BeatClient {
+    ip: String,
+    rng: Rng,
+    habits: BeatHabits,
+    state: State,
+    calls: u64,
+    in_flight: BTreeMap<CallId, (Instant, Op)>,
+    next_port: u16,
+    /// What it offers: whether the server has confirmed it, and when its next beat is due.
+    offers: BTreeMap<Offer, (bool, Instant)>,
+    act: Instant,
+    settled: bool,
+    sends: VecDeque<Send>,
+    notes: VecDeque<Note>,
+}
+
+impl BeatClient {
+    pub(crate) fn new(index: usize, now: Instant, rng: Rng, habits: BeatHabits) -> Self {
+        Self {
+            ip: format!("10.0.{index}.1"),
+            rng,
+            habits,
+            state: State::Down { retry: now },
+            calls: 0,
+            in_flight: BTreeMap::new(),
+            next_port: 8000,
+            offers: BTreeMap::new(),
+            act: now,
+            settled: false,
+            sends: VecDeque::new(),
+            notes: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn next_send(&mut self) -> Option<Send> {
+        self.sends.pop_front()
+    }
+
+    pub(crate) fn next_note(&mut self) -> Option<Note> {
+        self.notes.pop_front()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Ended => None,
+            State::Down { retry } => Some(retry),
+            State::Connecting { since } => Some(since.after(CALL_TIMEOUT)),
+            State::Up => {
+                let beats = self.offers.values().map(|(_, due)| *due);
+                let calls = self.in_flight.values().map(|(due, _)| *due);
+                beats.chain(calls).chain([self.act]).min()
+            }
+        }
+    }
+
+    pub(crate) fn settle(&mut self, now: Instant) {
+        self.settled = true;
+        self.act = now;
+    }
+
+    /// An owner over HTTP is never seen to hang up: its beats stop.
+    pub(crate) fn die(&mut self, silent: bool) {
+        for offer in std::mem::take(&mut self.offers).into_keys() {
+            self.notes.push_back(Note::Leaving(offer.clone()));
+            self.notes.push_back(Note::Left(offer, End::Beatless));
+        }
+        if !silent && self.state != State::Ended {
+            self.sends.push_back(Send::Hangup);
+        }
+        self.state = State::Ended;
+    }
+
+    pub(crate) fn unsettled(&self) -> Option<String> {
+        let waits = self.offers.iter().find(|(_, (confirmed, _))| !confirmed);
+        waits.map(|(offer, _)| format!("{offer:?} is not confirmed; {:?}", self.state))
+    }
+
+    /// What the server has confirmed to it.
+    pub(crate) fn offers(&self) -> impl Iterator<Item = &Offer> {
+        self.offers.iter().filter(|(_, (confirmed, _))| *confirmed).map(|(offer, _)| offer)
+    }
+
+    pub(crate) fn wake(&mut self, now: Instant) {
+        match self.state {
+            State::Ended => {}
+            State::Down { retry } => {
+                if retry <= now {
+                    self.state = State::Connecting { since: now };
+                    self.sends.push_back(Send::Connect);
+                }
+            }
+            State::Connecting { since } => {
+                if since.after(CALL_TIMEOUT) <= now {
+                    self.sends.push_back(Send::Hangup);
+                    self.lose(now);
+                }
+            }
+            State::Up => {
+                if self.in_flight.values().any(|(due, _)| *due <= now) {
+                    self.sends.push_back(Send::Hangup);
+                    return self.lose(now);
+                }
+                let due: Vec<Offer> = self
+                    .offers
+                    .iter()
+                    .filter(|(_, (_, due))| *due <= now)
+                    .map(|(offer, _)| offer.clone())
+                    .collect();
+                for offer in due {
+                    self.beat(now, offer);
+                }
+                if self.act <= now {
+                    self.act(now);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn hear(&mut self, now: Instant, heard: Heard) {
+        match (self.state, heard) {
+            (State::Connecting { .. }, Heard::Connected) => self.state = State::Up,
+            (State::Connecting { .. } | State::Up, Heard::Closed) => self.lose(now),
+            (State::Up, Heard::Http { call, response }) => self.reply(now, call, &response),
+            _ => {}
+        }
+    }
+
+    fn lose(&mut self, now: Instant) {
+        let jitter = self.rng.below(RECONNECT_DELAY.as_nanos() as u64);
+        self.state =
+            State::Down { retry: now.after(RECONNECT_DELAY + Duration::from_nanos(jitter)) };
+        for (_, op) in std::mem::take(&mut self.in_flight).into_values() {
+            self.failed(op);
+        }
+    }
+
+    /// The outcome is unknown, or the server said no.
+    fn failed(&mut self, op: Op) {
+        if let Op::Deregister(offer) = op {
+            self.notes.push_back(Note::Left(offer, End::Beatless));
+        }
+    }
+
+    fn act(&mut self, now: Instant) {
+        if self.settled {
+            for service in self.habits.services.clone() {
+                self.list(now, service);
+            }
+            self.act = now.after(SETTLED_INTERVAL);
+            return;
+        }
+        let pause = self.habits.pause.as_nanos() as u64;
+        self.act = now.after(Duration::from_nanos(1 + self.rng.below(2 * pause)));
+        let index = self.rng.below(self.habits.services.len() as u64) as usize;
+        let service = self.habits.services[index].clone();
+        let own = self.offers.keys().find(|offer| offer.service == service).cloned();
+        match (self.rng.below(10), own) {
+            (0..=3, None) => self.register(now, service),
+            (0..=1, Some(offer)) if self.offers[&offer].0 => self.deregister(now, offer),
+            _ => self.list(now, service),
+        }
+    }
+
+    fn register(&mut self, now: Instant, service: String) {
+        self.next_port += 1;
+        let address = format!("{}:{}", self.ip, self.next_port);
+        let offer = Offer { service, address };
+        self.offers.insert(offer.clone(), (false, now.after(BEAT_INTERVAL)));
+        self.ask_register(now, offer);
+    }
+
+    fn ask_register(&mut self, now: Instant, offer: Offer) {
+        self.notes.push_back(Note::Registering(offer.clone()));
+        let query = format!("{}&ephemeral=true", self.named(&offer));
+        self.ask(now, Method::POST, "/nacos/v1/ns/instance", &query, Op::Register(offer));
+    }
+
+    fn deregister(&mut self, now: Instant, offer: Offer) {
+        self.offers.remove(&offer);
+        self.notes.push_back(Note::Leaving(offer.clone()));
+        let query = format!("{}&ephemeral=true", self.named(&offer));
+        self.ask(now, Method::DELETE, "/nacos/v1/ns/instance", &query, Op::Deregister(offer));
+    }
+
+    /// A full beat also registers what the server has forgotten.
+    fn beat(&mut self, now: Instant, offer: Offer) {
+        self.offers.get_mut(&offer).expect("only what is offered beats").1 =
+            now.after(BEAT_INTERVAL);
+        self.notes.push_back(Note::Registering(offer.clone()));
+        let beat = json!({
+            "cluster": "DEFAULT", "ip": self.ip, "port": port(&offer), "metadata": {},
+            "scheduled": false, "serviceName": format!("DEFAULT_GROUP@@{}", offer.service),
+            "weight": 1,
+        });
+        let escaped: String = beat.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let query = format!("{}&beat={escaped}", self.named(&offer));
+        self.ask(now, Method::PUT, "/nacos/v1/ns/instance/beat", &query, Op::Beat(offer));
+    }
+
+    fn list(&mut self, now: Instant, service: String) {
+        let query = format!("serviceName=DEFAULT_GROUP@@{service}&healthyOnly=false");
+        let op = Op::List { service, asked: now };
+        self.ask(now, Method::GET, "/nacos/v1/ns/instance/list", &query, op);
+    }
+
+    fn named(&self, offer: &Offer) -> String {
+        let (ip, port, service) = (&self.ip, port(offer), &offer.service);
+        format!("serviceName=DEFAULT_GROUP@@{service}&ip={ip}&port={port}")
+    }
+
+    fn ask(&mut self, now: Instant, method: Method, path: &str, query: &str, op: Op) {
+        self.calls += 1;
+        let call = CallId(self.calls);
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{path}?{query}"))
+            .header("user-agent", "Trine-Sim-Http")
+            .body(Bytes::new())
+            .expect("path and query are plain");
+        self.in_flight.insert(call, (now.after(CALL_TIMEOUT), op));
+        self.sends.push_back(Send::Http { call, request });
+    }
+
+    fn reply(&mut self, now: Instant, call: CallId, response: &http::Response<Bytes>) {
+        let Some((_, op)) = self.in_flight.remove(&call) else { return };
+        if !response.status().is_success() {
+            return self.failed(op);
+        }
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
+        match op {
+            Op::Register(offer) => self.confirmed(offer),
+            Op::Beat(offer) if body["code"] == BEAT_TAKEN => self.confirmed(offer),
+            Op::Beat(offer) => {
+                if self.offers.contains_key(&offer) {
+                    self.ask_register(now, offer);
+                }
+            }
+            Op::Deregister(offer) => self.notes.push_back(Note::Left(offer, End::Deregistered)),
+            Op::List { service, asked } => {
+                let mut seen = seen(&body).expect("a list has hosts and a version");
+                assert_eq!(seen.service, format!("DEFAULT_GROUP@@{service}"), "another service");
+                seen.service = service;
+                self.notes.push_back(Note::Listed(asked, seen));
+            }
+        }
+    }
+
+    fn confirmed(&mut self, offer: Offer) {
+        if let Some((confirmed, _)) = self.offers.get_mut(&offer) {
+            *confirmed = true;
+            self.notes.push_back(Note::Registered(offer));
+        }
+    }
+}
+
+fn port(offer: &Offer) -> u16 {
+    let port = offer.address.rsplit(':').next().and_then(|port| port.parse().ok());
+    port.expect("made by `register`")
+}

@@ -1,0 +1,49 @@
+//! What the simulator found, as the shortest story that shows it.
+
+mod common;
+
+use base::{Duration, Instant};
+use common::{acknowledged, assert_sound, keys, physics, publisher, started_disk, world};
+use sim::{ConfigHabits, Fault, World};
+use storage::Survivors;
+
+/// The first start's secrets were refused like any write while the disk was full, and never asked for again.
+#[test]
+fn a_disk_that_is_full_at_the_first_start_delays_it() {
+    for millis in 0..25 {
+        let mut world = World::new(9, physics(), false);
+        let full = Instant::START.after(Duration::from_millis(20 * millis));
+        world.plan(full, Fault::FillDisk { reserve: false });
+        world.plan(full.after(Duration::from_secs(3)), Fault::FreeDisk);
+        let ready = world.run_until(Duration::from_secs(30), |world| {
+            world.now() > full.after(Duration::from_secs(3)) && world.is_ready()
+        });
+        assert!(ready, "full at {full}");
+    }
+}
+
+/// A database that is opened anew after the disk was full has lost the rows since the last checkpoint.
+#[test]
+fn rows_applied_before_the_disk_was_full_are_there_after_the_next_crash() {
+    let disk = started_disk();
+    let ends = [Fault::Stop, Fault::Kill, Fault::PowerLoss(Survivors::Random)];
+    for (seed, end) in (0..6).zip(ends.into_iter().cycle()) {
+        let mut world = world(seed, &disk);
+        let pause = Duration::from_millis(60);
+        // So many keys that most are written once.
+        world.add_config_client(ConfigHabits { pause, keys: keys(60), ..publisher(200, 30_000) });
+        assert!(world.run_until(Duration::from_secs(5), |world| acknowledged(world).len() > 9));
+        world.plan(world.now(), Fault::FillDisk { reserve: true });
+        world.run(Duration::from_secs(3));
+        world.plan(world.now(), Fault::FreeDisk);
+        let before = acknowledged(&world).len();
+        let goes_on = |world: &World| acknowledged(world).len() > before + 2;
+        assert!(world.run_until(Duration::from_secs(8), goes_on));
+        world.plan(world.now(), end);
+        world.run(Duration::from_secs(1));
+        world.heal();
+        world.run(Duration::from_secs(10));
+        assert_eq!(world.unsettled(), None);
+        assert_sound(&world, &format!("seed {seed}, {end:?}"));
+    }
+}

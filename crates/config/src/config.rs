@@ -1,7 +1,8 @@
 //! The state of the plane and its three verbs.
 
 use crate::{
-    Command, ConfigKey, Entry, Input, LoadedRows, Output, Refusal, Reply, Request, check,
+    Audience, Command, ConfigKey, Entry, Grays, Input, LoadedRows, Output, Refusal, Reply, Request,
+    check,
     history::{HISTORY_REPLY_BYTES_MAX, HISTORY_ROWS_MAX, History, Retention},
     listeners::{LISTENERS_MAX, Listeners},
     rows,
@@ -38,11 +39,19 @@ pub struct Config {
     pub(crate) retention: Retention,
     pub(crate) contents_bytes_max: u64,
     pub(crate) entries: BTreeMap<ConfigKey, Arc<Entry>>,
+    /// Never an empty set.
+    pub(crate) grays: BTreeMap<ConfigKey, Arc<Grays>>,
+    /// Of entries and gray versions together.
     pub(crate) contents_bytes: u64,
     pub(crate) history: History,
     /// Published before the last `Reset` and not restored since.
-    before_reset: BTreeMap<ConfigKey, Arc<Entry>>,
-    listeners: Listeners,
+    pub(crate) before_reset: BTreeMap<ConfigKey, Arc<Entry>>,
+    /// What readers see of `grays`: the same outside a restore. A client whose gray version is not read yet must not be
+    /// given the formal one meanwhile.
+    pub(crate) grays_shown: BTreeMap<ConfigKey, Arc<Grays>>,
+    /// Rows come in.
+    pub(crate) restoring: bool,
+    pub(crate) listeners: Listeners,
     loads: BTreeMap<u64, (ConnectionId, RequestId)>,
     load_last: u64,
     pub(crate) outputs: VecDeque<Output>,
@@ -57,9 +66,12 @@ impl Config {
             retention: Retention::AGREED,
             contents_bytes_max: CONTENTS_BYTES_MAX,
             entries: BTreeMap::new(),
+            grays: BTreeMap::new(),
             contents_bytes: 0,
             history: History::default(),
             before_reset: BTreeMap::new(),
+            grays_shown: BTreeMap::new(),
+            restoring: false,
             listeners: Listeners::default(),
             loads: BTreeMap::new(),
             load_last: 0,
@@ -122,8 +134,23 @@ impl Config {
                     command: Command::Remove { key, author, at_ms: now.unix_ms },
                 })
             }
-            Request::Listen { listener, items } => {
-                self.listen((to, listener), items).map(|reply| Output::Reply { to, id, reply })
+            Request::PublishGray { key, rule, content, cas_md5, details, author } => {
+                let now_ms = now.unix_ms;
+                let command =
+                    Self::publish_gray(now_ms, key, rule, content, cas_md5, details, author);
+                command.map(|command| Output::Propose { to, id, command })
+            }
+            Request::RemoveGray { key, name, author } => {
+                let checked = check::key(&key).and(check::author(&author));
+                checked.and(check::gray_name(&name)).map(|()| Output::Propose {
+                    to,
+                    id,
+                    command: Command::RemoveGray { key, name, author, at_ms: now.unix_ms },
+                })
+            }
+            Request::Listen { listener, items, audience } => {
+                let reply = self.listen((to, listener), items, audience);
+                reply.map(|reply| Output::Reply { to, id, reply })
             }
             Request::Unlisten { listener, keys } => {
                 self.listeners.unlisten((to, listener), &keys);
@@ -163,25 +190,20 @@ impl Config {
         &mut self,
         listener: (ConnectionId, u64),
         items: Vec<(ConfigKey, Arc<str>)>,
+        audience: Audience,
     ) -> Result<Reply, Refusal> {
         let mut current = BTreeMap::new();
         let mut differing = Vec::new();
         for (key, held) in items {
             check::key(&key)?;
-            let md5 = self.md5_of(&key);
+            let md5 = self.md5_seen(&key, &audience);
             let differs = md5 != held;
             if current.insert(key.clone(), md5).is_none() && differs {
                 differing.push(key);
             }
         }
-        self.listeners.listen(listener, current, self.settings.listeners_max)?;
+        self.listeners.listen(listener, current, audience, self.settings.listeners_max)?;
         Ok(Reply::Listening(differing))
-    }
-
-    /// What readers of the views see now; empty when there is none.
-    fn md5_of(&self, key: &ConfigKey) -> Arc<str> {
-        let entry = self.entries.get(key).or_else(|| self.before_reset.get(key));
-        entry.map_or_else(|| Arc::from(""), |entry| Arc::clone(&entry.md5))
     }
 
     fn load(
@@ -226,12 +248,15 @@ impl Config {
     }
 
     fn reset(&mut self) {
+        self.restoring = true;
         self.before_reset.append(&mut self.entries);
+        self.grays.clear();
         self.contents_bytes = 0;
         self.history = History::default();
     }
 
     fn restore(&mut self, piece: Vec<Row>) {
+        self.restoring = true;
         for row in piece {
             if let Err(why) = self.restore_row(&row) {
                 self.outputs.push_back(Output::Halt(why));
@@ -250,6 +275,7 @@ impl Config {
                 self.before_reset.remove(&entry.key);
                 self.put(Arc::clone(&entry));
             }
+            rows::GRAYS => self.put_gray(rows::read_gray(&row.key, value)?),
             rows::HISTORY => self.history.file(&rows::read_history(&row.key, value)?),
             table => {
                 return Err(format!(
@@ -262,9 +288,13 @@ impl Config {
 
     /// Ends a restore: what the new state does not have is gone for readers, too.
     pub(crate) fn settle(&mut self) {
+        if !std::mem::take(&mut self.restoring) {
+            return;
+        }
+        self.show_restored_grays();
         for key in std::mem::take(&mut self.before_reset).into_keys() {
             self.outputs.push_back(Output::Retire(key.clone()));
-            self.notify(&key, &Arc::from(""));
+            self.notify(&key);
         }
     }
 
@@ -275,7 +305,7 @@ impl Config {
         if let Some(replaced) = self.entries.insert(entry.key.clone(), Arc::clone(&entry)) {
             self.contents_bytes -= weight_of(&replaced);
         }
-        self.notify(&entry.key, &entry.md5);
+        self.notify(&entry.key);
     }
 
     /// Takes the current entry away, from readers and listeners, too.
@@ -283,13 +313,20 @@ impl Config {
         let entry = self.entries.remove(key)?;
         self.contents_bytes -= weight_of(&entry);
         self.outputs.push_back(Output::Retire(key.clone()));
-        self.notify(key, &Arc::from(""));
+        self.notify(key);
         Some(entry)
     }
 
-    fn notify(&mut self, key: &ConfigKey, md5: &Arc<str>) {
-        for (to, listener) in self.listeners.told(key, md5) {
-            let (key, md5) = (key.clone(), Arc::clone(md5));
+    /// Tells the listeners of a key whose md5 of it is another now.
+    pub(crate) fn notify(&mut self, key: &ConfigKey) {
+        let formal = self.md5_formal(key);
+        let grays = self.grays_shown.get(key);
+        let told = self.listeners.told(key, |audience| {
+            let gray = grays.and_then(|grays| grays.of(audience));
+            Arc::clone(gray.map_or(&formal, |gray| &gray.entry.md5))
+        });
+        for ((to, listener), md5) in told {
+            let key = key.clone();
             self.outputs.push_back(Output::Event(journal::Kind::Notified(to), subject(&key)));
             self.outputs.push_back(Output::Notify { to, listener, key, md5 });
         }

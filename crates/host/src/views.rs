@@ -5,7 +5,7 @@ use crate::{credentials::Credentials, rendered::RenderedBytes};
 use access::View as AccessView;
 use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId};
 use bytes::Bytes;
-use config::{ConfigKey, Entry};
+use config::{ConfigKey, Entry, Grays};
 use nacos::{Format, NodeState, Page};
 use naming::{ClusterNames, ServiceKey, ServiceView};
 use node::{Standing, View};
@@ -26,6 +26,7 @@ pub(crate) struct ViewStore {
     names: RwLock<ServiceNames>,
     configs: RwLock<BTreeMap<ConfigKey, Arc<Entry>>>,
     config_counts: RwLock<BTreeMap<Arc<str>, usize>>,
+    grays: RwLock<BTreeMap<ConfigKey, Arc<Grays>>>,
     access: RwLock<Arc<AccessView>>,
     standing: RwLock<Standing>,
     draining: AtomicBool,
@@ -48,6 +49,7 @@ impl ViewStore {
             names: RwLock::default(),
             configs: RwLock::default(),
             config_counts: RwLock::default(),
+            grays: RwLock::default(),
             access: RwLock::new(Arc::new(AccessView::empty())),
             standing: RwLock::new(standing),
             draining: AtomicBool::new(false),
@@ -87,6 +89,12 @@ impl ViewStore {
                 {
                     *count -= 1;
                 }
+            }
+            View::Grays(grays) if grays.versions.is_empty() => {
+                write(&self.grays).remove(&grays.key);
+            }
+            View::Grays(grays) => {
+                write(&self.grays).insert(grays.key.clone(), grays);
             }
             View::Access(view) => {
                 self.credentials.forget_all();
@@ -244,6 +252,10 @@ impl nacos::Views for ViewStore {
 
     fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
         read(&self.configs).get(key).cloned()
+    }
+
+    fn grays(&self, key: &ConfigKey) -> Option<Arc<Grays>> {
+        read(&self.grays).get(key).cloned()
     }
 
     fn config_count(&self, namespace: &str) -> usize {

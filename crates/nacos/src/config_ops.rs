@@ -7,6 +7,7 @@ mod poll;
 mod publish;
 mod query;
 mod remove;
+mod version;
 
 pub(crate) use listen::BatchListen;
 pub(crate) use listeners::ListListeners;

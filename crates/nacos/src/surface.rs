@@ -259,6 +259,8 @@ pub trait Views {
     ) -> Page<Arc<str>>;
     /// The current entry of a config; `None` if there is none.
     fn config(&self, key: &ConfigKey) -> Option<Arc<config::Entry>>;
+    /// The gray versions of a config; `None` if there are none.
+    fn grays(&self, key: &ConfigKey) -> Option<Arc<config::Grays>>;
     /// How many configs a namespace has.
     fn config_count(&self, namespace: &str) -> usize;
     /// Users, roles, permissions, namespaces.

@@ -2,7 +2,7 @@
 //!
 //! Commands: `http METHOD TARGET [header=value …] [| body]`, `unary TYPE JSON`, `stream TYPE JSON`, `open`, `closed`,
 //! `drop CALL`, `answer ID WHAT`, `push …`, `notify …`, `wait MS` (then wake), `drain`, and what the views show:
-//! `service …`, `config …`, `state …`, `user …`. A `#` begins a comment.
+//! `service …`, `config …`, `gray beta:ADDRESSES|tag:TAG …` (as `config`), `state …`, `user …`. A `#` begins a comment.
 
 mod auth;
 mod bad_input;
@@ -23,6 +23,7 @@ struct Scene {
     state: NodeState,
     services: BTreeMap<ServiceKey, Arc<ServiceView>>,
     configs: BTreeMap<ConfigKey, Arc<Entry>>,
+    grays: BTreeMap<ConfigKey, Arc<config::Grays>>,
     access: View,
     /// Whether the views are fresh without waiting.
     fresh: bool,
@@ -36,6 +37,7 @@ impl Scene {
             state: NodeState::Ready,
             services: BTreeMap::new(),
             configs: BTreeMap::new(),
+            grays: BTreeMap::new(),
             access: View {
                 revision: base::Revision(0),
                 token_key: Some(access::Secret::new(vec![7; 32])),
@@ -85,6 +87,9 @@ impl Views for Scene {
     }
     fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
         self.configs.get(key).cloned()
+    }
+    fn grays(&self, key: &ConfigKey) -> Option<Arc<config::Grays>> {
+        self.grays.get(key).cloned()
     }
     fn config_count(&self, namespace: &str) -> usize {
         self.configs.keys().filter(|key| *key.namespace == *namespace).count()
@@ -191,6 +196,18 @@ impl Stage {
             "config" => {
                 let entry = Arc::new(entry(rest));
                 self.scene.configs.insert(entry.key.clone(), entry);
+            }
+            "gray" => {
+                let (rule, rest) = rest.split_once(' ').unwrap();
+                let rule = match rule.split_once(':').unwrap() {
+                    ("beta", addresses) => config::GrayRule::Beta(addresses.into()),
+                    (_, tag) => config::GrayRule::Tag(tag.into()),
+                };
+                let gray = config::Gray { rule, entry: entry(rest) };
+                let key = gray.entry.key.clone();
+                let none = || config::Grays { key: key.clone(), versions: BTreeMap::new() };
+                let grays = self.scene.grays.entry(key.clone()).or_insert_with(|| none().into());
+                Arc::make_mut(grays).versions.insert(gray.rule.name(), gray.into());
             }
             "notify" => {
                 let words: Vec<&str> = rest.split(' ').collect();
@@ -364,6 +381,7 @@ fn entry(text: &str) -> Entry {
         md5: words[1].into(),
         details: config::Details { content_type: words[2].into(), ..config::Details::default() },
         revision: base::Revision(9),
+        created: base::Revision(9),
         created_ms: BEGIN.unix_ms,
         modified_ms: BEGIN.unix_ms,
         author: config::Author::default(),
@@ -399,6 +417,10 @@ fn answer(text: &str) -> Answer {
         "conflict" => Answer::Config(config::Reply::Outcome(config::Outcome::CasConflict {
             current_md5: "x".into(),
         })),
+        "too-many-versions" => {
+            let outcome = config::Outcome::TooManyVersions { limit: 10 };
+            Answer::Config(config::Reply::Outcome(outcome))
+        }
         "too-large" => Answer::Config(config::Reply::Refused(config::Refusal::ContentTooLarge {
             bytes: 11,
             bytes_max: 10,

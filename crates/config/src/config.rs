@@ -1,8 +1,8 @@
 //! The state of the plane and its three verbs.
 
 use crate::{
-    Audience, Command, ConfigKey, Entry, Grays, Input, LoadedRows, Output, Refusal, Reply, Request,
-    check,
+    Audience, Command, ConfigKey, Entry, Grays, HistoryRow, Input, LoadedRows, Output, Refusal,
+    Reply, Request, check,
     history::{HISTORY_REPLY_BYTES_MAX, HISTORY_ROWS_MAX, History, Retention},
     listeners::{LISTENERS_MAX, Listeners},
     rows,
@@ -52,9 +52,29 @@ pub struct Config {
     /// Rows come in.
     pub(crate) restoring: bool,
     pub(crate) listeners: Listeners,
-    loads: BTreeMap<u64, (ConnectionId, RequestId)>,
+    loads: BTreeMap<u64, Reader>,
     load_last: u64,
     pub(crate) outputs: VecDeque<Output>,
+}
+
+/// Who waits for rows of the history.
+#[derive(Clone, Copy, Debug)]
+struct Reader {
+    to: ConnectionId,
+    id: RequestId,
+    /// How many changes there are, if a page was asked for.
+    count: Option<usize>,
+}
+
+impl Reader {
+    fn reply(self, rows: Result<Vec<HistoryRow>, String>) -> Output {
+        let reply = match (rows, self.count) {
+            (Ok(rows), None) => Reply::History(rows),
+            (Ok(rows), Some(count)) => Reply::HistoryPage { count, rows },
+            (Err(why), _) => Reply::Refused(Refusal::Unreadable(why)),
+        };
+        Output::Reply { to: self.to, id: self.id, reply }
+    }
 }
 
 impl Config {
@@ -137,7 +157,7 @@ impl Config {
             Request::PublishGray { key, rule, content, cas_md5, details, author } => {
                 let now_ms = now.unix_ms;
                 let command =
-                    Self::publish_gray(now_ms, key, rule, content, cas_md5, details, author);
+                    Self::publish_gray(now_ms, key, rule, content, cas_md5, *details, author);
                 command.map(|command| Output::Propose { to, id, command })
             }
             Request::RemoveGray { key, name, author } => {
@@ -156,7 +176,23 @@ impl Config {
                 self.listeners.unlisten((to, listener), &keys);
                 Ok(Output::Reply { to, id, reply: Reply::Listening(Vec::new()) })
             }
-            Request::History { key, before, limit } => self.load(to, id, &key, before, limit),
+            Request::History { key, before, limit } => {
+                let wanted = self.history.newest(
+                    &key,
+                    before,
+                    0,
+                    limit.min(HISTORY_ROWS_MAX),
+                    HISTORY_REPLY_BYTES_MAX,
+                );
+                self.load(Reader { to, id, count: None }, &key, &wanted)
+            }
+            Request::HistoryPage { key, offset, limit } => {
+                let count = Some(self.history.count(&key));
+                let limit = limit.min(HISTORY_ROWS_MAX);
+                let wanted =
+                    self.history.newest(&key, None, offset, limit, HISTORY_REPLY_BYTES_MAX);
+                self.load(Reader { to, id, count }, &key, &wanted)
+            }
             Request::Listeners { key } => {
                 let reply = Reply::Listeners(self.listeners.to(&key));
                 Ok(Output::Reply { to, id, reply })
@@ -180,7 +216,7 @@ impl Config {
         check::key(&key)?;
         check::content(&content)?;
         check::author(&author)?;
-        let details = check::details(details)?;
+        let details = Box::new(check::details(details)?);
         let md5 = md5_hex(&content).into();
         Ok(Command::Publish { key, content, md5, cas_md5, details, author, at_ms: now.unix_ms })
     }
@@ -208,16 +244,12 @@ impl Config {
 
     fn load(
         &mut self,
-        to: ConnectionId,
-        id: RequestId,
+        reader: Reader,
         key: &ConfigKey,
-        before: Option<Revision>,
-        limit: usize,
+        wanted: &[Revision],
     ) -> Result<Output, Refusal> {
-        let limit = limit.min(HISTORY_ROWS_MAX);
-        let wanted = self.history.newest(key, before, limit, HISTORY_REPLY_BYTES_MAX);
         let (Some(&newest), Some(&oldest)) = (wanted.first(), wanted.last()) else {
-            return Ok(Output::Reply { to, id, reply: Reply::History(Vec::new()) });
+            return Ok(reader.reply(Ok(Vec::new())));
         };
         if self.loads.len() >= LOADS_MAX {
             return Err(Refusal::Unreadable(format!(
@@ -225,7 +257,7 @@ impl Config {
             )));
         }
         self.load_last += 1;
-        self.loads.insert(self.load_last, (to, id));
+        self.loads.insert(self.load_last, reader);
         Ok(Output::Load {
             id: self.load_last,
             table: rows::HISTORY,
@@ -236,15 +268,11 @@ impl Config {
     }
 
     fn loaded(&mut self, load: u64, rows: LoadedRows) {
-        let (to, id) = self.loads.remove(&load).expect("each Load is answered once");
+        let reader = self.loads.remove(&load).expect("each Load is answered once");
         let rows = rows.and_then(|rows| {
             rows.iter().map(|(key, value)| rows::read_history(key, value)).collect()
         });
-        let reply = match rows {
-            Ok(rows) => Reply::History(rows),
-            Err(why) => Reply::Refused(Refusal::Unreadable(why)),
-        };
-        self.outputs.push_back(Output::Reply { to, id, reply });
+        self.outputs.push_back(reader.reply(rows));
     }
 
     fn reset(&mut self) {

@@ -33,7 +33,7 @@ impl Config {
         check::gray_rule(&rule)?;
         check::content(&content)?;
         check::author(&author)?;
-        let details = check::details(details)?;
+        let details = Box::new(check::details(details)?);
         let md5 = md5_hex(&content).into();
         Ok(Command::PublishGray { key, rule, content, md5, cas_md5, details, author, at_ms })
     }

@@ -38,8 +38,8 @@ pub enum Request {
         content: Arc<str>,
         /// As in `Publish`, of this version's md5.
         cas_md5: Option<Arc<str>>,
-        /// The rest.
-        details: Details,
+        /// The rest. Boxed: gray versions are rare, and every command would pay for its size.
+        details: Box<Details>,
         /// For the history.
         author: Author,
     },
@@ -79,6 +79,15 @@ pub enum Request {
         /// How many at most.
         limit: usize,
     },
+    /// A page of the changes of a key, newest first, with how many there are.
+    HistoryPage {
+        /// Which.
+        key: ConfigKey,
+        /// How many of the newest to leave out.
+        offset: usize,
+        /// How many at most; see `History`.
+        limit: usize,
+    },
     /// Who listens to a key on this node, with the md5 each one holds.
     Listeners {
         /// Which.
@@ -100,7 +109,7 @@ pub enum Command {
         /// The condition.
         cas_md5: Option<Arc<str>>,
         /// The rest.
-        details: Details,
+        details: Box<Details>,
         /// For the history.
         author: Author,
         /// Wall clock of the proposer, milliseconds.
@@ -128,7 +137,7 @@ pub enum Command {
         /// The condition.
         cas_md5: Option<Arc<str>>,
         /// The rest.
-        details: Details,
+        details: Box<Details>,
         /// For the history.
         author: Author,
         /// Wall clock of the proposer, milliseconds.
@@ -183,6 +192,13 @@ pub enum Reply {
     Listening(Vec<ConfigKey>),
     /// Newest first; empty when there are no more.
     History(Vec<HistoryRow>),
+    /// Newest first.
+    HistoryPage {
+        /// Of all changes that are kept, not only of this page.
+        count: usize,
+        /// The page.
+        rows: Vec<HistoryRow>,
+    },
     /// (connection, md5 it holds).
     Listeners(Vec<(base::ConnectionId, Arc<str>)>),
     /// Nothing changed, for this reason.

@@ -11,11 +11,15 @@ use naming::{ClusterNames, ServiceKey, ServiceView};
 use node::{Standing, View};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+
+/// Entries that a search looks at before it lets those who publish go on.
+const SEARCH_PIECE_ENTRIES_MAX: usize = 512;
 
 type ServiceNames = BTreeMap<(Arc<str>, Arc<str>), BTreeSet<Arc<str>>>;
 
@@ -252,6 +256,43 @@ impl nacos::Views for ViewStore {
 
     fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
         read(&self.configs).get(key).cloned()
+    }
+
+    fn configs(
+        &self,
+        namespace: Option<&str>,
+        wanted: &dyn Fn(&Entry) -> bool,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<Entry>> {
+        let mut page = Page { count: 0, items: Vec::new() };
+        let none = || Arc::from("");
+        let first = ConfigKey {
+            namespace: namespace.map_or_else(none, Arc::from),
+            group: none(),
+            data_id: none(),
+        };
+        let mut from = Bound::Included(first);
+        loop {
+            let piece: Vec<Arc<Entry>> = {
+                let configs = read(&self.configs);
+                let entries = configs.range((from, Bound::Unbounded)).map(|(_, entry)| entry);
+                entries.take(SEARCH_PIECE_ENTRIES_MAX).cloned().collect()
+            };
+            let Some(last) = piece.last() else { return page };
+            from = Bound::Excluded(last.key.clone());
+            for entry in piece {
+                if namespace.is_some_and(|namespace| *entry.key.namespace != *namespace) {
+                    return page;
+                }
+                if wanted(&entry) {
+                    page.count += 1;
+                    if page.count > offset && page.items.len() < limit {
+                        page.items.push(entry);
+                    }
+                }
+            }
+        }
     }
 
     fn grays(&self, key: &ConfigKey) -> Option<Arc<Grays>> {

@@ -3,7 +3,7 @@
 //! `publish CONN KEY CONTENT [cas=CONTENT]`, `remove CONN KEY`, `gray CONN KEY RULE CONTENT [cas=CONTENT]`,
 //! `ungray CONN KEY NAME` (a rule is `beta:ADDRESSES` or `tag:TAG`, a name `beta` or `tag:TAG`), `commit` (the log applies what was proposed),
 //! `listen CONN.LISTENER [@ADDRESS] [#TAG] KEY=CONTENT…` (`-`: holds nothing), `unlisten CONN.LISTENER [KEY…]`, `close CONN`,
-//! `history CONN KEY [before]`, `listeners CONN KEY`, `disk ok|FAULT` (answers the loads), `restore` (all rows come
+//! `history CONN KEY [before]`, `page CONN KEY OFFSET`, `listeners CONN KEY`, `disk ok|FAULT` (answers the loads), `restore` (all rows come
 //! back as a snapshot), `snapshot KEY…` (a snapshot with the current rows of these keys only).
 //!
 //! An md5 is shown as `md5(CONTENT)`.
@@ -43,7 +43,7 @@ pub(super) fn publish_gray(
         rule,
         content: content.into(),
         cas_md5: cas.map(Into::into),
-        details: Details::default(),
+        details: Box::default(),
         author: Author { user: "ann".into(), address: "10.0.0.1".into() },
     }
 }
@@ -162,6 +162,10 @@ impl Scene {
             ["history", from, data_id] => self.history(from, data_id, None),
             ["history", from, data_id, before] => {
                 self.history(from, data_id, Some(Revision(before.parse().expect("a number"))));
+            }
+            ["page", from, data_id, offset] => {
+                let (key, offset) = (key(data_id), offset.parse().expect("a number"));
+                self.ask(from, Request::HistoryPage { key, offset, limit: 2 });
             }
             ["listeners", from, data_id] => {
                 self.ask(from, Request::Listeners { key: key(data_id) });
@@ -327,6 +331,10 @@ impl Scene {
                     format!("{operation} {} {}{gray}", row.revision, entry.content)
                 };
                 format!("history {:?}", rows.iter().map(line).collect::<Vec<_>>())
+            }
+            Reply::HistoryPage { count, rows } => {
+                let revisions: Vec<String> = rows.iter().map(|r| r.revision.to_string()).collect();
+                format!("page of {count}: {revisions:?}")
             }
             Reply::Listeners(listeners) => {
                 let line = |(who, md5): &(ConnectionId, std::sync::Arc<str>)| {
@@ -500,6 +508,12 @@ fn history_is_read_newest_first_page_by_page_and_survives_the_removal() {
         load 1
         > disk ok
         1: history ["I r1 v1"]
+        > page 1 a 1
+        load 2
+        > disk ok
+        1: page of 3: ["r3", "r1"]
+        > page 1 a 9
+        1: page of 3: []
         > history 1 a
         load 2
         > disk flip

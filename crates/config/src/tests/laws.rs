@@ -120,7 +120,7 @@ impl Model {
                 let modified_ms = at_ms;
                 #[rustfmt::skip]
                 let entry = Entry {
-                    key, content, md5, details, revision, created, created_ms, modified_ms, author,
+                    key, content, md5, details: *details, revision, created, created_ms, modified_ms, author,
                 };
                 let after = self.weight() - old.as_ref().map_or(0, weight) + weight(&entry);
                 if after as u64 > QUOTA && weight(&entry) > old.as_ref().map_or(0, weight) {
@@ -145,7 +145,7 @@ impl Model {
                 let modified_ms = at_ms;
                 #[rustfmt::skip]
                 let entry = Entry {
-                    key, content, md5, details, revision, created, created_ms, modified_ms, author,
+                    key, content, md5, details: *details, revision, created, created_ms, modified_ms, author,
                 };
                 let gray = Gray { rule: rule.clone(), entry: entry.clone() };
                 let before = old.as_ref().map_or(0, gray_weight);

@@ -135,7 +135,10 @@ impl Operate for Publish {
         let author = author(context, &self.source_user);
         Next::Ask(Ask::Config(match self.gray.clone() {
             None => Request::Publish { key, content, cas_md5, details, author },
-            Some(rule) => Request::PublishGray { key, rule, content, cas_md5, details, author },
+            Some(rule) => {
+                let details = Box::new(details);
+                Request::PublishGray { key, rule, content, cas_md5, details, author }
+            }
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     fields::{self, ConfigFields, key_of_form, resource},
+    search::SearchConfigs,
     version::{self, Version},
 };
 use crate::{
@@ -57,7 +58,10 @@ impl QueryConfig {
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
-        for parameter in ["search", "export", "exportV2"] {
+        if form.some("search").is_some() {
+            return SearchConfigs::from_http(form);
+        }
+        for parameter in ["export", "exportV2"] {
             if form.some(parameter).is_some() {
                 return Err(Fault::not_served(format!("not served yet: configs?{parameter}=")));
             }

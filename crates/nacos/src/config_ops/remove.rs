@@ -3,6 +3,7 @@
 use super::{
     fields::{ConfigFields, author, key_of_form, refused, resource},
     publish::yes,
+    remove_many::RemoveConfigs,
     version,
 };
 use crate::{
@@ -40,8 +41,8 @@ impl RemoveConfig {
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
-        if form.some("delType").is_some() {
-            return Err(Fault::not_served("not served yet: configs?delType="));
+        if form.some("delType") == Some("ids") {
+            return RemoveConfigs::from_http(form);
         }
         let key = key_of_form(form)?;
         let tagged = version::tag(form.get("tag"))?.map(GrayName::Tag);

@@ -81,13 +81,16 @@ pub(crate) fn tag(text: Option<&str>) -> Result<Option<Arc<str>>, Fault> {
 }
 
 /// An answer of the framework's kind: `{"code":200,"message":…,"data":…}`.
-pub(crate) fn told(message: &'static str, data: impl serde::Serialize) -> Rendered {
+pub(crate) fn told(
+    message: impl Into<Option<&'static str>>,
+    data: impl serde::Serialize,
+) -> Rendered {
     #[derive(serde::Serialize)]
     struct Told<T> {
         code: u16,
-        message: &'static str,
+        message: Option<&'static str>,
         data: T,
     }
-    let body = reply::to_json(&Told { code: 200, message, data });
+    let body = reply::to_json(&Told { code: 200, message: message.into(), data });
     Rendered::Http(reply::http(http::StatusCode::OK, Some(reply::JSON_UTF8), body))
 }

@@ -1,7 +1,8 @@
 //! The second entrance: what the log decides. Nothing but state and command may be read here.
 
 use crate::{
-    Applied, Author, Command, Config, ConfigKey, Entry, HistoryRow, Operation, Outcome, Output,
+    Applied, Author, Command, Config, ConfigKey, Entry, Gray, HistoryRow, Operation, Outcome,
+    Output,
     config::{subject, weight_of},
     rows,
 };
@@ -15,22 +16,56 @@ impl Config {
         self.settle();
         match command.clone() {
             Command::Publish { key, content, md5, cas_md5, details, author, at_ms } => {
-                let created_ms = self.entry(&key).map_or(at_ms, |entry| entry.created_ms);
                 let revision = Revision::from(index);
+                let replaced = self.entry(&key);
+                let (created, created_ms) =
+                    replaced.map_or((revision, at_ms), |old| (old.created, old.created_ms));
                 let modified_ms = at_ms;
-                let entry =
-                    Entry { key, content, md5, details, revision, created_ms, modified_ms, author };
+                let entry = Entry {
+                    key,
+                    content,
+                    md5,
+                    details: *details,
+                    revision,
+                    created,
+                    created_ms,
+                    modified_ms,
+                    author,
+                };
                 self.apply_publish(entry, cas_md5.as_deref())
             }
             Command::Remove { key, author, at_ms } => {
                 self.apply_remove(index.into(), &key, author, at_ms)
             }
+            Command::PublishGray { key, rule, content, md5, cas_md5, details, author, at_ms } => {
+                let revision = Revision::from(index);
+                let replaced = self.gray(&key, &rule.name()).map(|gray| &gray.entry);
+                let (created, created_ms) =
+                    replaced.map_or((revision, at_ms), |old| (old.created, old.created_ms));
+                let modified_ms = at_ms;
+                let entry = Entry {
+                    key,
+                    content,
+                    md5,
+                    details: *details,
+                    revision,
+                    created,
+                    created_ms,
+                    modified_ms,
+                    author,
+                };
+                self.apply_publish_gray(Gray { rule, entry }, cas_md5.as_deref())
+            }
+            Command::RemoveGray { key, name, author, at_ms } => {
+                self.apply_remove_gray(index.into(), &key, &name, author, at_ms)
+            }
         }
     }
 
     fn apply_publish(&mut self, entry: Entry, cas_md5: Option<&str>) -> Applied {
-        let replaced = self.entries.get(&entry.key);
-        if let Some((outcome, why)) = self.refusal(replaced, &entry, cas_md5) {
+        let replaced = self.entries.get(&entry.key).map(|entry| &**entry);
+        let weights = (replaced.map_or(0, weight_of), weight_of(&entry));
+        if let Some((outcome, why)) = self.refusal(replaced, weights, cas_md5) {
             self.outputs.push_back(Output::Event(Kind::Refused(why.into()), subject(&entry.key)));
             return Applied { outcome, rows: Vec::new() };
         }
@@ -41,15 +76,16 @@ impl Config {
         self.outputs.push_back(Output::Event(published, subject(&entry.key)));
         self.put(Arc::clone(&entry));
         let mut rows = vec![rows::entry(&entry)];
-        let row = HistoryRow { revision, operation, entry: Entry::clone(&entry) };
+        let row = HistoryRow { revision, operation, entry: Entry::clone(&entry), gray: None };
         self.remember(&row, &mut rows);
         Applied { outcome: Outcome::Published(revision), rows }
     }
 
-    fn refusal(
+    /// What speaks against putting something of the second weight in the place of something of the first.
+    pub(crate) fn refusal(
         &self,
-        replaced: Option<&Arc<Entry>>,
-        entry: &Entry,
+        replaced: Option<&Entry>,
+        (before, after): (u64, u64),
         cas_md5: Option<&str>,
     ) -> Option<(Outcome, &'static str)> {
         if let (Some(current), Some(wanted)) = (replaced, cas_md5)
@@ -59,7 +95,6 @@ impl Config {
             return Some((Outcome::CasConflict { current_md5 }, "the md5 is another"));
         }
         // An entry may always shrink, even when everything together is over the quota.
-        let (before, after) = (replaced.map_or(0, |entry| weight_of(entry)), weight_of(entry));
         let bytes_max = self.contents_bytes_max;
         let exceeds = self.contents_bytes - before + after > bytes_max;
         let outcome = Outcome::QuotaExceeded { bytes_max };
@@ -80,11 +115,12 @@ impl Config {
         self.outputs.push_back(Output::Event(removed, subject(key)));
         let mut rows = vec![rows::no_entry(key)];
         let entry = Entry { author, modified_ms: at_ms, ..Entry::clone(&entry) };
-        self.remember(&HistoryRow { revision, operation: Operation::Delete, entry }, &mut rows);
+        let operation = Operation::Delete;
+        self.remember(&HistoryRow { revision, operation, entry, gray: None }, &mut rows);
         Applied { outcome: Outcome::Removed { existed: true }, rows }
     }
 
-    fn remember(&mut self, row: &HistoryRow, rows: &mut Vec<Row>) {
+    pub(crate) fn remember(&mut self, row: &HistoryRow, rows: &mut Vec<Row>) {
         self.history.file(row);
         rows.push(rows::history(row));
         let at_ms = row.entry.modified_ms;

@@ -1,6 +1,6 @@
 //! The form of a request: what can be refused without looking at the state.
 
-use crate::{Author, ConfigKey, Details, Refusal};
+use crate::{Author, ConfigKey, Details, GrayName, GrayRule, Refusal};
 use std::sync::Arc;
 
 /// The longest content, in bytes: 10 MiB, as in Nacos.
@@ -8,6 +8,11 @@ pub const CONTENT_BYTES_MAX: usize = 10 << 20;
 /// The content types that Nacos knows. Anything else is stored as `text`.
 pub const CONTENT_TYPES: [&str; 8] =
     ["properties", "xml", "json", "text", "html", "yaml", "toml", "unset"];
+
+/// Characters of the tag of a gray version.
+pub const GRAY_TAG_CHARS_MAX: usize = 16;
+/// Characters of the addresses of a beta version.
+pub const BETA_ADDRESSES_CHARS_MAX: usize = 32_768;
 
 /// How many tags a config may have.
 const TAGS_MAX: usize = 5;
@@ -40,6 +45,22 @@ pub(crate) fn author(author: &Author) -> Result<(), Refusal> {
     let Author { user, address } = author;
     no_longer_than("src_user", user, 128)?;
     no_longer_than("src_ip", address, 128)
+}
+
+pub(crate) fn gray_rule(rule: &GrayRule) -> Result<(), Refusal> {
+    match rule {
+        GrayRule::Beta(addresses) if addresses.trim().is_empty() => Err(Refusal::AddressesBlank),
+        GrayRule::Beta(addresses) => no_longer_than("betaIps", addresses, BETA_ADDRESSES_CHARS_MAX),
+        GrayRule::Tag(_) => gray_name(&rule.name()),
+    }
+}
+
+pub(crate) fn gray_name(name: &GrayName) -> Result<(), Refusal> {
+    let GrayName::Tag(tag) = name else { return Ok(()) };
+    if tag.is_empty() || !tag.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c)) {
+        return Err(Refusal::TagIllegal);
+    }
+    no_longer_than("tag", tag, GRAY_TAG_CHARS_MAX)
 }
 
 /// Checks the lengths and puts the content type in order.

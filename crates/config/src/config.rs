@@ -1,7 +1,8 @@
 //! The state of the plane and its three verbs.
 
 use crate::{
-    Command, ConfigKey, Entry, Input, LoadedRows, Output, Refusal, Reply, Request, check,
+    Audience, Command, ConfigKey, Entry, Grays, HistoryRow, Input, LoadedRows, Output, Refusal,
+    Reply, Request, check,
     history::{HISTORY_REPLY_BYTES_MAX, HISTORY_ROWS_MAX, History, Retention},
     listeners::{LISTENERS_MAX, Listeners},
     rows,
@@ -38,14 +39,42 @@ pub struct Config {
     pub(crate) retention: Retention,
     pub(crate) contents_bytes_max: u64,
     pub(crate) entries: BTreeMap<ConfigKey, Arc<Entry>>,
+    /// Never an empty set.
+    pub(crate) grays: BTreeMap<ConfigKey, Arc<Grays>>,
+    /// Of entries and gray versions together.
     pub(crate) contents_bytes: u64,
     pub(crate) history: History,
     /// Published before the last `Reset` and not restored since.
-    before_reset: BTreeMap<ConfigKey, Arc<Entry>>,
-    listeners: Listeners,
-    loads: BTreeMap<u64, (ConnectionId, RequestId)>,
+    pub(crate) before_reset: BTreeMap<ConfigKey, Arc<Entry>>,
+    /// What readers see of `grays`: the same outside a restore. A client whose gray version is not read yet must not be
+    /// given the formal one meanwhile.
+    pub(crate) grays_shown: BTreeMap<ConfigKey, Arc<Grays>>,
+    /// Rows come in.
+    pub(crate) restoring: bool,
+    pub(crate) listeners: Listeners,
+    loads: BTreeMap<u64, Reader>,
     load_last: u64,
     pub(crate) outputs: VecDeque<Output>,
+}
+
+/// Who waits for rows of the history.
+#[derive(Clone, Copy, Debug)]
+struct Reader {
+    to: ConnectionId,
+    id: RequestId,
+    /// How many changes there are, if a page was asked for.
+    count: Option<usize>,
+}
+
+impl Reader {
+    fn reply(self, rows: Result<Vec<HistoryRow>, String>) -> Output {
+        let reply = match (rows, self.count) {
+            (Ok(rows), None) => Reply::History(rows),
+            (Ok(rows), Some(count)) => Reply::HistoryPage { count, rows },
+            (Err(why), _) => Reply::Refused(Refusal::Unreadable(why)),
+        };
+        Output::Reply { to: self.to, id: self.id, reply }
+    }
 }
 
 impl Config {
@@ -57,9 +86,12 @@ impl Config {
             retention: Retention::AGREED,
             contents_bytes_max: CONTENTS_BYTES_MAX,
             entries: BTreeMap::new(),
+            grays: BTreeMap::new(),
             contents_bytes: 0,
             history: History::default(),
             before_reset: BTreeMap::new(),
+            grays_shown: BTreeMap::new(),
+            restoring: false,
             listeners: Listeners::default(),
             loads: BTreeMap::new(),
             load_last: 0,
@@ -122,14 +154,45 @@ impl Config {
                     command: Command::Remove { key, author, at_ms: now.unix_ms },
                 })
             }
-            Request::Listen { listener, items } => {
-                self.listen((to, listener), items).map(|reply| Output::Reply { to, id, reply })
+            Request::PublishGray { key, rule, content, cas_md5, details, author } => {
+                let now_ms = now.unix_ms;
+                let command =
+                    Self::publish_gray(now_ms, key, rule, content, cas_md5, *details, author);
+                command.map(|command| Output::Propose { to, id, command })
+            }
+            Request::RemoveGray { key, name, author } => {
+                let checked = check::key(&key).and(check::author(&author));
+                checked.and(check::gray_name(&name)).map(|()| Output::Propose {
+                    to,
+                    id,
+                    command: Command::RemoveGray { key, name, author, at_ms: now.unix_ms },
+                })
+            }
+            Request::Listen { listener, items, audience } => {
+                let reply = self.listen((to, listener), items, audience);
+                reply.map(|reply| Output::Reply { to, id, reply })
             }
             Request::Unlisten { listener, keys } => {
                 self.listeners.unlisten((to, listener), &keys);
                 Ok(Output::Reply { to, id, reply: Reply::Listening(Vec::new()) })
             }
-            Request::History { key, before, limit } => self.load(to, id, &key, before, limit),
+            Request::History { key, before, limit } => {
+                let wanted = self.history.newest(
+                    &key,
+                    before,
+                    0,
+                    limit.min(HISTORY_ROWS_MAX),
+                    HISTORY_REPLY_BYTES_MAX,
+                );
+                self.load(Reader { to, id, count: None }, &key, &wanted)
+            }
+            Request::HistoryPage { key, offset, limit } => {
+                let count = Some(self.history.count(&key));
+                let limit = limit.min(HISTORY_ROWS_MAX);
+                let wanted =
+                    self.history.newest(&key, None, offset, limit, HISTORY_REPLY_BYTES_MAX);
+                self.load(Reader { to, id, count }, &key, &wanted)
+            }
             Request::Listeners { key } => {
                 let reply = Reply::Listeners(self.listeners.to(&key));
                 Ok(Output::Reply { to, id, reply })
@@ -153,7 +216,7 @@ impl Config {
         check::key(&key)?;
         check::content(&content)?;
         check::author(&author)?;
-        let details = check::details(details)?;
+        let details = Box::new(check::details(details)?);
         let md5 = md5_hex(&content).into();
         Ok(Command::Publish { key, content, md5, cas_md5, details, author, at_ms: now.unix_ms })
     }
@@ -163,39 +226,30 @@ impl Config {
         &mut self,
         listener: (ConnectionId, u64),
         items: Vec<(ConfigKey, Arc<str>)>,
+        audience: Audience,
     ) -> Result<Reply, Refusal> {
         let mut current = BTreeMap::new();
         let mut differing = Vec::new();
         for (key, held) in items {
             check::key(&key)?;
-            let md5 = self.md5_of(&key);
+            let md5 = self.md5_seen(&key, &audience);
             let differs = md5 != held;
             if current.insert(key.clone(), md5).is_none() && differs {
                 differing.push(key);
             }
         }
-        self.listeners.listen(listener, current, self.settings.listeners_max)?;
+        self.listeners.listen(listener, current, audience, self.settings.listeners_max)?;
         Ok(Reply::Listening(differing))
-    }
-
-    /// What readers of the views see now; empty when there is none.
-    fn md5_of(&self, key: &ConfigKey) -> Arc<str> {
-        let entry = self.entries.get(key).or_else(|| self.before_reset.get(key));
-        entry.map_or_else(|| Arc::from(""), |entry| Arc::clone(&entry.md5))
     }
 
     fn load(
         &mut self,
-        to: ConnectionId,
-        id: RequestId,
+        reader: Reader,
         key: &ConfigKey,
-        before: Option<Revision>,
-        limit: usize,
+        wanted: &[Revision],
     ) -> Result<Output, Refusal> {
-        let limit = limit.min(HISTORY_ROWS_MAX);
-        let wanted = self.history.newest(key, before, limit, HISTORY_REPLY_BYTES_MAX);
         let (Some(&newest), Some(&oldest)) = (wanted.first(), wanted.last()) else {
-            return Ok(Output::Reply { to, id, reply: Reply::History(Vec::new()) });
+            return Ok(reader.reply(Ok(Vec::new())));
         };
         if self.loads.len() >= LOADS_MAX {
             return Err(Refusal::Unreadable(format!(
@@ -203,7 +257,7 @@ impl Config {
             )));
         }
         self.load_last += 1;
-        self.loads.insert(self.load_last, (to, id));
+        self.loads.insert(self.load_last, reader);
         Ok(Output::Load {
             id: self.load_last,
             table: rows::HISTORY,
@@ -214,24 +268,23 @@ impl Config {
     }
 
     fn loaded(&mut self, load: u64, rows: LoadedRows) {
-        let (to, id) = self.loads.remove(&load).expect("each Load is answered once");
+        let reader = self.loads.remove(&load).expect("each Load is answered once");
         let rows = rows.and_then(|rows| {
             rows.iter().map(|(key, value)| rows::read_history(key, value)).collect()
         });
-        let reply = match rows {
-            Ok(rows) => Reply::History(rows),
-            Err(why) => Reply::Refused(Refusal::Unreadable(why)),
-        };
-        self.outputs.push_back(Output::Reply { to, id, reply });
+        self.outputs.push_back(reader.reply(rows));
     }
 
     fn reset(&mut self) {
+        self.restoring = true;
         self.before_reset.append(&mut self.entries);
+        self.grays.clear();
         self.contents_bytes = 0;
         self.history = History::default();
     }
 
     fn restore(&mut self, piece: Vec<Row>) {
+        self.restoring = true;
         for row in piece {
             if let Err(why) = self.restore_row(&row) {
                 self.outputs.push_back(Output::Halt(why));
@@ -250,6 +303,7 @@ impl Config {
                 self.before_reset.remove(&entry.key);
                 self.put(Arc::clone(&entry));
             }
+            rows::GRAYS => self.put_gray(rows::read_gray(&row.key, value)?),
             rows::HISTORY => self.history.file(&rows::read_history(&row.key, value)?),
             table => {
                 return Err(format!(
@@ -262,9 +316,13 @@ impl Config {
 
     /// Ends a restore: what the new state does not have is gone for readers, too.
     pub(crate) fn settle(&mut self) {
+        if !std::mem::take(&mut self.restoring) {
+            return;
+        }
+        self.show_restored_grays();
         for key in std::mem::take(&mut self.before_reset).into_keys() {
             self.outputs.push_back(Output::Retire(key.clone()));
-            self.notify(&key, &Arc::from(""));
+            self.notify(&key);
         }
     }
 
@@ -275,7 +333,7 @@ impl Config {
         if let Some(replaced) = self.entries.insert(entry.key.clone(), Arc::clone(&entry)) {
             self.contents_bytes -= weight_of(&replaced);
         }
-        self.notify(&entry.key, &entry.md5);
+        self.notify(&entry.key);
     }
 
     /// Takes the current entry away, from readers and listeners, too.
@@ -283,13 +341,20 @@ impl Config {
         let entry = self.entries.remove(key)?;
         self.contents_bytes -= weight_of(&entry);
         self.outputs.push_back(Output::Retire(key.clone()));
-        self.notify(key, &Arc::from(""));
+        self.notify(key);
         Some(entry)
     }
 
-    fn notify(&mut self, key: &ConfigKey, md5: &Arc<str>) {
-        for (to, listener) in self.listeners.told(key, md5) {
-            let (key, md5) = (key.clone(), Arc::clone(md5));
+    /// Tells the listeners of a key whose md5 of it is another now.
+    pub(crate) fn notify(&mut self, key: &ConfigKey) {
+        let formal = self.md5_formal(key);
+        let grays = self.grays_shown.get(key);
+        let told = self.listeners.told(key, |audience| {
+            let gray = grays.and_then(|grays| grays.of(audience));
+            Arc::clone(gray.map_or(&formal, |gray| &gray.entry.md5))
+        });
+        for ((to, listener), md5) in told {
+            let key = key.clone();
             self.outputs.push_back(Output::Event(journal::Kind::Notified(to), subject(&key)));
             self.outputs.push_back(Output::Notify { to, listener, key, md5 });
         }

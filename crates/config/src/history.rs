@@ -90,12 +90,18 @@ impl History {
         pruned
     }
 
-    /// The revisions of a key before `before`, newest first: at most `limit` and about `bytes_max`, at least one if
+    /// How many changes of a key are kept.
+    pub fn count(&self, key: &ConfigKey) -> usize {
+        self.by_key.get(key).map_or(0, BTreeMap::len)
+    }
+
+    /// The revisions of a key before `before`, newest first, without the first `offset`: at most `limit` and about `bytes_max`, at least one if
     /// there is one.
     pub fn newest(
         &self,
         key: &ConfigKey,
         before: Option<Revision>,
+        offset: usize,
         limit: usize,
         bytes_max: u64,
     ) -> Vec<Revision> {
@@ -105,6 +111,7 @@ impl History {
         lines
             .range(..before)
             .rev()
+            .skip(offset)
             .take(limit)
             .take_while(|(_, line)| {
                 let first = bytes == 0;

@@ -28,33 +28,43 @@
 //! |---|---|---|
 //! | 0 | namespace, group, data id (`base::push_part` each) | version byte, postcard of `Entry` |
 //! | 1 | the same, then the revision in 8 bytes, big-endian | version byte, postcard of `HistoryRow` |
+//! | 2 | the same as 0, then the version's name (`beta`, `tag_…`) | version byte, postcard of `Gray` |
 //!
 //! Contents are held in memory, history is not: only an index of it is (revision, time, size), enough to decide what
 //! to drop. `Request::History` becomes one `Load` of exactly the rows that the index names.
 //!
+//! # Gray versions
+//!
+//! A config has at most one version for a list of addresses and one per tag, `GRAY_VERSIONS_MAX` in all, next to the
+//! formal one or without it. A client sees the first that takes it (beta before tags), else the formal one; listening and
+//! reading use the same rule, so a client is told exactly when what *it* sees changes.
+//!
 //! # Invariants
 //!
-//! * `contents_bytes = Σ weight(entry)`, and `contents_bytes ≤ CONTENTS_BYTES_MAX` or the last publish did not grow it.
+//! * `contents_bytes = Σ weight(entry) + Σ weight(gray)`, and `contents_bytes ≤ CONTENTS_BYTES_MAX` or the last publish did not grow it.
 //! * `entry.revision ≤` the index last applied; revisions of one key only grow.
 //! * per key: `history rows ≤ HISTORY_ROWS_MAX`. Older than `HISTORY_AGE_MAX` (by the clock in the command) or beyond
 //!   `HISTORY_BYTES_MAX` in all: the oldest rows go, at most `HISTORY_PRUNED_MAX` per command, so that no command
 //!   costs more for the size of what is stored, and one proposer with a wrong clock cannot wipe the history.
-//! * outside a restore, the md5 that a listener is known to hold is the key's current md5: it was told, or it said so.
+//! * outside a restore, the md5 that a listener is known to hold is that of the version it sees: it was told, or it said
+//!   so; and `grays_shown = grays`.
 //!
 //! # Restore
 //!
 //! `Reset`, then `Restore` in pieces, then `Restored`. Until `Restored` (or the first `apply`, which can only come
 //! after it) readers keep the views from before: an entry that the new state does not have is retired then, not at
-//! `Reset`, because a key that seems gone for a moment makes applications fall back to their defaults.
+//! `Reset`, because a key that seems gone for a moment makes applications fall back to their defaults. Gray versions are
+//! shown together at the end: a client that has one must not see the formal one meanwhile.
 //!
 //! # Left out
 //!
-//! Gray rules (beta, tag), the fuzzy watch and search: they read and extend these tables and are not here yet.
+//! The fuzzy watch: it reads these tables and is not here yet. Search reads the published views and needs nothing here.
 #![forbid(unsafe_code)]
 
 mod apply;
 mod check;
 mod config;
+mod gray;
 mod history;
 mod listeners;
 mod model;
@@ -64,13 +74,17 @@ mod surface;
 #[cfg(test)]
 mod tests;
 
-pub use check::{CONTENT_BYTES_MAX, CONTENT_TYPES};
+pub use check::{BETA_ADDRESSES_CHARS_MAX, CONTENT_BYTES_MAX, CONTENT_TYPES, GRAY_TAG_CHARS_MAX};
 pub use config::{CONTENTS_BYTES_MAX, Config, LOADS_MAX, Settings, md5_hex};
+pub use gray::GRAY_VERSIONS_MAX;
 pub use history::{
     HISTORY_AGE_MAX, HISTORY_BYTES_MAX, HISTORY_PRUNED_MAX, HISTORY_REPLY_BYTES_MAX,
     HISTORY_ROWS_MAX,
 };
 pub use listeners::LISTENERS_MAX;
-pub use model::{Author, ConfigKey, Details, Entry, HistoryRow, Operation};
+pub use model::{
+    Audience, Author, ConfigKey, Details, Entry, Gray, GrayName, GrayRule, Grays, HistoryRow,
+    Operation,
+};
 pub use request::{Command, Outcome, Refusal, Reply, Request};
 pub use surface::{Applied, Input, LoadedRows, Output};

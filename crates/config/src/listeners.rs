@@ -1,6 +1,6 @@
-//! Who wants to be told of which key, and the md5 that each one is known to hold.
+//! Who wants to be told of which key, the md5 that each one is known to hold, and which version of it each one sees.
 
-use crate::{ConfigKey, Refusal};
+use crate::{Audience, ConfigKey, Refusal};
 use base::ConnectionId;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +14,18 @@ pub const LISTENERS_MAX: usize = 10_000;
 /// A listener: the connection and its number within it.
 pub(crate) type Listener = (ConnectionId, u64);
 
+/// What is known of a listener and a key.
+#[derive(Debug)]
+struct Held {
+    md5: Arc<str>,
+    /// As of its latest `Listen` for this key.
+    audience: Arc<Audience>,
+}
+
 /// Invariant: `by_key` is the inverse of `by_listener`, and neither has an empty set.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
-    by_listener: BTreeMap<Listener, BTreeMap<ConfigKey, Arc<str>>>,
+    by_listener: BTreeMap<Listener, BTreeMap<ConfigKey, Held>>,
     by_key: BTreeMap<ConfigKey, BTreeSet<Listener>>,
 }
 
@@ -27,6 +35,7 @@ impl Listeners {
         &mut self,
         listener: Listener,
         keys: BTreeMap<ConfigKey, Arc<str>>,
+        audience: Audience,
         limit: usize,
     ) -> Result<(), Refusal> {
         let connection = listener.0;
@@ -36,11 +45,13 @@ impl Listeners {
         if held + new > limit {
             return Err(Refusal::TooManyListeners { limit });
         }
+        let audience = Arc::new(audience);
         for (key, md5) in keys {
+            let held = Held { md5, audience: Arc::clone(&audience) };
             let known = self.by_key.get_key_value(&key).map(|(key, _)| key.clone());
             let key = known.unwrap_or(key);
             self.by_key.entry(key.clone()).or_default().insert(listener);
-            self.by_listener.entry(listener).or_default().insert(key, md5);
+            self.by_listener.entry(listener).or_default().insert(key, held);
         }
         Ok(())
     }
@@ -73,16 +84,22 @@ impl Listeners {
         }
     }
 
-    /// The listeners of a key that hold another md5 than this. They hold this one from now on: each is told once.
-    pub fn told(&mut self, key: &ConfigKey, md5: &Arc<str>) -> Vec<Listener> {
+    /// The listeners of a key that hold another md5 than the one they see now, with that one. They hold it from now on:
+    /// each is told once.
+    pub fn told(
+        &mut self,
+        key: &ConfigKey,
+        seen_by: impl Fn(&Audience) -> Arc<str>,
+    ) -> Vec<(Listener, Arc<str>)> {
         let Some(listeners) = self.by_key.get(key) else { return Vec::new() };
         let mut told = Vec::new();
         for &listener in listeners {
             let own = self.by_listener.get_mut(&listener).expect("the inverse of by_key");
             let held = own.get_mut(key).expect("the inverse of by_key");
-            if held != md5 {
-                *held = Arc::clone(md5);
-                told.push(listener);
+            let md5 = seen_by(&held.audience);
+            if held.md5 != md5 {
+                held.md5 = Arc::clone(&md5);
+                told.push((listener, md5));
             }
         }
         told
@@ -91,13 +108,13 @@ impl Listeners {
     /// Who listens to a key, with the md5 held.
     pub fn to(&self, key: &ConfigKey) -> Vec<(ConnectionId, Arc<str>)> {
         let listeners = self.by_key.get(key).into_iter().flatten();
-        listeners.map(|l| (l.0, Arc::clone(&self.by_listener[l][key]))).collect()
+        listeners.map(|l| (l.0, Arc::clone(&self.by_listener[l][key].md5))).collect()
     }
 
     fn of(
         &self,
         connection: ConnectionId,
-    ) -> impl Iterator<Item = (&Listener, &BTreeMap<ConfigKey, Arc<str>>)> {
+    ) -> impl Iterator<Item = (&Listener, &BTreeMap<ConfigKey, Held>)> {
         self.by_listener.range((connection, 0)..=(connection, u64::MAX))
     }
 }

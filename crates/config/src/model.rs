@@ -2,7 +2,7 @@
 
 use base::Revision;
 use serde::{Deserialize, Serialize};
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// Names a config. The namespace is canonical: `public`, never empty; edges echo the form that a client used.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,6 +64,8 @@ pub struct Entry {
     pub details: Details,
     /// Log index of the last change.
     pub revision: Revision,
+    /// Log index of the first publish: the number that lists name it by, for as long as it exists.
+    pub created: Revision,
     /// Wall clock of the first publish, milliseconds.
     pub created_ms: u64,
     /// Wall clock of the last publish, milliseconds.
@@ -81,6 +83,102 @@ pub struct HistoryRow {
     pub operation: Operation,
     /// The entry as the change made it; for a removal as it was before, with the removal's time and author.
     pub entry: Entry,
+    /// Of which gray version, and for whom it was; `None` for the formal one.
+    pub gray: Option<GrayRule>,
+}
+
+/// Who sees a gray version instead of the formal one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrayRule {
+    /// Clients at these addresses, comma-separated, as the publisher wrote them.
+    Beta(Arc<str>),
+    /// Clients that carry this tag.
+    Tag(Arc<str>),
+}
+
+/// Names a gray version within its config. The order is the priority: what comes first is seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum GrayName {
+    /// The one for some addresses.
+    Beta,
+    /// The one for this tag.
+    Tag(Arc<str>),
+}
+
+/// What decides which version a client sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// Addresses of the client without a port: where it comes from, and what it says of itself.
+    pub addresses: Vec<Arc<str>>,
+    /// The tag that it carries.
+    pub tag: Option<Arc<str>>,
+}
+
+impl GrayRule {
+    /// The version that this rule belongs to.
+    #[must_use]
+    pub fn name(&self) -> GrayName {
+        match self {
+            Self::Beta(_) => GrayName::Beta,
+            Self::Tag(tag) => GrayName::Tag(Arc::clone(tag)),
+        }
+    }
+
+    /// The rule as it was written: addresses, or a tag.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Beta(addresses) => addresses,
+            Self::Tag(tag) => tag,
+        }
+    }
+
+    /// Whether such a client sees the version.
+    #[must_use]
+    pub fn takes(&self, audience: &Audience) -> bool {
+        match self {
+            Self::Beta(addresses) => addresses
+                .split(',')
+                .any(|listed| audience.addresses.iter().any(|own| **own == *listed.trim())),
+            Self::Tag(tag) => audience.tag.as_ref() == Some(tag),
+        }
+    }
+}
+
+impl fmt::Display for GrayName {
+    /// `beta` or `tag_…`, as Nacos names them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Beta => f.write_str("beta"),
+            Self::Tag(tag) => write!(f, "tag_{tag}"),
+        }
+    }
+}
+
+/// A version of a config that only some clients see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gray {
+    /// Who sees it.
+    pub rule: GrayRule,
+    /// What they see.
+    pub entry: Entry,
+}
+
+/// All gray versions of a config. Immutable; replaced as a whole. It is also the view that readers get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grays {
+    /// Which config; there may be no formal version of it.
+    pub key: ConfigKey,
+    /// By priority; empty when the last one is gone.
+    pub versions: BTreeMap<GrayName, Arc<Gray>>,
+}
+
+impl Grays {
+    /// The version that such a client sees instead of the formal one.
+    #[must_use]
+    pub fn of(&self, audience: &Audience) -> Option<&Arc<Gray>> {
+        self.versions.values().find(|gray| gray.rule.takes(audience))
+    }
 }
 
 /// What a change did.

@@ -1,6 +1,6 @@
 //! What edges ask of the config center, what enters the log, and what is answered.
 
-use crate::{Author, ConfigKey, Details, HistoryRow};
+use crate::{Audience, Author, ConfigKey, Details, GrayName, GrayRule, HistoryRow};
 use base::Revision;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,6 +28,30 @@ pub enum Request {
         /// For the history.
         author: Author,
     },
+    /// Set the content of a gray version; the formal one stays as it is, or absent.
+    PublishGray {
+        /// Which config.
+        key: ConfigKey,
+        /// Which version, and who sees it.
+        rule: GrayRule,
+        /// As in `Publish`.
+        content: Arc<str>,
+        /// As in `Publish`, of this version's md5.
+        cas_md5: Option<Arc<str>>,
+        /// The rest. Boxed: gray versions are rare, and every command would pay for its size.
+        details: Box<Details>,
+        /// For the history.
+        author: Author,
+    },
+    /// Remove a gray version; done, too, when it does not exist.
+    RemoveGray {
+        /// Which config.
+        key: ConfigKey,
+        /// Which version.
+        name: GrayName,
+        /// For the history.
+        author: Author,
+    },
     /// Tell this connection when a key's md5 is no longer the one it holds: at once if that is so already. Each
     /// (connection, listener, key) is told once per `Listen`; after `Notify` the connection listens on with the new md5.
     Listen {
@@ -35,6 +59,8 @@ pub enum Request {
         listener: u64,
         /// The keys with the md5 that the client holds; empty for "I hold nothing".
         items: Vec<(ConfigKey, Arc<str>)>,
+        /// Decides which version of each key is compared, now and later.
+        audience: Audience,
     },
     /// Stop telling.
     Unlisten {
@@ -51,6 +77,15 @@ pub enum Request {
         /// Only changes before this one; `None` from the newest.
         before: Option<Revision>,
         /// How many at most.
+        limit: usize,
+    },
+    /// A page of the changes of a key, newest first, with how many there are.
+    HistoryPage {
+        /// Which.
+        key: ConfigKey,
+        /// How many of the newest to leave out.
+        offset: usize,
+        /// How many at most; see `History`.
         limit: usize,
     },
     /// Who listens to a key on this node, with the md5 each one holds.
@@ -74,7 +109,7 @@ pub enum Command {
         /// The condition.
         cas_md5: Option<Arc<str>>,
         /// The rest.
-        details: Details,
+        details: Box<Details>,
         /// For the history.
         author: Author,
         /// Wall clock of the proposer, milliseconds.
@@ -84,6 +119,36 @@ pub enum Command {
     Remove {
         /// Which.
         key: ConfigKey,
+        /// For the history.
+        author: Author,
+        /// Wall clock of the proposer, milliseconds.
+        at_ms: u64,
+    },
+    /// See `Request::PublishGray`.
+    PublishGray {
+        /// Which config.
+        key: ConfigKey,
+        /// Which version, and who sees it.
+        rule: GrayRule,
+        /// The content.
+        content: Arc<str>,
+        /// Computed once, by the proposer.
+        md5: Arc<str>,
+        /// The condition.
+        cas_md5: Option<Arc<str>>,
+        /// The rest.
+        details: Box<Details>,
+        /// For the history.
+        author: Author,
+        /// Wall clock of the proposer, milliseconds.
+        at_ms: u64,
+    },
+    /// See `Request::RemoveGray`.
+    RemoveGray {
+        /// Which config.
+        key: ConfigKey,
+        /// Which version.
+        name: GrayName,
         /// For the history.
         author: Author,
         /// Wall clock of the proposer, milliseconds.
@@ -111,6 +176,11 @@ pub enum Outcome {
         /// The quota.
         bytes_max: u64,
     },
+    /// Nothing changed: the config has this many gray versions already.
+    TooManyVersions {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 /// The answer to a request.
@@ -122,6 +192,13 @@ pub enum Reply {
     Listening(Vec<ConfigKey>),
     /// Newest first; empty when there are no more.
     History(Vec<HistoryRow>),
+    /// Newest first.
+    HistoryPage {
+        /// Of all changes that are kept, not only of this page.
+        count: usize,
+        /// The page.
+        rows: Vec<HistoryRow>,
+    },
     /// (connection, md5 it holds).
     Listeners(Vec<(base::ConnectionId, Arc<str>)>),
     /// Nothing changed, for this reason.
@@ -156,6 +233,12 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// A tag with other characters than letters, digits and `_-.:`.
+    #[error("invalid tag: only letters, digits and _-.: are taken")]
+    TagIllegal,
+    /// A beta version for nobody.
+    #[error("invalid betaIps: blank")]
+    AddressesBlank,
     /// A listener limit.
     #[error("this connection listens to {limit} keys already: use a second connection")]
     TooManyListeners {

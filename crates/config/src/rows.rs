@@ -1,6 +1,6 @@
 //! The state tables: how entries and history rows become bytes, and back.
 
-use crate::{ConfigKey, Entry, HistoryRow};
+use crate::{ConfigKey, Entry, Gray, GrayName, HistoryRow};
 use base::{Revision, Row, push_part};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -9,8 +9,11 @@ pub(crate) const ENTRIES: u8 = 0;
 /// History rows.
 pub(crate) const HISTORY: u8 = 1;
 
-/// Of both values' formats.
-const VERSION: u8 = 1;
+/// Gray versions.
+pub(crate) const GRAYS: u8 = 2;
+
+/// Of all values' formats.
+const VERSION: u8 = 2;
 
 pub(crate) fn entry_key(key: &ConfigKey) -> Vec<u8> {
     let ConfigKey { namespace, group, data_id } = key;
@@ -42,6 +45,30 @@ pub(crate) fn history(row: &HistoryRow) -> Row {
 
 pub(crate) fn no_history(key: &ConfigKey, revision: Revision) -> Row {
     Row { table: HISTORY, key: history_key(key, revision), value: None }
+}
+
+pub(crate) fn gray_key(key: &ConfigKey, name: &GrayName) -> Vec<u8> {
+    let mut bytes = entry_key(key);
+    push_part(&mut bytes, &name.to_string());
+    bytes
+}
+
+pub(crate) fn gray(gray: &Gray) -> Row {
+    let key = gray_key(&gray.entry.key, &gray.rule.name());
+    Row { table: GRAYS, key, value: Some(encoded(gray)) }
+}
+
+pub(crate) fn no_gray(key: &ConfigKey, name: &GrayName) -> Row {
+    Row { table: GRAYS, key: gray_key(key, name), value: None }
+}
+
+pub(crate) fn read_gray(key: &[u8], value: &[u8]) -> Result<Gray, String> {
+    let gray: Gray = decoded(value).map_err(|why| unreadable(GRAYS, key, &why))?;
+    if gray_key(&gray.entry.key, &gray.rule.name()) != key {
+        let holds = format!("it holds {} of config {}", gray.rule.name(), gray.entry.key);
+        return Err(unreadable(GRAYS, key, &holds));
+    }
+    Ok(gray)
 }
 
 pub(crate) fn read_entry(key: &[u8], value: &[u8]) -> Result<Entry, String> {

@@ -1,6 +1,6 @@
 //! The three verbs' two enums, and the second entrance.
 
-use crate::{Command, ConfigKey, Entry, Outcome, Reply, Request};
+use crate::{Command, ConfigKey, Entry, Grays, Outcome, Reply, Request};
 use base::{ConnectionId, RequestId, Row};
 use std::sync::Arc;
 
@@ -60,7 +60,10 @@ pub enum Output {
     Publish(Arc<Entry>),
     /// The key is gone; to be taken out before anything that follows is done.
     Retire(ConfigKey),
-    /// The key's md5 is no longer the one that this listener held.
+    /// The gray versions of a key, all of them; to be swapped in before anything that follows is done. An empty set is
+    /// to be taken out.
+    PublishGrays(Arc<Grays>),
+    /// The key's md5, as this listener sees it, is no longer the one that it held.
     Notify {
         /// The listening connection.
         to: ConnectionId,

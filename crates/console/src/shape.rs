@@ -196,6 +196,9 @@ pub struct ConfigChange {
     pub modified_by: Arc<str>,
     /// From where.
     pub address: Arc<str>,
+    /// Of which gray version, as `beta` or `tag_…`; absent for the formal one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gray: Option<String>,
     /// The content, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Arc<str>>,

@@ -5,17 +5,21 @@ use crate::{credentials::Credentials, rendered::RenderedBytes};
 use access::View as AccessView;
 use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId};
 use bytes::Bytes;
-use config::{ConfigKey, Entry};
+use config::{ConfigKey, Entry, Grays};
 use nacos::{Format, NodeState, Page};
 use naming::{ClusterNames, ServiceKey, ServiceView};
 use node::{Standing, View};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+
+/// Entries that a search looks at before it lets those who publish go on.
+const SEARCH_PIECE_ENTRIES_MAX: usize = 512;
 
 type ServiceNames = BTreeMap<(Arc<str>, Arc<str>), BTreeSet<Arc<str>>>;
 
@@ -26,6 +30,7 @@ pub(crate) struct ViewStore {
     names: RwLock<ServiceNames>,
     configs: RwLock<BTreeMap<ConfigKey, Arc<Entry>>>,
     config_counts: RwLock<BTreeMap<Arc<str>, usize>>,
+    grays: RwLock<BTreeMap<ConfigKey, Arc<Grays>>>,
     access: RwLock<Arc<AccessView>>,
     standing: RwLock<Standing>,
     draining: AtomicBool,
@@ -48,6 +53,7 @@ impl ViewStore {
             names: RwLock::default(),
             configs: RwLock::default(),
             config_counts: RwLock::default(),
+            grays: RwLock::default(),
             access: RwLock::new(Arc::new(AccessView::empty())),
             standing: RwLock::new(standing),
             draining: AtomicBool::new(false),
@@ -87,6 +93,12 @@ impl ViewStore {
                 {
                     *count -= 1;
                 }
+            }
+            View::Grays(grays) if grays.versions.is_empty() => {
+                write(&self.grays).remove(&grays.key);
+            }
+            View::Grays(grays) => {
+                write(&self.grays).insert(grays.key.clone(), grays);
             }
             View::Access(view) => {
                 self.credentials.forget_all();
@@ -244,6 +256,47 @@ impl nacos::Views for ViewStore {
 
     fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
         read(&self.configs).get(key).cloned()
+    }
+
+    fn configs(
+        &self,
+        namespace: Option<&str>,
+        wanted: &dyn Fn(&Entry) -> bool,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<Entry>> {
+        let mut page = Page { count: 0, items: Vec::new() };
+        let none = || Arc::from("");
+        let first = ConfigKey {
+            namespace: namespace.map_or_else(none, Arc::from),
+            group: none(),
+            data_id: none(),
+        };
+        let mut from = Bound::Included(first);
+        loop {
+            let piece: Vec<Arc<Entry>> = {
+                let configs = read(&self.configs);
+                let entries = configs.range((from, Bound::Unbounded)).map(|(_, entry)| entry);
+                entries.take(SEARCH_PIECE_ENTRIES_MAX).cloned().collect()
+            };
+            let Some(last) = piece.last() else { return page };
+            from = Bound::Excluded(last.key.clone());
+            for entry in piece {
+                if namespace.is_some_and(|namespace| *entry.key.namespace != *namespace) {
+                    return page;
+                }
+                if wanted(&entry) {
+                    page.count += 1;
+                    if page.count > offset && page.items.len() < limit {
+                        page.items.push(entry);
+                    }
+                }
+            }
+        }
+    }
+
+    fn grays(&self, key: &ConfigKey) -> Option<Arc<Grays>> {
+        read(&self.grays).get(key).cloned()
     }
 
     fn config_count(&self, namespace: &str) -> usize {

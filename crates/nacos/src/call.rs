@@ -23,6 +23,8 @@ pub(crate) struct Call {
     credential: Credential,
     stage: Stage,
     principal: Principal,
+    /// The client's tag, for gray versions of configs.
+    tag: Option<Arc<str>>,
     /// What the answer of a read is stamped with.
     pub(crate) freshness: Option<Freshness>,
     /// When a held answer is due.
@@ -56,7 +58,12 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Call {
-    pub(crate) fn new(door: Door, operation: Operation, credential: Credential) -> Self {
+    pub(crate) fn new(
+        door: Door,
+        operation: Operation,
+        credential: Credential,
+        tag: Option<Arc<str>>,
+    ) -> Self {
         let principal = Principal::Anonymous;
         Self {
             door,
@@ -64,6 +71,7 @@ impl Call {
             credential,
             stage: Stage::New,
             principal,
+            tag,
             freshness: None,
             due: None,
         }
@@ -226,6 +234,7 @@ impl Call {
             door: &self.door,
             call: around.call,
             principal: &self.principal,
+            tag: self.tag.as_ref(),
             client: around.client,
         };
         (&mut self.operation, context)

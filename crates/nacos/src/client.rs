@@ -15,6 +15,10 @@ pub(crate) struct Client {
     pub(crate) agent: Arc<str>,
     /// As its setup says.
     pub(crate) application: Arc<str>,
+    /// As its setup says; empty when it does not.
+    pub(crate) address: Arc<str>,
+    /// The tag among its setup's labels.
+    pub(crate) tag: Option<Arc<str>>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) listening: Listening,
     /// The newest request that was sent on the stream.

@@ -1,5 +1,6 @@
 //! Operations on the config center, one file each, with all forms in which clients ask for it.
 
+mod changes;
 mod fields;
 mod listen;
 mod listeners;
@@ -7,10 +8,16 @@ mod poll;
 mod publish;
 mod query;
 mod remove;
+mod remove_many;
+mod search;
+mod version;
 
+pub(crate) use changes::{ListChanges, ShowChange};
 pub(crate) use listen::BatchListen;
 pub(crate) use listeners::ListListeners;
 pub(crate) use poll::Poll;
 pub(crate) use publish::Publish;
 pub(crate) use query::QueryConfig;
 pub(crate) use remove::RemoveConfig;
+pub(crate) use remove_many::RemoveConfigs;
+pub(crate) use search::SearchConfigs;

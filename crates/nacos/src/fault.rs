@@ -67,8 +67,13 @@ impl Fault {
 
     /// Config over HTTP: a parameter is missing. Official 2.5.1 answers 500, and so do we: clients branch on it.
     pub(crate) fn missing(name: &str) -> Self {
+        Self::missing_of(name, "String")
+    }
+
+    /// As `missing`, of a parameter that is no text.
+    pub(crate) fn missing_of(name: &str, kind: &str) -> Self {
         let text = format!(
-            "Required request parameter &#39;{name}&#39; for method parameter type String is not present"
+            "Required request parameter &#39;{name}&#39; for method parameter type {kind} is not present"
         );
         Self::new(Shape::Caused, StatusCode::INTERNAL_SERVER_ERROR, 400, text)
     }

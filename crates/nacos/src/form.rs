@@ -59,9 +59,15 @@ impl Form {
         for name in ["namespaceId", "tenant"] {
             self.some(name).map_or(Ok(()), check::namespace)?;
         }
-        self.some("dataId").map_or(Ok(()), check::data_id)?;
+        // A blurred search has patterns where all others have names.
+        let blurred = self.some("search") == Some("blur");
+        let named = |name| {
+            let text = self.some(name).unwrap_or_default();
+            if blurred { text.replace('*', "") } else { text.to_owned() }
+        };
+        check::data_id(&named("dataId"))?;
         for name in ["group", "groupName"] {
-            self.some(name).map_or(Ok(()), check::group)?;
+            check::group(&named(name))?;
         }
         if let Some(name) = self.some("serviceName") {
             let (group, name) = split_grouped(name);

@@ -67,6 +67,12 @@ pub(crate) fn body(payload: &Payload) -> &[u8] {
     payload.body.as_ref().map_or(&[], |body| &body.value)
 }
 
+/// A header of a payload if it is not blank.
+pub(crate) fn header<'a>(payload: &'a Payload, name: &str) -> Option<&'a str> {
+    let value = payload.metadata.as_ref()?.headers.get(name)?.trim();
+    (!value.is_empty()).then_some(value)
+}
+
 /// The request id of a payload, if it can be read.
 pub(crate) fn request_id(payload: &Payload) -> Option<String> {
     json::read::<Head>(body(payload)).ok()?.request_id

@@ -41,7 +41,7 @@
 //!
 //! # Left out
 //!
-//! Persistent instances, gray releases, fuzzy watch, locks, operator metadata, switches, catalog, search, history,
+//! Persistent instances, fuzzy watch, locks, operator metadata, switches, catalog,
 //! import and export, the API of v2 and v3 but for logins and probes, UDP push: each is answered by a typed refusal, and
 //! those of HTTP stand in the routing table with their fate.
 #![forbid(unsafe_code)]
@@ -54,6 +54,7 @@ mod config_ops;
 mod credential;
 mod dates;
 mod fault;
+mod filter;
 mod form;
 mod grpc;
 mod json;

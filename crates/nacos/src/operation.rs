@@ -12,7 +12,8 @@ use crate::{
 };
 use access::{Action, Principal, Resource};
 use base::{Consistency, Instant, Now};
-use config::ConfigKey;
+use config::{Audience, ConfigKey};
+use std::sync::Arc;
 
 /// What must be so before an operation runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(crate) struct Context<'a> {
     pub(crate) door: &'a Door,
     pub(crate) call: CallId,
     pub(crate) principal: &'a Principal,
+    /// The tag that came with this request.
+    pub(crate) tag: Option<&'a Arc<str>>,
     pub(crate) client: &'a mut Client,
 }
 
@@ -56,6 +59,14 @@ impl Context<'_> {
     /// Address of the client, without its port.
     pub(crate) fn address(&self) -> String {
         self.facts.remote.ip().to_canonical().to_string()
+    }
+
+    /// What decides which version of a config this client sees. An address that a client says it has counts as well as
+    /// the one it comes from: behind a gateway it is the only one that tells clients apart.
+    pub(crate) fn audience(&self) -> Audience {
+        let said = [&self.client.address].into_iter().filter(|address| !address.is_empty());
+        let addresses = [Arc::from(self.address())].into_iter().chain(said.cloned()).collect();
+        Audience { addresses, tag: self.tag.or(self.client.tag.as_ref()).cloned() }
     }
 }
 
@@ -163,6 +174,10 @@ operations!(
     QueryConfig,
     Publish,
     RemoveConfig,
+    RemoveConfigs,
+    SearchConfigs,
+    ListChanges,
+    ShowChange,
     BatchListen,
     Poll,
     HealthCheck,

@@ -151,12 +151,9 @@ impl Session {
             .and_then(|form| Ok((routes::route(request.method(), path, &form)?, form)));
         match parsed {
             Ok((operation, form)) => {
-                self.begin(
-                    now,
-                    views,
-                    call,
-                    Call::new(door, operation, Credential::of_form(&form)),
-                );
+                let tag = form.header(setup::TAG_LABEL).map(Into::into);
+                let record = Call::new(door, operation, Credential::of_form(&form), tag);
+                self.begin(now, views, call, record);
             }
             Err(fault) => self.send(call, door.refuse(&fault, now.unix_ms)),
         }
@@ -201,7 +198,9 @@ impl Session {
                 match parsed.operation {
                     Ok(operation) => {
                         let credential = Credential::of_payload(payload);
-                        self.begin(now, views, call, Call::new(door, operation, credential));
+                        let tag = grpc::header(payload, setup::TAG_LABEL).map(Into::into);
+                        let record = Call::new(door, operation, credential, tag);
+                        self.begin(now, views, call, record);
                     }
                     Err(fault) => self.send(call, door.refuse(&fault, now.unix_ms)),
                 }
@@ -229,6 +228,8 @@ impl Session {
         self.client.registered = true;
         self.client.agent = setup.agent.clone();
         self.client.application = setup.application;
+        self.client.address = setup.address;
+        self.client.tag = setup.tag;
         if first {
             self.liveness.hear(now.instant);
             self.outputs.push_back(Output::Tell(Tell::Opened { agent: setup.agent }));

@@ -9,10 +9,17 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
+/// Header and label by which a client says its tag.
+pub(crate) const TAG_LABEL: &str = "Vipserver-Tag";
+
 /// What a client says when it opens its stream.
 pub(crate) struct Setup {
     pub(crate) agent: Arc<str>,
     pub(crate) application: Arc<str>,
+    /// What it believes its address to be; may be empty.
+    pub(crate) address: Arc<str>,
+    /// For gray versions of configs.
+    pub(crate) tag: Option<Arc<str>>,
     /// It sent an ability table and waits for ours. Clients that sent none do not know the answer.
     pub(crate) wants_abilities: bool,
 }
@@ -30,9 +37,12 @@ struct Body {
 impl Setup {
     pub(crate) fn read(payload: &Payload) -> Result<Self, Fault> {
         let body: Body = grpc::read(grpc::body(payload))?;
+        let address = payload.metadata.as_ref().map_or("", |metadata| &metadata.client_ip);
         Ok(Self {
             agent: body.client_version.unwrap_or_default().into(),
             application: body.labels.get("AppName").cloned().unwrap_or_default(),
+            address: address.trim().into(),
+            tag: body.labels.get(TAG_LABEL).filter(|tag| !tag.is_empty()).cloned(),
             wants_abilities: body.ability_table.is_some_and(|table| !table.is_null()),
         })
     }

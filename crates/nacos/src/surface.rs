@@ -259,6 +259,18 @@ pub trait Views {
     ) -> Page<Arc<str>>;
     /// The current entry of a config; `None` if there is none.
     fn config(&self, key: &ConfigKey) -> Option<Arc<config::Entry>>;
+    /// The gray versions of a config; `None` if there are none.
+    fn grays(&self, key: &ConfigKey) -> Option<Arc<config::Grays>>;
+    /// The configs of a namespace (of all when there is none) that are wanted, in the order of their names: those from
+    /// `offset` (0-based), at most `limit`, and how many there are. Not one moment is shown: it goes in pieces, so that
+    /// nobody who publishes waits for one who searches.
+    fn configs(
+        &self,
+        namespace: Option<&str>,
+        wanted: &dyn Fn(&config::Entry) -> bool,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<config::Entry>>;
     /// How many configs a namespace has.
     fn config_count(&self, namespace: &str) -> usize;
     /// Users, roles, permissions, namespaces.

@@ -2,13 +2,14 @@
 //!
 //! Commands: `http METHOD TARGET [header=value …] [| body]`, `unary TYPE JSON`, `stream TYPE JSON`, `open`, `closed`,
 //! `drop CALL`, `answer ID WHAT`, `push …`, `notify …`, `wait MS` (then wake), `drain`, and what the views show:
-//! `service …`, `config …`, `state …`, `user …`. A `#` begins a comment.
+//! `service …`, `config …`, `gray beta:ADDRESSES|tag:TAG …` (as `config`), `state …`, `user …`. A `#` begins a comment.
 
 mod auth;
 mod bad_input;
 mod configs;
 mod junk;
 mod naming;
+mod search;
 
 use super::*;
 use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};
@@ -23,6 +24,7 @@ struct Scene {
     state: NodeState,
     services: BTreeMap<ServiceKey, Arc<ServiceView>>,
     configs: BTreeMap<ConfigKey, Arc<Entry>>,
+    grays: BTreeMap<ConfigKey, Arc<config::Grays>>,
     access: View,
     /// Whether the views are fresh without waiting.
     fresh: bool,
@@ -36,6 +38,7 @@ impl Scene {
             state: NodeState::Ready,
             services: BTreeMap::new(),
             configs: BTreeMap::new(),
+            grays: BTreeMap::new(),
             access: View {
                 revision: base::Revision(0),
                 token_key: Some(access::Secret::new(vec![7; 32])),
@@ -85,6 +88,21 @@ impl Views for Scene {
     }
     fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
         self.configs.get(key).cloned()
+    }
+    fn configs(
+        &self,
+        namespace: Option<&str>,
+        wanted: &dyn Fn(&Entry) -> bool,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<Entry>> {
+        let all = self.configs.values();
+        let all = all.filter(|e| namespace.is_none_or(|n| *e.key.namespace == *n) && wanted(e));
+        let all: Vec<Arc<Entry>> = all.cloned().collect();
+        Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
+    }
+    fn grays(&self, key: &ConfigKey) -> Option<Arc<config::Grays>> {
+        self.grays.get(key).cloned()
     }
     fn config_count(&self, namespace: &str) -> usize {
         self.configs.keys().filter(|key| *key.namespace == *namespace).count()
@@ -191,6 +209,14 @@ impl Stage {
             "config" => {
                 let entry = Arc::new(entry(rest));
                 self.scene.configs.insert(entry.key.clone(), entry);
+            }
+            "gray" => {
+                let (rule, rest) = rest.split_once(' ').unwrap();
+                let gray = config::Gray { rule: gray_rule(rule), entry: entry(rest) };
+                let key = gray.entry.key.clone();
+                let none = || config::Grays { key: key.clone(), versions: BTreeMap::new() };
+                let grays = self.scene.grays.entry(key.clone()).or_insert_with(|| none().into());
+                Arc::make_mut(grays).versions.insert(gray.rule.name(), gray.into());
             }
             "notify" => {
                 let words: Vec<&str> = rest.split(' ').collect();
@@ -355,8 +381,12 @@ fn config_key(text: &str) -> ConfigKey {
     ConfigKey { namespace: parts[0].into(), group: parts[1].into(), data_id: parts[2].into() }
 }
 
-/// `NAMESPACE/GROUP/DATAID MD5 TYPE CONTENT`
+/// `[#ID] NAMESPACE/GROUP/DATAID MD5 TYPE CONTENT`
 fn entry(text: &str) -> Entry {
+    let (created, text) = match text.strip_prefix('#').and_then(|text| text.split_once(' ')) {
+        Some((id, rest)) => (id.parse().unwrap(), rest),
+        None => (9, text),
+    };
     let words: Vec<&str> = text.splitn(4, ' ').collect();
     Entry {
         key: config_key(words[0]),
@@ -364,10 +394,36 @@ fn entry(text: &str) -> Entry {
         md5: words[1].into(),
         details: config::Details { content_type: words[2].into(), ..config::Details::default() },
         revision: base::Revision(9),
+        created: base::Revision(created),
         created_ms: BEGIN.unix_ms,
         modified_ms: BEGIN.unix_ms,
         author: config::Author::default(),
     }
+}
+
+fn gray_rule(text: &str) -> config::GrayRule {
+    match text.split_once(':').unwrap() {
+        ("beta", addresses) => config::GrayRule::Beta(addresses.into()),
+        (_, tag) => config::GrayRule::Tag(tag.into()),
+    }
+}
+
+/// Rows between `;`: `I|U|D`, revision, rule or nothing, the entry as in `config`, with `|` between.
+fn history(text: &str) -> Vec<config::HistoryRow> {
+    let row = |text: &str| {
+        let words: Vec<&str> = text.split('|').collect();
+        config::HistoryRow {
+            revision: base::Revision(words[1].parse().unwrap()),
+            operation: match words[0] {
+                "I" => config::Operation::Insert,
+                "U" => config::Operation::Update,
+                _ => config::Operation::Delete,
+            },
+            entry: entry(words[3]),
+            gray: Some(words[2]).filter(|rule| !rule.is_empty()).map(gray_rule),
+        }
+    };
+    text.split(';').filter(|text| !text.is_empty()).map(row).collect()
 }
 
 fn answer(text: &str) -> Answer {
@@ -399,6 +455,16 @@ fn answer(text: &str) -> Answer {
         "conflict" => Answer::Config(config::Reply::Outcome(config::Outcome::CasConflict {
             current_md5: "x".into(),
         })),
+        "history" => Answer::Config(config::Reply::History(history(rest))),
+        "page" => {
+            let (count, rest) = rest.split_once(' ').unwrap();
+            let (count, rows) = (count.parse().unwrap(), history(rest));
+            Answer::Config(config::Reply::HistoryPage { count, rows })
+        }
+        "too-many-versions" => {
+            let outcome = config::Outcome::TooManyVersions { limit: 10 };
+            Answer::Config(config::Reply::Outcome(outcome))
+        }
         "too-large" => Answer::Config(config::Reply::Refused(config::Refusal::ContentTooLarge {
             bytes: 11,
             bytes_max: 10,

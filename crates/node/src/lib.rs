@@ -250,6 +250,9 @@ impl Node {
                 config::Output::Retire(key) => {
                     self.outputs.push_back(Output::Publish(View::ConfigGone(key)));
                 }
+                config::Output::PublishGrays(grays) => {
+                    self.outputs.push_back(Output::Publish(View::Grays(grays)));
+                }
                 config::Output::Notify { to, listener, key, md5 } => {
                     self.outputs.push_back(Output::Notify { to, listener, key, md5 });
                 }

@@ -1,7 +1,7 @@
 //! The three verbs' two enums of a whole node.
 
 use base::{ConnectionId, Consistency, Duration, Freshness, LogIndex, NodeId, RequestId, Term};
-use config::{ConfigKey, Entry};
+use config::{ConfigKey, Entry, Grays};
 use naming::{ClusterNames, ServiceKey, ServiceView};
 use std::sync::Arc;
 
@@ -181,6 +181,8 @@ pub enum View {
     Config(Arc<Entry>),
     /// A config is gone.
     ConfigGone(ConfigKey),
+    /// The gray versions of a config, all of them; none when the set is empty.
+    Grays(Arc<Grays>),
     /// Access tables.
     Access(Arc<access::View>),
     /// How the node stands in the Raft group.

@@ -221,6 +221,9 @@ fn published(view: &View) -> Option<String> {
         View::ServiceGone(key) => Some(format!("gone {key}")),
         View::Config(entry) => Some(format!("view {} = {}", entry.key.data_id, entry.content)),
         View::ConfigGone(key) => Some(format!("gone {key}")),
+        View::Grays(grays) => {
+            Some(format!("{} grays of {}", grays.versions.len(), grays.key.data_id))
+        }
         View::Access(view) => Some(format!("view of {} users", view.users.len())),
         View::Standing(standing) if standing.ready => None,
         View::Standing(_) => Some("not ready".to_owned()),

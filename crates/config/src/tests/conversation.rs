@@ -1,15 +1,16 @@
 //! Scripts and their transcripts. Verbs:
 //!
-//! `publish CONN KEY CONTENT [cas=CONTENT]`, `remove CONN KEY`, `commit` (the log applies what was proposed),
-//! `listen CONN.LISTENER KEY=CONTENT…` (`-`: holds nothing), `unlisten CONN.LISTENER [KEY…]`, `close CONN`,
-//! `history CONN KEY [before]`, `listeners CONN KEY`, `disk ok|FAULT` (answers the loads), `restore` (all rows come
+//! `publish CONN KEY CONTENT [cas=CONTENT]`, `remove CONN KEY`, `gray CONN KEY RULE CONTENT [cas=CONTENT]`,
+//! `ungray CONN KEY NAME` (a rule is `beta:ADDRESSES` or `tag:TAG`, a name `beta` or `tag:TAG`), `commit` (the log applies what was proposed),
+//! `listen CONN.LISTENER [@ADDRESS] [#TAG] KEY=CONTENT…` (`-`: holds nothing), `unlisten CONN.LISTENER [KEY…]`, `close CONN`,
+//! `history CONN KEY [before]`, `page CONN KEY OFFSET`, `listeners CONN KEY`, `disk ok|FAULT` (answers the loads), `restore` (all rows come
 //! back as a snapshot), `snapshot KEY…` (a snapshot with the current rows of these keys only).
 //!
 //! An md5 is shown as `md5(CONTENT)`.
 
 use crate::{
-    Author, Command, Config, ConfigKey, Details, Entry, Input, LoadedRows, Operation, Outcome,
-    Output, Reply, Request, Settings, md5_hex,
+    Audience, Author, Command, Config, ConfigKey, Details, Entry, GrayName, GrayRule, Input,
+    LoadedRows, Operation, Outcome, Output, Reply, Request, Settings, md5_hex,
 };
 use base::{ConnectionId, Duration, HybridTime, LogIndex, NodeId, Now, RequestId, Revision, Row};
 use std::{
@@ -29,6 +30,33 @@ pub(super) fn publish(data_id: &str, content: &str, cas: Option<&str>) -> Reques
         details: Details::default(),
         author: Author { user: "ann".into(), address: "10.0.0.1".into() },
     }
+}
+
+pub(super) fn publish_gray(
+    data_id: &str,
+    rule: GrayRule,
+    content: &str,
+    cas: Option<&str>,
+) -> Request {
+    Request::PublishGray {
+        key: key(data_id),
+        rule,
+        content: content.into(),
+        cas_md5: cas.map(Into::into),
+        details: Box::default(),
+        author: Author { user: "ann".into(), address: "10.0.0.1".into() },
+    }
+}
+
+fn gray_rule(text: &str) -> GrayRule {
+    match text.split_once(':').expect("beta:ADDRESSES or tag:TAG") {
+        ("beta", addresses) => GrayRule::Beta(addresses.into()),
+        (_, tag) => GrayRule::Tag(tag.into()),
+    }
+}
+
+fn gray_name(text: &str) -> GrayName {
+    text.strip_prefix("tag:").map_or(GrayName::Beta, |tag| GrayName::Tag(tag.into()))
 }
 
 /// Id, table, from, until, limit.
@@ -95,15 +123,33 @@ impl Scene {
             ["remove", from, data_id] => {
                 self.ask(from, Request::Remove { key: key(data_id), author: Author::default() });
             }
+            ["gray", from, data_id, rule, content] => {
+                self.ask(from, publish_gray(data_id, gray_rule(rule), content, None));
+            }
+            ["gray", from, data_id, rule, content, cas] => {
+                let cas = self.md5(cas.strip_prefix("cas=").expect("cas="));
+                self.ask(from, publish_gray(data_id, gray_rule(rule), content, Some(&cas)));
+            }
+            ["ungray", from, data_id, name] => {
+                let (key, name) = (key(data_id), gray_name(name));
+                self.ask(from, Request::RemoveGray { key, name, author: Author::default() });
+            }
             ["commit"] => self.commit(),
             ["listen", who, ref items @ ..] => {
                 let item = |item: &&str| {
                     let (data_id, held) = item.split_once('=').expect("KEY=CONTENT");
                     (key(data_id), self.md5(held).into())
                 };
+                let (marks, items): (Vec<&str>, Vec<&str>) =
+                    items.iter().partition(|word| word.starts_with(['@', '#']));
+                let marked = |mark| marks.iter().filter_map(move |word| word.strip_prefix(mark));
                 let request = Request::Listen {
                     listener: listener(who).1,
                     items: items.iter().map(item).collect(),
+                    audience: Audience {
+                        addresses: marked('@').map(Into::into).collect(),
+                        tag: marked('#').next().map(Into::into),
+                    },
                 };
                 self.ask(who.split('.').next().expect("CONN"), request);
             }
@@ -116,6 +162,10 @@ impl Scene {
             ["history", from, data_id] => self.history(from, data_id, None),
             ["history", from, data_id, before] => {
                 self.history(from, data_id, Some(Revision(before.parse().expect("a number"))));
+            }
+            ["page", from, data_id, offset] => {
+                let (key, offset) = (key(data_id), offset.parse().expect("a number"));
+                self.ask(from, Request::HistoryPage { key, offset, limit: 2 });
             }
             ["listeners", from, data_id] => {
                 self.ask(from, Request::Listeners { key: key(data_id) });
@@ -160,7 +210,8 @@ impl Scene {
                 }
                 outcome @ (Outcome::Published(_)
                 | Outcome::Removed { .. }
-                | Outcome::QuotaExceeded { .. }) => format!("{outcome:?}"),
+                | Outcome::QuotaExceeded { .. }
+                | Outcome::TooManyVersions { .. }) => format!("{outcome:?}"),
             };
             let (puts, deletes): (Vec<Row>, Vec<Row>) =
                 applied.rows.into_iter().partition(|row| row.value.is_some());
@@ -220,7 +271,9 @@ impl Scene {
     fn shown(&mut self, output: Output) -> String {
         match output {
             Output::Propose { to, command, .. } => {
-                if let Command::Publish { content, .. } = &command {
+                if let Command::Publish { content, .. } | Command::PublishGray { content, .. } =
+                    &command
+                {
                     self.md5(content);
                 }
                 self.proposed.push_back((to, command));
@@ -230,6 +283,20 @@ impl Scene {
                 "view {} = {} {} by {:?}",
                 entry.key.data_id, entry.content, entry.revision, entry.author.user
             ),
+            Output::PublishGrays(grays) => {
+                let version = |gray: &std::sync::Arc<crate::Gray>| {
+                    let (rule, entry) = (&gray.rule, &gray.entry);
+                    format!(
+                        "{}({}) = {} {}",
+                        rule.name(),
+                        rule.text(),
+                        entry.content,
+                        entry.revision
+                    )
+                };
+                let versions: Vec<String> = grays.versions.values().map(version).collect();
+                format!("grays of {}: {versions:?}", grays.key.data_id)
+            }
             Output::Retire(key) => format!("view {} is gone", key.data_id),
             Output::Notify { to, listener, key, md5 } => {
                 let md5 = &self.contents[md5.as_ref()];
@@ -259,9 +326,15 @@ impl Scene {
                         Operation::Delete => "D",
                     };
                     let entry = &row.entry;
-                    format!("{operation} {} {}", row.revision, entry.content)
+                    let gray =
+                        row.gray.as_ref().map_or(String::new(), |r| format!(" {}", r.name()));
+                    format!("{operation} {} {}{gray}", row.revision, entry.content)
                 };
                 format!("history {:?}", rows.iter().map(line).collect::<Vec<_>>())
+            }
+            Reply::HistoryPage { count, rows } => {
+                let revisions: Vec<String> = rows.iter().map(|r| r.revision.to_string()).collect();
+                format!("page of {count}: {revisions:?}")
             }
             Reply::Listeners(listeners) => {
                 let line = |(who, md5): &(ConnectionId, std::sync::Arc<str>)| {
@@ -435,10 +508,16 @@ fn history_is_read_newest_first_page_by_page_and_survives_the_removal() {
         load 1
         > disk ok
         1: history ["I r1 v1"]
+        > page 1 a 1
+        load 2
+        > disk ok
+        1: page of 3: ["r3", "r1"]
+        > page 1 a 9
+        1: page of 3: []
         > history 1 a
         load 2
         > disk flip
-        1: refused: history is unreadable: config table 1, row public\x00\x01G\x00\x01a\x00\x01\x00\x00\x00\x00\x00\x00\x00\x04: its format is version 65, this program reads 1; restore this node from its peers or a backup
+        1: refused: history is unreadable: config table 1, row public\x00\x01G\x00\x01a\x00\x01\x00\x00\x00\x00\x00\x00\x00\x04: its format is version 66, this program reads 2; restore this node from its peers or a backup
         > history 1 a
         load 2
         > disk device-gone
@@ -476,6 +555,128 @@ fn a_snapshot_retires_what_it_does_not_have_only_when_it_is_complete() {
 }
 
 #[test]
+fn a_gray_version_is_seen_by_those_it_is_for_and_the_formal_one_stays_unpublished() {
+    conversation(
+        r#"
+        > listen 1.0 @10.0.0.7 a=-
+        1: listening, differ: []
+        > listen 2.0 @10.0.0.8 #blue a=-
+        2: listening, differ: []
+        > listen 3.0 @10.0.0.9 a=-
+        3: listening, differ: []
+        > gray 9 a beta:10.0.0.6,10.0.0.7 b1
+        9: proposed
+        > commit
+        grays of a: ["beta(10.0.0.6,10.0.0.7) = b1 r1"]
+        1.0: a is md5(b1) now
+        9: Published(Revision(1)), 2 rows put, 0 deleted
+        > gray 9 a tag:blue t1
+        9: proposed
+        > publish 9 a v1
+        9: proposed
+        > commit
+        grays of a: ["beta(10.0.0.6,10.0.0.7) = b1 r1", "tag_blue(blue) = t1 r2"]
+        2.0: a is md5(t1) now
+        9: Published(Revision(2)), 2 rows put, 0 deleted
+        view a = v1 r3 by "ann"
+        3.0: a is md5(v1) now
+        9: Published(Revision(3)), 2 rows put, 0 deleted
+        > listen 4.0 @10.0.0.7 #blue a=t1
+        4: listening, differ: ["a"]
+        > remove 9 a
+        9: proposed
+        > ungray 9 a beta
+        9: proposed
+        > ungray 9 a beta
+        9: proposed
+        > ungray 9 a tag:blue
+        9: proposed
+        > commit
+        view a is gone
+        3.0: a is - now
+        9: Removed { existed: true }, 1 rows put, 1 deleted
+        grays of a: ["tag_blue(blue) = t1 r2"]
+        1.0: a is - now
+        4.0: a is md5(t1) now
+        9: Removed { existed: true }, 1 rows put, 1 deleted
+        9: Removed { existed: false }, 0 rows put, 0 deleted
+        grays of a: []
+        2.0: a is - now
+        4.0: a is - now
+        9: Removed { existed: true }, 1 rows put, 1 deleted
+        > history 9 a
+        load 2
+        > disk ok
+        9: history ["D r7 t1 tag_blue", "D r5 b1 beta"]
+        "#,
+    );
+}
+
+#[test]
+fn a_gray_version_moves_to_other_clients_and_compares_with_itself() {
+    conversation(
+        r#"
+        > publish 9 a v1
+        9: proposed
+        > gray 9 a beta:1.1.1.1 b1 cas=whatever
+        9: proposed
+        > commit
+        view a = v1 r1 by "ann"
+        9: Published(Revision(1)), 2 rows put, 0 deleted
+        grays of a: ["beta(1.1.1.1) = b1 r2"]
+        9: Published(Revision(2)), 2 rows put, 0 deleted
+        > listen 1.0 @1.1.1.1 a=b1
+        1: listening, differ: []
+        > listen 2.0 @2.2.2.2 a=v1
+        2: listening, differ: []
+        > gray 9 a beta:2.2.2.2 b2 cas=v1
+        9: proposed
+        > gray 9 a beta:2.2.2.2 b2 cas=b1
+        9: proposed
+        > commit
+        9: CasConflict md5(b1), 0 rows put, 0 deleted
+        grays of a: ["beta(2.2.2.2) = b2 r4"]
+        1.0: a is md5(v1) now
+        2.0: a is md5(b2) now
+        9: Published(Revision(4)), 2 rows put, 0 deleted
+        "#,
+    );
+}
+
+#[test]
+fn a_snapshot_never_shows_the_formal_version_to_a_client_of_a_gray_one() {
+    conversation(
+        r#"
+        > publish 9 a v1
+        9: proposed
+        > gray 9 a beta:1.1.1.1 b1
+        9: proposed
+        > commit
+        view a = v1 r1 by "ann"
+        9: Published(Revision(1)), 2 rows put, 0 deleted
+        grays of a: ["beta(1.1.1.1) = b1 r2"]
+        9: Published(Revision(2)), 2 rows put, 0 deleted
+        > listen 1.0 @1.1.1.1 a=b1
+        1: listening, differ: []
+        > restore
+        view a = v1 r1 by "ann"
+        > snapshot
+        view a is gone
+        "#,
+    );
+}
+
+#[test]
+fn of_gray_versions_there_are_ten_per_config() {
+    let mut script: Vec<String> = (0..10).map(|n| format!("gray 9 a tag:t{n} x")).collect();
+    script.extend(["gray 9 a beta:1.1.1.1 x".into(), "gray 9 a tag:t0 y".into(), "commit".into()]);
+    let transcript = run(&script.join("\n"));
+    assert_eq!(transcript.matches("TooManyVersions { limit: 10 }, 0 rows put").count(), 1);
+    assert_eq!(transcript.matches("Published(Revision(").count(), 11);
+    assert!(transcript.contains("Published(Revision(12))"), "one that is there is replaced");
+}
+
+#[test]
 fn what_is_malformed_is_refused_and_proposes_nothing() {
     let settings = Settings { listeners_max: 2 };
     let transcript =
@@ -499,6 +700,24 @@ fn what_is_malformed_is_refused_and_proposes_nothing() {
         (
             Request::Remove { key: key(&long), author: Author::default() },
             "invalid dataId: more than 256 characters",
+        ),
+        (
+            publish_gray("a", GrayRule::Tag("x".repeat(17).into()), "v", None),
+            "invalid tag: more than 16 characters",
+        ),
+        (
+            publish_gray("a", GrayRule::Tag("a b".into()), "v", None),
+            "invalid tag: only letters, digits and _-.: are taken",
+        ),
+        (publish_gray("a", GrayRule::Beta(" ".into()), "v", None), "invalid betaIps: blank"),
+        (publish_gray("a", GrayRule::Beta("1.2.3.4".into()), "", None), "content is blank"),
+        (
+            Request::RemoveGray {
+                key: key("a"),
+                name: GrayName::Tag("".into()),
+                author: Author::default(),
+            },
+            "invalid tag: only letters, digits and _-.: are taken",
         ),
     ] {
         config
@@ -534,9 +753,10 @@ fn the_quota_refuses_growth_and_never_a_smaller_content() {
 fn a_row_that_does_not_read_halts_the_node() {
     let rows = [
         Row { table: 0, key: b"k".to_vec(), value: Some(Vec::new()) },
-        Row { table: 0, key: b"k".to_vec(), value: Some(vec![1, 0xff]) },
+        Row { table: 0, key: b"k".to_vec(), value: Some(vec![2, 0xff]) },
         Row { table: 1, key: b"k".to_vec(), value: Some(vec![9]) },
-        Row { table: 2, key: b"k".to_vec(), value: Some(vec![1]) },
+        Row { table: 2, key: b"k".to_vec(), value: Some(vec![2]) },
+        Row { table: 3, key: b"k".to_vec(), value: Some(vec![2]) },
         Row { table: 0, key: b"k".to_vec(), value: None },
     ];
     for row in rows {

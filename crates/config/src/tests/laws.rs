@@ -1,9 +1,9 @@
 //! Applying is deterministic, equals a naive model, and the rows restore to the same state.
 
-use super::conversation::{key, publish};
+use super::conversation::{key, publish, publish_gray};
 use crate::{
-    Author, Command, Config, Entry, HistoryRow, Input, Operation, Outcome, Output, Settings,
-    history::Retention, md5_hex, rows,
+    Author, Command, Config, Entry, Gray, GrayName, GrayRule, HistoryRow, Input, Operation,
+    Outcome, Output, Settings, history::Retention, md5_hex, rows,
 };
 use base::{ConnectionId, Duration, LogIndex, Now, RequestId, Revision, Row};
 use proptest::prelude::*;
@@ -21,15 +21,35 @@ const QUOTA: u64 = 3 * 512 + 2500;
 enum Change {
     Publish { key: u8, content: String, cas: Option<String> },
     Remove { key: u8 },
+    PublishGray { key: u8, rule: GrayRule, content: String, cas: Option<String> },
+    RemoveGray { key: u8, name: GrayName },
+}
+
+fn gray_rules() -> impl Strategy<Value = GrayRule> {
+    prop_oneof![
+        "[12](,[34])?".prop_map(|addresses| GrayRule::Beta(addresses.into())),
+        "[abc]".prop_map(|tag| GrayRule::Tag(tag.into())),
+    ]
 }
 
 fn changes() -> impl Strategy<Value = Vec<(Change, u64)>> {
     let content = prop_oneof![Just("x".to_string()), Just("y".repeat(600)), Just("z".repeat(1900))];
-    let publish = (0..4u8, content.clone(), proptest::option::weighted(0.3, content))
-        .prop_map(|(key, content, cas)| Change::Publish { key, content, cas });
+    let cas = proptest::option::weighted(0.3, content.clone());
+    let gray = (0..4u8, gray_rules(), content.clone(), cas.clone())
+        .prop_map(|(key, rule, content, cas)| Change::PublishGray { key, rule, content, cas });
+    let ungray = (0..4u8, gray_rules())
+        .prop_map(|(key, rule)| Change::RemoveGray { key, name: rule.name() });
+    let publish = (0..4u8, content, cas).prop_map(|(key, content, cas)| Change::Publish {
+        key,
+        content,
+        cas,
+    });
     let remove = (0..4u8).prop_map(|key| Change::Remove { key });
     // Times go back now and then: another proposer, another clock.
-    proptest::collection::vec((prop_oneof![4 => publish, 1 => remove], 0..120u64), 1..60)
+    proptest::collection::vec(
+        (prop_oneof![4 => publish, 1 => remove, 2 => gray, 1 => ungray], 0..120u64),
+        1..60,
+    )
 }
 
 fn command(change: &Change, at_ms: u64) -> Command {
@@ -40,6 +60,18 @@ fn command(change: &Change, at_ms: u64) -> Command {
             let now = Now::START.after(Duration::from_millis(at_ms));
             proposed(&mut Config::new(Settings::default()), now, request)
         }
+        Change::PublishGray { key, rule, content, cas } => {
+            let cas = cas.as_deref().map(md5_hex);
+            let request = publish_gray(&key.to_string(), rule.clone(), content, cas.as_deref());
+            let now = Now::START.after(Duration::from_millis(at_ms));
+            proposed(&mut Config::new(Settings::default()), now, request)
+        }
+        Change::RemoveGray { key: id, name } => Command::RemoveGray {
+            key: key(&id.to_string()),
+            name: name.clone(),
+            author: Author { user: "bob".into(), ..Author::default() },
+            at_ms,
+        },
         Change::Remove { key: id } => Command::Remove {
             key: key(&id.to_string()),
             author: Author { user: "bob".into(), ..Author::default() },
@@ -68,6 +100,7 @@ fn small() -> Config {
 #[derive(Default)]
 struct Model {
     entries: Vec<Entry>,
+    grays: Vec<Gray>,
     history: Vec<HistoryRow>,
 }
 
@@ -82,20 +115,61 @@ impl Model {
                 {
                     return Outcome::CasConflict { current_md5: old.md5.clone() };
                 }
-                let created_ms = old.as_ref().map_or(at_ms, |old| old.created_ms);
+                let first = old.as_ref().map(|old| (old.created, old.created_ms));
+                let (created, created_ms) = first.unwrap_or((revision, at_ms));
                 let modified_ms = at_ms;
-                let entry =
-                    Entry { key, content, md5, details, revision, created_ms, modified_ms, author };
-                let rest = self.entries.iter().filter(|other| other.key != entry.key);
-                let after: usize = rest.map(weight).sum::<usize>() + weight(&entry);
+                #[rustfmt::skip]
+                let entry = Entry {
+                    key, content, md5, details: *details, revision, created, created_ms, modified_ms, author,
+                };
+                let after = self.weight() - old.as_ref().map_or(0, weight) + weight(&entry);
                 if after as u64 > QUOTA && weight(&entry) > old.as_ref().map_or(0, weight) {
                     return Outcome::QuotaExceeded { bytes_max: QUOTA };
                 }
                 self.entries.retain(|other| other.key != entry.key);
                 self.entries.push(entry.clone());
                 let operation = if old.is_some() { Operation::Update } else { Operation::Insert };
-                self.remember(HistoryRow { revision, operation, entry });
+                self.remember(HistoryRow { revision, operation, entry, gray: None });
                 Outcome::Published(revision)
+            }
+            Command::PublishGray { key, rule, content, md5, cas_md5, details, author, at_ms } => {
+                let same = |gray: &&Gray| gray.entry.key == key && gray.rule.name() == rule.name();
+                let old = self.grays.iter().find(same).cloned();
+                if let (Some(old), Some(cas)) = (&old, cas_md5)
+                    && old.entry.md5 != cas
+                {
+                    return Outcome::CasConflict { current_md5: old.entry.md5.clone() };
+                }
+                let first = old.as_ref().map(|old| (old.entry.created, old.entry.created_ms));
+                let (created, created_ms) = first.unwrap_or((revision, at_ms));
+                let modified_ms = at_ms;
+                #[rustfmt::skip]
+                let entry = Entry {
+                    key, content, md5, details: *details, revision, created, created_ms, modified_ms, author,
+                };
+                let gray = Gray { rule: rule.clone(), entry: entry.clone() };
+                let before = old.as_ref().map_or(0, gray_weight);
+                if (self.weight() - before + gray_weight(&gray)) as u64 > QUOTA
+                    && gray_weight(&gray) > before
+                {
+                    return Outcome::QuotaExceeded { bytes_max: QUOTA };
+                }
+                self.grays.retain(|other| Some(other) != old.as_ref());
+                self.grays.push(gray);
+                let operation = if old.is_some() { Operation::Update } else { Operation::Insert };
+                self.remember(HistoryRow { revision, operation, entry, gray: Some(rule) });
+                Outcome::Published(revision)
+            }
+            Command::RemoveGray { key, name, author, at_ms } => {
+                let same = |gray: &Gray| gray.entry.key == key && gray.rule.name() == name;
+                let Some(at) = self.grays.iter().position(same) else {
+                    return Outcome::Removed { existed: false };
+                };
+                let Gray { rule, mut entry } = self.grays.remove(at);
+                (entry.author, entry.modified_ms) = (author, at_ms);
+                let (operation, gray) = (Operation::Delete, Some(rule));
+                self.remember(HistoryRow { revision, operation, entry, gray });
+                Outcome::Removed { existed: true }
             }
             Command::Remove { key, author, at_ms } => {
                 let Some(at) = self.entries.iter().position(|entry| entry.key == key) else {
@@ -103,7 +177,8 @@ impl Model {
                 };
                 let mut entry = self.entries.remove(at);
                 (entry.author, entry.modified_ms) = (author, at_ms);
-                self.remember(HistoryRow { revision, operation: Operation::Delete, entry });
+                let operation = Operation::Delete;
+                self.remember(HistoryRow { revision, operation, entry, gray: None });
                 Outcome::Removed { existed: true }
             }
         }
@@ -129,8 +204,13 @@ impl Model {
         }
     }
 
+    fn weight(&self) -> usize {
+        self.entries.iter().map(weight).chain(self.grays.iter().map(gray_weight)).sum()
+    }
+
     fn tables(&self) -> BTreeMap<(u8, Vec<u8>), Vec<u8>> {
         let entries = self.entries.iter().map(rows::entry);
+        let entries = entries.chain(self.grays.iter().map(rows::gray));
         let rows = entries.chain(self.history.iter().map(rows::history));
         rows.map(|row| ((row.table, row.key), row.value.expect("a put"))).collect()
     }
@@ -138,6 +218,10 @@ impl Model {
 
 fn weight(entry: &Entry) -> usize {
     512 + entry.content.len()
+}
+
+fn gray_weight(gray: &Gray) -> usize {
+    weight(&gray.entry) + gray.rule.text().len()
 }
 
 fn restored(tables: &BTreeMap<(u8, Vec<u8>), Vec<u8>>, piece: usize) -> Config {
@@ -180,21 +264,21 @@ proptest! {
                 };
             }
             prop_assert_eq!(&tables, &model.tables(), "after {}", index);
-            prop_assert_eq!(
-                one.contents_bytes(),
-                model.entries.iter().map(weight).sum::<usize>() as u64
-            );
+            prop_assert_eq!(one.contents_bytes(), model.weight() as u64);
             // A node that restarts here goes on as if it had not.
             two = restored(&tables, piece);
             prop_assert_eq!(&one.entries, &two.entries);
+            prop_assert_eq!(&one.grays, &two.grays);
+            prop_assert_eq!(&one.grays, &one.grays_shown);
+            prop_assert_eq!(&two.grays, &two.grays_shown);
             prop_assert_eq!(one.contents_bytes, two.contents_bytes);
             prop_assert_eq!(&one.history, &two.history);
         }
     }
 
     #[test]
-    fn junk_rows_never_panic(table in 0..3u8, key: Vec<u8>, mut value: Vec<u8>) {
-        value.insert(0, 1);
+    fn junk_rows_never_panic(table in 0..4u8, key: Vec<u8>, mut value: Vec<u8>) {
+        value.insert(0, 2);
         let mut config = small();
         config.step(Now::START, Input::Restore(vec![Row { table, key, value: Some(value) }]));
         prop_assert!(matches!(config.poll(), Some(Output::Halt(_))));

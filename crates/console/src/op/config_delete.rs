@@ -36,7 +36,8 @@ impl Operation for ConfigDelete {
             Outcome::Removed { existed: false } => Err(no_config(&self.key)),
             other @ (Outcome::Published(_)
             | Outcome::CasConflict { .. }
-            | Outcome::QuotaExceeded { .. }) => {
+            | Outcome::QuotaExceeded { .. }
+            | Outcome::TooManyVersions { .. }) => {
                 mismatch(&Some(Answer::Config(config::Reply::Outcome(other))))
             }
         }

@@ -52,6 +52,7 @@ impl Operation for ConfigWatch {
             return Ok(Next::Ask(Ask::Config(config::Request::Listen {
                 listener: self.call.0,
                 items: vec![(self.key.clone(), md5)],
+                audience: config::Audience::default(),
             })));
         }
         match config_reply(answer)? {

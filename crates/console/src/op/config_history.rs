@@ -74,6 +74,7 @@ impl ConfigChanges {
             modified_at: rfc3339(row.entry.modified_ms),
             modified_by: Arc::clone(&row.entry.author.user),
             address: Arc::clone(&row.entry.author.address),
+            gray: row.gray.as_ref().map(|rule| rule.name().to_string()),
             content: self.content.then(|| Arc::clone(&row.entry.content)),
         }
     }

@@ -150,7 +150,7 @@ impl Operation for ConfigPut {
                 format!("all contents together would exceed {bytes_max} bytes"),
                 "remove configs that are no longer used",
             )),
-            other @ Outcome::Removed { .. } => {
+            other @ (Outcome::Removed { .. } | Outcome::TooManyVersions { .. }) => {
                 mismatch(&Some(Answer::Config(config::Reply::Outcome(other))))
             }
         }

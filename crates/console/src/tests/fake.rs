@@ -104,6 +104,7 @@ fn entry(revision: u64, content: &str) -> Entry {
         md5: config::md5_hex(content).into(),
         details: Details { content_type: "text".into(), ..Details::default() },
         revision: Revision(revision),
+        created: Revision(7),
         created_ms: 1_795_232_600_000,
         modified_ms: 1_795_232_690_000,
         author: config::Author { user: "nacos".into(), address: "10.0.0.9".into() },
@@ -115,6 +116,7 @@ pub(super) fn rows() -> Vec<HistoryRow> {
         revision: Revision(revision),
         operation,
         entry: entry(revision, content),
+        gray: None,
     };
     vec![row(12, Operation::Update, "b"), row(7, Operation::Insert, "a")]
 }

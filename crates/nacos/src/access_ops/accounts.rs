@@ -4,6 +4,7 @@ use super::{administrator::new_password, change::outcome};
 use crate::{
     Answer, Ask, Password,
     fault::Fault,
+    filter::Filter,
     form::Form,
     operation::{Context, Event, Need, Next, Operate, Operation},
     reply::Rendered,
@@ -175,31 +176,6 @@ enum Table {
     Permissions,
 }
 
-/// Which names are wanted; blank means all, and `*` any characters in a blurred search.
-#[derive(Clone, Debug, Default)]
-struct Filter(String);
-
-impl Filter {
-    /// Blurred: the pieces between `*` in their order, the first and last at the ends.
-    fn takes(&self, name: &str) -> bool {
-        let Self(pattern) = self;
-        if pattern.is_empty() {
-            return true;
-        }
-        let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
-        let Some(mut left) = name.strip_prefix(first) else { return false };
-        let mut pieces: Vec<&str> = rest.split('*').collect();
-        let last = pieces.pop().unwrap_or_default();
-        for piece in pieces {
-            match left.find(piece) {
-                Some(at) => left = &left[at + piece.len()..],
-                None => return false,
-            }
-        }
-        left.ends_with(last)
-    }
-}
-
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Row<'a> {
@@ -221,7 +197,7 @@ enum Row<'a> {
 impl ListAccounts {
     fn of(form: &Form, table: Table) -> Result<Operation, Fault> {
         let (page, page_size) = (form.count("pageNo")?, form.count("pageSize")?);
-        let filter = |name| Filter(form.some(name).unwrap_or_default().to_owned());
+        let filter = |name| Filter::blurred(form.some(name).unwrap_or_default());
         let (user, role) = (filter("username"), filter("role"));
         Ok(Self { table, page, page_size, user, role }.into())
     }

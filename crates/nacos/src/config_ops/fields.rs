@@ -102,13 +102,10 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
         Refusal::ContentTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 400),
         Refusal::DetailTooLong { .. }
         | Refusal::TooManyTags { .. }
+        | Refusal::TagIllegal
+        | Refusal::AddressesBlank
         | Refusal::TooManyListeners { .. } => (StatusCode::BAD_REQUEST, 400),
         Refusal::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, 500),
     };
     Fault::new(Shape::Caused, status, code, refusal.to_string())
-}
-
-/// Gray releases are Nacos's, and not ours yet: a config that should reach a few must not reach all.
-pub(crate) fn no_gray(what: &str) -> Fault {
-    Fault::not_served(format!("gray releases are not served yet: publish without {what}"))
 }

@@ -90,8 +90,8 @@ impl Operate for BatchListen {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
-        let listening = &mut context.client.listening;
         if self.listen {
+            let listening = &mut context.client.listening;
             let new: BTreeSet<&ConfigKey> =
                 self.items.iter().map(|i| &i.key).filter(|key| !listening.contains(key)).collect();
             if listening.len() + new.len() > LISTENED_KEYS_MAX {
@@ -104,8 +104,10 @@ impl Operate for BatchListen {
                 return Next::Reply(self.changed(context, &[]));
             }
             let items = self.items.iter().map(|i| (i.key.clone(), i.md5.clone())).collect();
-            return Next::Ask(Ask::Config(Request::Listen { listener: STREAM_LISTENER, items }));
+            let (listener, audience) = (STREAM_LISTENER, context.audience());
+            return Next::Ask(Ask::Config(Request::Listen { listener, items, audience }));
         }
+        let listening = &mut context.client.listening;
         let keys: Vec<ConfigKey> = self
             .items
             .iter()

@@ -2,7 +2,10 @@
 //!
 //! The client names keys with the md5 it holds; the answer is held until one differs or the time is over.
 
-use super::fields::{refused, resource};
+use super::{
+    fields::{refused, resource},
+    version::Version,
+};
 use crate::{
     Answer, Ask, CallId, check,
     fault::{Fault, Shape},
@@ -64,9 +67,10 @@ impl Poll {
     }
 
     fn differing(&self, context: &Context<'_>) -> Vec<ConfigKey> {
+        let audience = context.audience();
         let differs = |item: &&Item| {
-            let current = context.views.config(&item.key);
-            current.as_ref().map_or("", |entry| &entry.md5) != &*item.md5
+            let current = Version::seen(context.views, &item.key, &audience);
+            current.as_ref().map_or("", |version| &version.entry().md5) != &*item.md5
         };
         self.items.iter().filter(differs).map(|item| item.key.clone()).collect()
     }
@@ -147,7 +151,8 @@ impl Operate for Poll {
         }
         self.listening = true;
         let items = self.items.iter().map(|item| (item.key.clone(), item.md5.clone())).collect();
-        Next::Ask(Ask::Config(Request::Listen { listener: listener_of(context.call), items }))
+        let (listener, audience) = (listener_of(context.call), context.audience());
+        Next::Ask(Ask::Config(Request::Listen { listener, items, audience }))
     }
 
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {

@@ -1,6 +1,9 @@
-//! Set a config: gRPC `ConfigPublishRequest`, `POST /v1/cs/configs`.
+//! Set a config, or a gray version of it: gRPC `ConfigPublishRequest`, `POST /v1/cs/configs`.
 
-use super::fields::{CAS_CONFLICT, ConfigFields, author, key_of_form, no_gray, refused, resource};
+use super::{
+    fields::{CAS_CONFLICT, ConfigFields, author, key_of_form, refused, resource},
+    version,
+};
 use crate::{
     Answer, Ask,
     fault::{Fault, Shape},
@@ -9,7 +12,7 @@ use crate::{
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
     reply::{self, Door, Nothing, Rendered},
 };
-use config::{ConfigKey, Details, Outcome, Reply, Request};
+use config::{ConfigKey, Details, GrayRule, Outcome, Reply, Request};
 use http::StatusCode;
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -20,6 +23,8 @@ pub(crate) struct Publish {
     content: Arc<str>,
     cas_md5: Option<Arc<str>>,
     details: Details,
+    /// Only for some clients; what the others see stays as it is.
+    gray: Option<GrayRule>,
     /// Whom the client names as the author.
     source_user: String,
 }
@@ -63,7 +68,7 @@ impl Publish {
         let key = key_of_form(form)?;
         let content = form.get("content").ok_or_else(|| Fault::missing("content"))?;
         Self::checked(key, content, form.header("casMd5"), |name| match name {
-            "betaIps" => form.header(name),
+            "betaIps" => form.header(name).or_else(|| form.get(name)),
             _ => form.get(name),
         })
     }
@@ -78,11 +83,11 @@ impl Publish {
             return Err(Fault::caused("content is blank : "));
         }
         let some = |name| get(name).map(str::trim).filter(|text| !text.is_empty());
-        for name in ["betaIps", "tag"] {
-            if some(name).is_some() {
-                return Err(no_gray(name));
-            }
-        }
+        let tag = version::tag(get("tag"))?;
+        let gray = match some("betaIps") {
+            Some(addresses) => Some(GrayRule::Beta(addresses.into())),
+            None => tag.map(GrayRule::Tag),
+        };
         let text = |name| -> Arc<str> { some(name).unwrap_or_default().into() };
         let encrypted_data_key = text("encryptedDataKey");
         if encrypted_data_key.chars().any(char::is_control) {
@@ -112,6 +117,7 @@ impl Publish {
             content: content.into(),
             cas_md5: cas_md5.map(str::trim).filter(|md5| !md5.is_empty()).map(Arc::from),
             details,
+            gray,
             source_user,
         }
         .into())
@@ -124,12 +130,15 @@ impl Operate for Publish {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
-        Next::Ask(Ask::Config(Request::Publish {
-            key: self.key.clone(),
-            content: self.content.clone(),
-            cas_md5: self.cas_md5.clone(),
-            details: self.details.clone(),
-            author: author(context, &self.source_user),
+        let (key, content) = (self.key.clone(), self.content.clone());
+        let (cas_md5, details) = (self.cas_md5.clone(), self.details.clone());
+        let author = author(context, &self.source_user);
+        Next::Ask(Ask::Config(match self.gray.clone() {
+            None => Request::Publish { key, content, cas_md5, details, author },
+            Some(rule) => {
+                let details = Box::new(details);
+                Request::PublishGray { key, rule, content, cas_md5, details, author }
+            }
         }))
     }
 
@@ -147,6 +156,11 @@ impl Operate for Publish {
                     "all configs together would exceed {bytes_max} bytes: nothing was published; remove some or raise the quota"
                 );
                 Next::Fault(Fault::new(Shape::Caused, StatusCode::INSUFFICIENT_STORAGE, 500, text))
+            }
+            Event::Answer(Answer::Config(Reply::Outcome(Outcome::TooManyVersions { limit }))) => {
+                Next::Fault(Fault::caused(format!(
+                    "gray config version is over max count :{limit}"
+                )))
             }
             Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
                 Next::Fault(refused(&refusal))

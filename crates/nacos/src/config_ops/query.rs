@@ -1,6 +1,10 @@
 //! Read a config: gRPC `ConfigQueryRequest`, `GET /v1/cs/configs` (also with `show=all`, `beta=true`).
 
-use super::fields::{self, ConfigFields, key_of_form, resource};
+use super::{
+    fields::{self, ConfigFields, key_of_form, resource},
+    search::SearchConfigs,
+    version::{self, Version},
+};
 use crate::{
     dates,
     fault::Fault,
@@ -10,15 +14,18 @@ use crate::{
     reply::{self, Door, Rendered},
 };
 use base::Consistency;
-use config::{ConfigKey, Entry};
+use config::{ConfigKey, Entry, GrayName};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub(crate) struct QueryConfig {
     /// `None`: a blank name, under which nothing can be.
     key: Option<ConfigKey>,
     view: View,
+    /// Only the version under this tag, or one that comes before it.
+    tag: Option<Arc<str>>,
     /// As the client wrote it.
     tenant: String,
 }
@@ -29,10 +36,8 @@ enum View {
     Content,
     /// Everything, as the old console shows it.
     Details,
-    /// The version for a few addresses, of which there is none yet.
+    /// The version for a few addresses, whoever asks.
     Beta,
-    /// The version under a tag, of which there is none yet.
-    Tagged,
 }
 
 #[derive(Default, Deserialize)]
@@ -48,13 +53,15 @@ impl QueryConfig {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
         let body: Body = grpc::read(body)?;
         body.config.filter()?;
-        let tagged = body.tag.is_some_and(|tag| !tag.trim().is_empty());
-        let view = if tagged { View::Tagged } else { View::Content };
-        Ok(Self { key: body.config.key(), view, tenant: String::new() }.into())
+        let (view, tag) = (View::Content, version::tag(body.tag.as_deref())?);
+        Ok(Self { key: body.config.key(), view, tag, tenant: String::new() }.into())
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
-        for parameter in ["search", "export", "exportV2"] {
+        if form.some("search").is_some() {
+            return SearchConfigs::from_http(form);
+        }
+        for parameter in ["export", "exportV2"] {
             if form.some(parameter).is_some() {
                 return Err(Fault::not_served(format!("not served yet: configs?{parameter}=")));
             }
@@ -63,13 +70,12 @@ impl QueryConfig {
             View::Beta
         } else if form.some("show") == Some("all") {
             View::Details
-        } else if form.some("tag").is_some() {
-            View::Tagged
         } else {
             View::Content
         };
         let tenant = fields::tenant_of_form(form).unwrap_or_default().to_owned();
-        Ok(Self { key: Some(key_of_form(form)?), view, tenant }.into())
+        let (key, tag) = (key_of_form(form)?, version::tag(form.get("tag"))?);
+        Ok(Self { key: Some(key), view, tag, tenant }.into())
     }
 }
 
@@ -83,11 +89,9 @@ impl Operate for QueryConfig {
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
         if self.view == View::Beta {
-            return Next::Reply(no_beta());
+            return Next::Reply(self.beta(context));
         }
-        let entry = self.key.as_ref().filter(|_| self.view != View::Tagged);
-        let entry = entry.and_then(|key| context.views.config(key));
-        match (entry, context.door) {
+        match (self.version(context), context.door) {
             (None, Door::Grpc { .. }) => Next::Reply(context.door.answer(
                 500,
                 300,
@@ -95,20 +99,76 @@ impl Operate for QueryConfig {
                 Absent { last_modified: 0, beta: false },
             )),
             (None, Door::Http { .. }) => Next::Reply(not_found()),
-            (Some(entry), Door::Grpc { .. }) => Next::Reply(context.door.ok(Found {
-                content: &entry.content,
-                encrypted_data_key: &entry.details.encrypted_data_key,
-                content_type: kind(&entry),
-                md5: &entry.md5,
-                last_modified: entry.modified_ms,
-                beta: false,
-            })),
-            (Some(entry), Door::Http { .. }) => Next::Reply(if self.view == View::Details {
-                details(&entry, &self.tenant)
+            (Some(version), Door::Grpc { .. }) => {
+                let entry = version.entry();
+                Next::Reply(context.door.ok(Found {
+                    content: &entry.content,
+                    encrypted_data_key: &entry.details.encrypted_data_key,
+                    content_type: kind(entry),
+                    md5: &entry.md5,
+                    last_modified: entry.modified_ms,
+                    tag: version.tag(),
+                    beta: version.is_beta(),
+                }))
+            }
+            (Some(version), Door::Http { .. }) => Next::Reply(if self.view == View::Details {
+                details(version.entry(), &self.tenant)
             } else {
-                content(&entry)
+                content(&version)
             }),
         }
+    }
+}
+
+impl QueryConfig {
+    /// What this caller sees. Whoever asks for a tag is never given what has none.
+    fn version(&self, context: &Context<'_>) -> Option<Version> {
+        let (views, key) = (context.views, self.key.as_ref()?);
+        match (self.view, &self.tag) {
+            (View::Details | View::Beta, _) => views.config(key).map(Version::Formal),
+            (View::Content, None) => Version::seen(views, key, &context.audience()),
+            (View::Content, Some(tag)) => {
+                Version::gray(views, key, &version::audience(context, Some(tag)))
+            }
+        }
+    }
+
+    /// The beta version as the console shows it, or null.
+    fn beta(&self, context: &Context<'_>) -> Rendered {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Beta<'a> {
+            id: String,
+            data_id: &'a str,
+            group: &'a str,
+            content: &'a str,
+            md5: &'a str,
+            encrypted_data_key: Option<&'a str>,
+            tenant: &'a str,
+            app_name: &'a str,
+            /// Nacos never tells it here; null also stands for the type that nobody gave.
+            r#type: Option<&'a str>,
+            beta_ips: &'a str,
+        }
+        let grays = self.key.as_ref().and_then(|key| context.views.grays(key));
+        let gray = grays.as_ref().and_then(|grays| grays.versions.get(&GrayName::Beta));
+        let given = |text| Some(text).filter(|text: &&str| !text.is_empty());
+        let shown = gray.map(|gray| {
+            let Entry { key, content, md5, details, created, .. } = &gray.entry;
+            Beta {
+                id: created.0.to_string(),
+                data_id: &key.data_id,
+                group: &key.group,
+                content,
+                md5,
+                encrypted_data_key: given(&details.encrypted_data_key),
+                tenant: &self.tenant,
+                app_name: &details.app_name,
+                r#type: given(&details.content_type).filter(|kind| *kind != "text"),
+                beta_ips: gray.rule.text(),
+            }
+        });
+        version::told("query beta ok", shown)
     }
 }
 
@@ -120,6 +180,8 @@ struct Found<'a> {
     content_type: &'a str,
     md5: &'a str,
     last_modified: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<String>,
     beta: bool,
 }
 
@@ -135,7 +197,8 @@ fn kind(entry: &Entry) -> &str {
     if entry.details.content_type.is_empty() { "text" } else { &entry.details.content_type }
 }
 
-fn content(entry: &Entry) -> Rendered {
+fn content(version: &Version) -> Rendered {
+    let entry = version.entry();
     let media = match kind(entry) {
         "json" => reply::JSON_UTF8,
         "xml" => "application/xml;charset=UTF-8",
@@ -148,6 +211,7 @@ fn content(entry: &Entry) -> Rendered {
     reply::add(&mut response, "content-md5", &entry.md5);
     reply::add(&mut response, "last-modified", &dates::http(entry.modified_ms));
     reply::add(&mut response, "encrypted-data-key", &entry.details.encrypted_data_key);
+    version.mark(&mut response);
     reply::add(&mut response, "cache-control", "no-cache,no-store");
     // Whoever may publish must not be able to run scripts in the browser of whoever may read.
     reply::add(&mut response, "x-content-type-options", "nosniff");
@@ -178,9 +242,9 @@ fn details(entry: &Entry, tenant: &str) -> Rendered {
         schema: &'a str,
         config_tags: &'a str,
     }
-    let Entry { key, content, md5, details, revision, created_ms, modified_ms, author } = entry;
+    let Entry { key, content, md5, details, created, created_ms, modified_ms, author, .. } = entry;
     let body = reply::to_json(&Details {
-        id: revision.0.to_string(),
+        id: created.0.to_string(),
         data_id: &key.data_id,
         group: &key.group,
         content,
@@ -206,9 +270,4 @@ fn details(entry: &Entry, tenant: &str) -> Rendered {
 fn not_found() -> Rendered {
     let json = Some(reply::JSON_UTF8);
     Rendered::Http(reply::http(StatusCode::NOT_FOUND, json, fields::NOT_FOUND))
-}
-
-fn no_beta() -> Rendered {
-    let body = r#"{"code":200,"message":"query beta ok","data":null}"#;
-    Rendered::Http(reply::http(StatusCode::OK, Some(reply::JSON_UTF8), body))
 }

@@ -1,24 +1,26 @@
-//! Remove a config: gRPC `ConfigRemoveRequest`, `DELETE /v1/cs/configs` (also with `beta=true`).
+//! Remove a config, or a gray version of it: gRPC `ConfigRemoveRequest`, `DELETE /v1/cs/configs` (also with `beta=true`).
 
-use super::fields::{ConfigFields, author, key_of_form, no_gray, refused, resource};
-use super::publish::yes;
+use super::{
+    fields::{ConfigFields, author, key_of_form, refused, resource},
+    publish::yes,
+    remove_many::RemoveConfigs,
+    version,
+};
 use crate::{
     Answer, Ask,
     fault::Fault,
     form::Form,
     grpc, json,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
-    reply::{self, Rendered},
 };
-use config::{ConfigKey, Outcome, Reply, Request};
-use http::StatusCode;
+use config::{ConfigKey, GrayName, Outcome, Reply, Request};
 use serde::Deserialize;
 
 #[derive(Debug)]
 pub(crate) struct RemoveConfig {
     key: ConfigKey,
-    /// Only the version for a few addresses, of which there is none yet.
-    beta: bool,
+    /// Only this version of it.
+    gray: Option<GrayName>,
 }
 
 #[derive(Default, Deserialize)]
@@ -34,20 +36,18 @@ impl RemoveConfig {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
         let body: Body = grpc::read(body)?;
         body.config.filter()?;
-        if body.tag.is_some_and(|tag| !tag.trim().is_empty()) {
-            return Err(no_gray("tag"));
-        }
-        Ok(Self { key: body.config.key_or_fault()?, beta: false }.into())
+        let gray = version::tag(body.tag.as_deref())?.map(GrayName::Tag);
+        Ok(Self { key: body.config.key_or_fault()?, gray }.into())
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
-        if form.some("delType").is_some() {
-            return Err(Fault::not_served("not served yet: configs?delType="));
+        if form.some("delType") == Some("ids") {
+            return RemoveConfigs::from_http(form);
         }
-        if form.some("tag").is_some() {
-            return Err(no_gray("tag"));
-        }
-        Ok(Self { key: key_of_form(form)?, beta: form.flag("beta", false) }.into())
+        let key = key_of_form(form)?;
+        let tagged = version::tag(form.get("tag"))?.map(GrayName::Tag);
+        let gray = if form.flag("beta", false) { Some(GrayName::Beta) } else { tagged };
+        Ok(Self { key, gray }.into())
     }
 }
 
@@ -57,19 +57,20 @@ impl Operate for RemoveConfig {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
-        if self.beta {
-            let body = r#"{"code":200,"message":"stop beta ok","data":true}"#;
-            let response = reply::http(StatusCode::OK, Some(reply::JSON_UTF8), body);
-            return Next::Reply(Rendered::Http(response));
-        }
         let (key, author) = (self.key.clone(), author(context, ""));
-        Next::Ask(Ask::Config(Request::Remove { key, author }))
+        Next::Ask(Ask::Config(match self.gray.clone() {
+            None => Request::Remove { key, author },
+            Some(name) => Request::RemoveGray { key, name, author },
+        }))
     }
 
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
         match event {
             Event::Answer(Answer::Config(Reply::Outcome(Outcome::Removed { existed: _ }))) => {
-                Next::Reply(yes(context.door))
+                Next::Reply(match self.gray {
+                    Some(GrayName::Beta) => version::told("stop beta ok", true),
+                    Some(GrayName::Tag(_)) | None => yes(context.door),
+                })
             }
             Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
                 Next::Fault(refused(&refusal))

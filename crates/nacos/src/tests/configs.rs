@@ -20,10 +20,11 @@ fn configs_over_grpc_answer_as_recorded() {
         unary ConfigPublishRequest {"requestId":"12","dataId":"bad id!","group":"G","tenant":"","content":"x"}
         unary ConfigPublishRequest {"requestId":"13","dataId":"gc3","group":"","tenant":"","content":"x"}
         unary ConfigPublishRequest {"requestId":"14","dataId":"gcbeta","group":"G","content":"x","additionMap":{"betaIps":"1.2.3.4"}}
+        answer q3 published
         unary ConfigQueryRequest {"requestId":"16","dataId":"gc","group":"G","tag":"t1"}
         unary ConfigQueryRequest {"requestId":"17","dataId":"","group":"G","tenant":""}
         unary ConfigRemoveRequest {"requestId":"18","dataId":"gc","group":"G","tenant":""}
-        answer q3 removed
+        answer q4 removed
         "#),
         r#"
         unary 1 ConfigQueryResponse {"resultCode":500,"errorCode":300,"message":"config data not exist","requestId":"1","lastModified":0,"beta":false,"success":false}
@@ -37,10 +38,11 @@ fn configs_over_grpc_answer_as_recorded() {
         unary 7 ConfigPublishResponse {"resultCode":500,"errorCode":400,"message":"content is blank : null","requestId":"11","success":false}
         unary 8 ConfigPublishResponse {"resultCode":500,"errorCode":400,"message":"Param check invalid:Param 'dataId' is illegal, illegal characters should not appear in the param.","requestId":"12","success":false}
         unary 9 ConfigPublishResponse {"resultCode":500,"errorCode":400,"message":"invalid group : ","requestId":"13","success":false}
-        unary 10 ConfigPublishResponse {"resultCode":500,"errorCode":501,"message":"gray releases are not served yet: publish without betaIps","requestId":"14","success":false}
+        ask q3 Config(PublishGray { key: ConfigKey { namespace: "public", group: "G", data_id: "gcbeta" }, rule: Beta("1.2.3.4"), content: "x", cas_md5: None, details: Details { content_type: "text", encrypted_data_key: "", app_name: "", description: "", tags: "", usage: "", effect: "", schema: "" }, author: Author { user: "", address: "10.0.0.9" } })
+        unary 10 ConfigPublishResponse {"resultCode":200,"errorCode":0,"requestId":"14","success":true}
         unary 11 ConfigQueryResponse {"resultCode":500,"errorCode":300,"message":"config data not exist","requestId":"16","lastModified":0,"beta":false,"success":false}
         unary 12 ConfigQueryResponse {"resultCode":500,"errorCode":300,"message":"config data not exist","requestId":"17","lastModified":0,"beta":false,"success":false}
-        ask q3 Config(Remove { key: ConfigKey { namespace: "public", group: "G", data_id: "gc" }, author: Author { user: "", address: "10.0.0.9" } })
+        ask q4 Config(Remove { key: ConfigKey { namespace: "public", group: "G", data_id: "gc" }, author: Author { user: "", address: "10.0.0.9" } })
         unary 13 ConfigRemoveResponse {"resultCode":200,"errorCode":0,"requestId":"18","success":true}
         "#,
     );
@@ -67,7 +69,7 @@ fn listeners_hear_of_changes_in_their_own_words() {
         unary ConfigBatchListenRequest {"requestId":"9","listen":true,"configListenContexts":[]}
         "#),
         r#"
-        ask q1 Config(Listen { listener: 0, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, ""), (ConfigKey { namespace: "public", group: "G", data_id: "b" }, "1"), (ConfigKey { namespace: "public", group: "G", data_id: "b" }, "1")] })
+        ask q1 Config(Listen { listener: 0, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, ""), (ConfigKey { namespace: "public", group: "G", data_id: "b" }, "1"), (ConfigKey { namespace: "public", group: "G", data_id: "b" }, "1")], audience: Audience { addresses: ["10.0.0.9"], tag: None } })
         unary 1 ConfigChangeBatchListenResponse {"resultCode":200,"errorCode":0,"requestId":"6","changedConfigs":[{"group":"G","dataId":"a","tenant":""},{"group":"G","dataId":"b"},{"group":"G","dataId":"b","tenant":"public"}],"success":true}
         stream ConfigChangeNotifyRequest {"headers":{},"requestId":"1","dataId":"b","group":"G","module":"config"}
         stream ConfigChangeNotifyRequest {"headers":{},"requestId":"2","dataId":"b","group":"G","tenant":"public","module":"config"}
@@ -98,7 +100,7 @@ fn configs_over_http_answer_as_recorded() {
         http POST /nacos/v1/cs/configs | dataId=fx.yaml&group=G
         http POST /nacos/v1/cs/configs | dataId=okid&group=G&tenant=bad+tenant!&content=x
         http GET /nacos/v1/cs/configs?beta=true&dataId=fx.yaml&group=G
-        http GET /nacos/v1/cs/configs?search=blur&dataId=&group=&pageNo=1&pageSize=10
+        http GET /nacos/v1/cs/configs?exportV2=true&ids=1
         http PATCH /nacos/v1/cs/configs
         http DELETE /nacos/v1/cs/configs?dataId=never-there&group=G
         answer q3 removed
@@ -118,12 +120,120 @@ fn configs_over_http_answer_as_recorded() {
         http 8 500 text/plain;charset=UTF-8 | caused: Required request parameter &#39;content&#39; for method parameter type String is not present;
         http 9 400 application/json;charset=UTF-8 | Param 'namespaceId/tenant' is illegal, illegal characters should not appear in the param.
         http 10 200 application/json;charset=UTF-8 linearizable@7 | {"code":200,"message":"query beta ok","data":null}
-        http 11 501 application/json;charset=UTF-8 | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: configs?search=","path":"/nacos/v1/cs/configs"}
+        http 11 501 application/json;charset=UTF-8 | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: configs?exportV2=","path":"/nacos/v1/cs/configs"}
         http 12 405 application/json;charset=UTF-8 | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":405,"error":"Method Not Allowed","message":"Request method 'PATCH' not supported","path":"/nacos/v1/cs/configs"}
         ask q3 Config(Remove { key: ConfigKey { namespace: "public", group: "G", data_id: "never-there" }, author: Author { user: "", address: "10.0.0.9" } })
         http 13 200 application/json;charset=UTF-8 | true
         ask q4 Config(Publish { key: ConfigKey { namespace: "public", group: "G", data_id: "d" }, content: "x", cas_md5: None, details: Details { content_type: "text", encrypted_data_key: "", app_name: "", description: "", tags: "", usage: "", effect: "", schema: "" }, author: Author { user: "", address: "10.0.0.9" } })
         http 14 503 text/plain;charset=UTF-8 | no leader is known: nothing was written; try again, or another node
+        "#,
+    );
+}
+
+/// As recorded: the beta publish is answered `true` and leaves the formal content as it is; shown and stopped by name.
+#[test]
+fn gray_versions_over_http_answer_as_recorded() {
+    check(
+        &run(r#"
+        http POST /nacos/v1/cs/configs betaips=1.2.3.4 | dataId=fx.yaml&group=G&content=beta-content
+        answer q1 published
+        gray beta:1.2.3.4 public/G/fx.yaml 9a41 text beta-content
+        http GET /nacos/v1/cs/configs?beta=true&dataId=fx.yaml&group=G
+        http GET /nacos/v1/cs/configs?dataId=fx.yaml&group=G
+        http DELETE /nacos/v1/cs/configs?beta=true&dataId=fx.yaml&group=G
+        answer q2 removed
+        http POST /nacos/v1/cs/configs casmd5=1 | dataId=fx.yaml&group=G&content=c&tag=blue
+        answer q3 too-many-versions
+        http POST /nacos/v1/cs/configs | dataId=fx.yaml&group=G&content=c&tag=seventeen-letters
+        http POST /nacos/v1/cs/configs | dataId=fx.yaml&group=G&content=c&tag=a+b
+        http DELETE /nacos/v1/cs/configs?dataId=fx.yaml&group=G&tag=blue
+        answer q4 removed
+        "#),
+        r#"
+        ask q1 Config(PublishGray { key: ConfigKey { namespace: "public", group: "G", data_id: "fx.yaml" }, rule: Beta("1.2.3.4"), content: "beta-content", cas_md5: None, details: Details { content_type: "text", encrypted_data_key: "", app_name: "", description: "", tags: "", usage: "", effect: "", schema: "" }, author: Author { user: "", address: "10.0.0.9" } })
+        http 1 200 application/json;charset=UTF-8 | true
+        http 2 200 application/json;charset=UTF-8 linearizable@7 | {"code":200,"message":"query beta ok","data":{"id":"9","dataId":"fx.yaml","group":"G","content":"beta-content","md5":"9a41","encryptedDataKey":null,"tenant":"","appName":"","type":null,"betaIps":"1.2.3.4"}}
+        http 3 404 application/json;charset=UTF-8 linearizable@7 | config data not exist
+        ask q2 Config(RemoveGray { key: ConfigKey { namespace: "public", group: "G", data_id: "fx.yaml" }, name: Beta, author: Author { user: "", address: "10.0.0.9" } })
+        http 4 200 application/json;charset=UTF-8 | {"code":200,"message":"stop beta ok","data":true}
+        ask q3 Config(PublishGray { key: ConfigKey { namespace: "public", group: "G", data_id: "fx.yaml" }, rule: Tag("blue"), content: "c", cas_md5: Some("1"), details: Details { content_type: "text", encrypted_data_key: "", app_name: "", description: "", tags: "", usage: "", effect: "", schema: "" }, author: Author { user: "", address: "10.0.0.9" } })
+        http 5 400 text/plain;charset=UTF-8 | caused: gray config version is over max count :10;
+        http 6 400 text/plain;charset=UTF-8 | caused: too long tag, over 16;
+        http 7 400 text/plain;charset=UTF-8 | caused: invalid tag : a b;
+        ask q4 Config(RemoveGray { key: ConfigKey { namespace: "public", group: "G", data_id: "fx.yaml" }, name: Tag("blue"), author: Author { user: "", address: "10.0.0.9" } })
+        http 8 200 application/json;charset=UTF-8 | true
+        "#,
+    );
+}
+
+/// Beta before tag before formal; a tag that is asked for by name and not there is never answered with the formal one.
+#[test]
+fn every_client_sees_its_own_version() {
+    check(
+        &run(r#"
+        config public/G/a 1 text formal
+        gray tag:blue public/G/a 2 text tagged
+        http GET /nacos/v1/cs/configs?dataId=a&group=G
+        http GET /nacos/v1/cs/configs?dataId=a&group=G vipserver-tag=blue
+        http GET /nacos/v1/cs/configs?dataId=a&group=G vipserver-tag=red
+        http GET /nacos/v1/cs/configs?dataId=a&group=G&tag=blue
+        http GET /nacos/v1/cs/configs?dataId=a&group=G&tag=red vipserver-tag=blue
+        http POST /nacos/v1/cs/configs/listener vipserver-tag=blue long-pulling-timeout=30000 long-pulling-timeout-no-hangup=true | Listening-Configs=a%02G%021%01
+        http POST /nacos/v1/cs/configs/listener vipserver-tag=blue long-pulling-timeout=30000 | Listening-Configs=a%02G%022%01
+        gray beta:10.0.0.8,10.0.0.9 public/G/a 3 text beta
+        http GET /nacos/v1/cs/configs?dataId=a&group=G&tag=blue
+        http GET /nacos/v1/cs/configs?dataId=a&group=G&show=all
+        "#),
+        r#"
+        http 1 200 text/plain;charset=UTF-8 linearizable@7 | formal
+        http 2 200 text/plain;charset=UTF-8 linearizable@7 | tagged
+        http 3 200 text/plain;charset=UTF-8 linearizable@7 | formal
+        http 4 200 text/plain;charset=UTF-8 linearizable@7 | tagged
+        http 5 404 application/json;charset=UTF-8 linearizable@7 | config data not exist
+        http 6 200 application/json;charset=UTF-8 linearizable@7 | a%02G%01\n
+        ask q1 Config(Listen { listener: 8, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "2")], audience: Audience { addresses: ["10.0.0.9"], tag: Some("blue") } })
+        http 8 200 text/plain;charset=UTF-8 linearizable@7 | beta
+        http 9 200 application/json;charset=UTF-8 linearizable@7 | {"id":"9","dataId":"a","group":"G","content":"formal","md5":"1","encryptedDataKey":"","tenant":"","appName":"","type":"text","createTime":1795232693996,"modifyTime":1795232693996,"createUser":"","createIp":"","desc":"","use":"","effect":"","schema":"","configTags":""}
+        "#,
+    );
+}
+
+/// Over gRPC the tag is a label of the connection or a header of the request, and the client's own address counts too.
+#[test]
+fn gray_versions_over_grpc_follow_labels_headers_and_addresses() {
+    let mut stage = Stage::new(Login::Open);
+    stage.step(Input::StreamOpened);
+    let mut setup = payload(
+        r#"ConnectionSetupRequest {"clientVersion":"Test:1","labels":{"Vipserver-Tag":"blue"}}"#,
+    );
+    setup.metadata.as_mut().unwrap().client_ip = "172.17.0.5".into();
+    stage.step(Input::StreamPayload(setup));
+    while stage.session.poll().is_some() {}
+    check(
+        &play(
+            &mut stage,
+            r#"
+        config public/G/a 1 text formal
+        gray tag:blue public/G/a 2 text tagged
+        gray tag:red public/G/a 3 text other
+        unary ConfigQueryRequest {"dataId":"a","group":"G"}
+        unary ConfigQueryRequest @Vipserver-Tag=red {"dataId":"a","group":"G"}
+        unary ConfigQueryRequest {"dataId":"a","group":"G","tag":"green"}
+        unary ConfigBatchListenRequest @Vipserver-Tag=red {"configListenContexts":[{"group":"G","md5":"3","dataId":"a"}]}
+        answer q1 listening
+        gray beta:172.17.0.5 public/G/a 4 text beta
+        unary ConfigQueryRequest {"dataId":"a","group":"G"}
+        unary ConfigRemoveRequest {"dataId":"a","group":"G","tag":"red"}
+        "#,
+        ),
+        r#"
+        unary 1 ConfigQueryResponse {"resultCode":200,"errorCode":0,"content":"tagged","encryptedDataKey":"","contentType":"text","md5":"2","lastModified":1795232693996,"tag":"blue","beta":false,"success":true}
+        unary 2 ConfigQueryResponse {"resultCode":200,"errorCode":0,"content":"other","encryptedDataKey":"","contentType":"text","md5":"3","lastModified":1795232693996,"tag":"red","beta":false,"success":true}
+        unary 3 ConfigQueryResponse {"resultCode":500,"errorCode":300,"message":"config data not exist","lastModified":0,"beta":false,"success":false}
+        ask q1 Config(Listen { listener: 0, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "3")], audience: Audience { addresses: ["10.0.0.9", "172.17.0.5"], tag: Some("red") } })
+        unary 4 ConfigChangeBatchListenResponse {"resultCode":200,"errorCode":0,"changedConfigs":[],"success":true}
+        unary 5 ConfigQueryResponse {"resultCode":200,"errorCode":0,"content":"beta","encryptedDataKey":"","contentType":"text","md5":"4","lastModified":1795232693996,"beta":true,"success":true}
+        ask q2 Config(RemoveGray { key: ConfigKey { namespace: "public", group: "G", data_id: "a" }, name: Tag("red"), author: Author { user: "", address: "10.0.0.9" } })
         "#,
     );
 }
@@ -145,6 +255,12 @@ fn the_headers_of_a_config_are_nacos_s() {
         ("x-trine-index", "7"),
         ("x-trine-served-by", "n1"),
     ] {
+        assert_eq!(response.headers()[name], value, "{name}");
+    }
+    for (gray, name, value) in [("tag:b:c", "tag", "b%3Ac"), ("beta:10.0.0.9", "isBeta", "true")] {
+        stage.command(&format!("gray {gray} public/G/x.json abcd json {{}}"));
+        stage.command("http GET /nacos/v1/cs/configs?dataId=x.json&group=G vipserver-tag=b:c");
+        let Some(Output::Http { response, .. }) = stage.session.poll() else { panic!("no answer") };
         assert_eq!(response.headers()[name], value, "{name}");
     }
 }
@@ -177,18 +293,18 @@ fn long_polls_are_held_answered_and_released() {
             "
         )),
         r#"
-        ask q1 Config(Listen { listener: 2, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1"), (ConfigKey { namespace: "ns", group: "G", data_id: "b" }, "")] })
+        ask q1 Config(Listen { listener: 2, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1"), (ConfigKey { namespace: "ns", group: "G", data_id: "b" }, "")], audience: Audience { addresses: ["10.0.0.9"], tag: None } })
         http 1 200 application/json;charset=UTF-8 linearizable@7 | b%02G%02ns%01\n
         ask q2 Config(Unlisten { listener: 2, keys: [] })
-        ask q3 Config(Listen { listener: 3, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")] })
+        ask q3 Config(Listen { listener: 3, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")], audience: Audience { addresses: ["10.0.0.9"], tag: None } })
         http 2 200 application/json;charset=UTF-8 linearizable@7
         ask q4 Config(Unlisten { listener: 3, keys: [] })
-        ask q5 Config(Listen { listener: 4, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")] })
+        ask q5 Config(Listen { listener: 4, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")], audience: Audience { addresses: ["10.0.0.9"], tag: None } })
         http 3 200 application/json;charset=UTF-8 linearizable@7 | a%02G%02public%01\n
         ask q6 Config(Unlisten { listener: 4, keys: [] })
-        ask q7 Config(Listen { listener: 5, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")] })
+        ask q7 Config(Listen { listener: 5, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")], audience: Audience { addresses: ["10.0.0.9"], tag: None } })
         ask q8 Config(Unlisten { listener: 5, keys: [] })
-        ask q9 Config(Listen { listener: 6, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")] })
+        ask q9 Config(Listen { listener: 6, items: [(ConfigKey { namespace: "public", group: "G", data_id: "a" }, "1")], audience: Audience { addresses: ["10.0.0.9"], tag: None } })
         http 5 200 application/json;charset=UTF-8 linearizable@7
         ask q10 Config(Unlisten { listener: 6, keys: [] })
         "#,

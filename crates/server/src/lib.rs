@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!  accept ─► connection task (hyper) ─► host.deliver ─► … ─► Door::wake ─► the waiting call
+//!  datagram task ⇄ host.datagram, host.take_datagram
 //!  timer task ─► host.wake        disk thread ─► worker.run ─► host.disk_done
 //! ```
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ mod listen;
 mod running;
 mod settings;
 mod threads;
+mod udp;
 
 pub use running::{RunError, Running, start};
 pub use settings::{Auth, Flags, Listen, Settings, SettingsError};

@@ -1,6 +1,6 @@
 //! Starting a server and stopping it.
 
-use crate::{Auth, Settings, clock::Clock, listen::Listener, threads::Threads};
+use crate::{Auth, Settings, clock::Clock, listen::Listener, threads::Threads, udp::Udp};
 use base::Rng;
 use host::{Begun, Host};
 use std::{
@@ -76,6 +76,10 @@ impl Wake for Notifying {
 pub async fn start(settings: Settings) -> Result<Running, RunError> {
     let clock = Clock::start();
     let (api, grpc) = open_doors(&settings).await?;
+    let udp = match &api {
+        Some(api) => Some(open_udp(api.address).await?),
+        None => None,
+    };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)
         .map_err(|error| RunError::System { what: "randomness", problem: error.to_string() })?;
@@ -106,6 +110,9 @@ pub async fn start(settings: Settings) -> Result<Running, RunError> {
         threads,
         halted,
     };
+    if let Some(udp) = udp {
+        running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));
+    }
     let login = settings.auth == Auth::On;
     for listener in [api, grpc].into_iter().flatten() {
         let task = listener.run(host.clone(), clock, login, stopping.clone());
@@ -203,6 +210,11 @@ async fn open(address: Option<SocketAddr>) -> Result<Option<Listener>, RunError>
             .map(Some)
             .map_err(|source| RunError::Listen { address, source }),
     }
+}
+
+async fn open_udp(api: SocketAddr) -> Result<Udp, RunError> {
+    let address = SocketAddr::new(api.ip(), 0);
+    Udp::bind(address.ip()).await.map_err(|source| RunError::Listen { address, source })
 }
 
 /// Two free ports, the second 1000 above the first, as SDKs compute it.

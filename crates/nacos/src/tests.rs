@@ -9,6 +9,7 @@ mod bad_input;
 mod configs;
 mod junk;
 mod naming;
+mod udp;
 
 use super::*;
 use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};

@@ -417,4 +417,23 @@ impl UdpSession {
             .map(|(key, _)| key)
             .take_while(move |key| key.0 == address && key.1 == service)
     }
+
+    /// Panics when the invariants do not hold.
+    #[cfg(test)]
+    pub(crate) fn assert_consistent(&self) {
+        let timers = self.slots.iter().map(|(key, slot)| (slot.due, key.clone())).collect();
+        assert_eq!(self.timers, timers);
+        let flying = |(key, slot): (&SlotKey, &Slot)| {
+            Some(((key.0, slot.sent.as_ref()?.stamp), key.clone()))
+        };
+        let in_flight = self.slots.iter().filter_map(flying).collect();
+        assert_eq!(self.in_flight, in_flight);
+        for (address, subscriber) in &self.subscribers {
+            assert_eq!(self.addresses.get(&subscriber.connection), Some(address));
+            let slots = self.slots.keys().filter(|key| key.0 == *address).count();
+            assert!(slots > 0 && slots == subscriber.slots, "{address}: {slots} slots");
+        }
+        assert_eq!(self.addresses.len(), self.subscribers.len());
+        assert!(self.slots.keys().all(|key| self.subscribers.contains_key(&key.0)));
+    }
 }

@@ -12,8 +12,8 @@ const { NacosConfigClient, NacosNamingClient } = require('nacos');
 
 // Longest time for one poll of something that the server should show at once.
 const SETTLE_MS = 15000;
-// Longest time for a change to reach a subscriber: without a UDP push it polls every `cacheMillis`.
-const PUSH_MS = 20000;
+// Longest time for a change to reach a subscriber. It polls every 10 s: so UDP pushes count.
+const PUSH_MS = 6000;
 // How long the servers stay away in the outage step.
 const OUTAGE_MS = 8000;
 // Longest time for a client to come back by itself after the outage.

@@ -274,6 +274,7 @@ impl Host {
             nacos::Tell::Acknowledged { service, version } => {
                 self.push_input(Input::Acknowledged { connection, service, version });
             }
+            nacos::Tell::Subscribes(subscription) => self.subscribe_udp(subscription),
         }
     }
 

@@ -32,6 +32,9 @@ impl Host {
                 timers.sessions.pop_first();
                 dirty.push(connection);
             }
+            if timers.udp.is_some_and(|at| at <= now.instant) {
+                self.udp.post(nacos::UdpInput::Wake);
+            }
             if timers.node.is_some_and(|at| at <= now.instant) {
                 timers.node = None;
                 self.push_input(Input::Wake);
@@ -96,6 +99,7 @@ impl Host {
                 self.step_slot(now, slot);
             }
             dirty.clear();
+            self.step_udp(now);
             if lock(&self.lanes).is_empty() {
                 break;
             }
@@ -150,6 +154,8 @@ impl Host {
                 if let Some(slot) = self.slot(to) {
                     slot.post(self.answer(id, reply));
                     dirty.insert(to, slot);
+                } else {
+                    self.answer_udp(to, id, reply);
                 }
             }
             Output::Push { to, clusters, view } => {
@@ -158,6 +164,8 @@ impl Host {
                     slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
                     slot.post(Message::Console(console::Input::Push { clusters, view }));
                     dirty.insert(to, slot);
+                } else {
+                    self.udp.post(nacos::UdpInput::Push { connection: to, view });
                 }
             }
             Output::Notify { to, listener, key, md5 } => {

@@ -20,8 +20,9 @@
 //!
 //! # Order of locks
 //!
-//! `node` → (`lanes`, views, inboxes, job queues); `sessions of a slot` → (`lanes`, outbox, streams). No thread holds a
-//! slot's sessions and the node at once, so there is no cycle. Signals are raised with no lock held.
+//! `node` → (`lanes`, views, inboxes, job queues); `sessions of a slot` → (`lanes`, outbox, streams, UDP inbox); `UDP session` →
+//! (`lanes`, timers, its inbox and outbox). No thread holds two of node, a slot's sessions and the UDP session at once, so there
+//! is no cycle. Signals are raised with no lock held.
 //!
 //! # When a node ends
 //!
@@ -41,6 +42,7 @@ mod sessions;
 mod signal;
 mod start;
 mod streams;
+mod udp;
 mod views;
 mod work;
 
@@ -52,6 +54,7 @@ pub use sessions::Sending;
 pub use signal::Signal;
 pub use start::{Begun, Identity, Settings, StartError};
 pub use streams::{Chunk, STREAM_BYTES_MAX, StreamId};
+pub use udp::{DATAGRAMS_LEN_MAX, Datagram};
 pub use work::{WORK_LEN_MAX, Work, Worked};
 
 use base::{ConnectionId, HybridTime, Instant, NodeId, Now, Rng};
@@ -76,6 +79,7 @@ pub struct Host {
     lanes: Mutex<Lanes>,
     views: ViewStore,
     slots: Mutex<BTreeMap<ConnectionId, Arc<Slot>>>,
+    udp: udp::Udp,
     connections: AtomicU64,
     connections_open: AtomicUsize,
     timers: Mutex<Timers>,
@@ -91,6 +95,8 @@ pub struct Host {
     pub work_signal: Signal,
     /// Raised when `deadline` came closer.
     pub timer_signal: Signal,
+    /// Raised when there is a datagram to send.
+    pub udp_signal: Signal,
     /// Raised when the node halted.
     pub halt_signal: Signal,
 }
@@ -112,12 +118,13 @@ struct Timers {
     sessions: BTreeSet<(Instant, ConnectionId)>,
     /// A full disk is looked at again then.
     probe: Option<Instant>,
+    udp: Option<Instant>,
 }
 
 impl Timers {
     fn first(&self) -> Option<Instant> {
         let session = self.sessions.first().map(|(at, _)| *at);
-        [self.node, session, self.probe].into_iter().flatten().min()
+        [self.node, session, self.probe, self.udp].into_iter().flatten().min()
     }
 }
 

@@ -108,6 +108,7 @@ impl Host {
             lanes: Mutex::new(Lanes::default()),
             views,
             slots: Mutex::new(BTreeMap::new()),
+            udp: crate::udp::Udp::default(),
             connections: 0.into(),
             connections_open: 0.into(),
             timers: Mutex::new(Timers::default()),
@@ -119,6 +120,7 @@ impl Host {
             disk_signal: crate::Signal::default(),
             work_signal: crate::Signal::default(),
             timer_signal: crate::Signal::default(),
+            udp_signal: crate::Signal::default(),
             halt_signal: crate::Signal::default(),
         });
         host.push_disk_job(DiskJob::Restore { table: RESTORED_TABLES.start, after: None });

@@ -1,6 +1,6 @@
 //! What a connection is once its setup came: what it says of itself, subscribes to and listens to.
 
-use crate::{Payload, Views, notify::Listening, push::Subscriptions};
+use crate::{Payload, UdpSubscription, Views, notify::Listening, push::Subscriptions};
 use base::Now;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub(crate) struct Client {
     pub(crate) tag: Option<Arc<str>>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) listening: Listening,
+    /// What the running operation asks of the node's `UdpSession`.
+    pub(crate) udp: Option<UdpSubscription>,
     /// The newest request that was sent on the stream.
     requests: u64,
 }

@@ -42,8 +42,8 @@
 //! # Left out
 //!
 //! Persistent instances, fuzzy watch, locks, operator metadata, switches, catalog,
-//! import and export, the API of v2 and v3 but for logins and probes, UDP push: each is answered by a typed refusal, and
-//! those of HTTP stand in the routing table with their fate.
+//! import and export, the API of v2 and v3 but for logins and probes: each is answered by a typed refusal, and those of
+//! HTTP stand in the routing table with their fate.
 #![forbid(unsafe_code)]
 
 mod access_ops;
@@ -73,6 +73,7 @@ mod setup;
 mod surface;
 #[cfg(test)]
 mod tests;
+mod udp;
 
 pub use grpc::grpc_api;
 pub use payload::{Any, Metadata, Payload};
@@ -81,4 +82,8 @@ pub use session::{CALLS_MAX, SETUP_WAIT, Session};
 pub use surface::{
     Answer, Ask, CallId, Facts, Format, Input, Login, NodeState, Output, Page, Password, Tell,
     Unavailable, Views,
+};
+pub use udp::{
+    DATAGRAM_BYTES_MAX, SUBSCRIBERS_MAX, SUBSCRIPTIONS_PER_SUBSCRIBER_MAX, UdpInput, UdpOutput,
+    UdpSession, UdpSubscription,
 };

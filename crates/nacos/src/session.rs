@@ -279,6 +279,9 @@ impl Session {
     }
 
     fn follow(&mut self, now: Now, id: CallId, mut call: Call, next: Next) {
+        if let Some(subscription) = self.client.udp.take() {
+            self.outputs.push_back(Output::Tell(Tell::Subscribes(subscription)));
+        }
         let rendered = match next {
             Next::Ask(ask) => {
                 self.ask(Some(id), ask);

@@ -1,6 +1,6 @@
 //! The session's two enums, and what it may look at.
 
-use crate::Payload;
+use crate::{Payload, UdpSubscription};
 use base::{Consistency, Freshness, RequestId};
 use bytes::Bytes;
 use config::ConfigKey;
@@ -212,6 +212,8 @@ pub enum Tell {
         /// Its version.
         version: u64,
     },
+    /// A client of 1.x read a list and wants its changes by UDP: for the node's `UdpSession`.
+    Subscribes(UdpSubscription),
 }
 
 /// Whether the node serves.

@@ -10,6 +10,7 @@ mod configs;
 mod junk;
 mod naming;
 mod search;
+mod udp;
 
 use super::*;
 use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};

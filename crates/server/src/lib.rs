@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!  accept ─► connection task (hyper) ─► host.deliver ─► … ─► Door::wake ─► the waiting call
+//!  datagram task ⇄ host.datagram, host.take_datagram
 //!  timer task ─► host.wake        disk thread ─► worker.run ─► host.disk_done
 //! ```
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ mod running;
 mod settings;
 mod threads;
 mod traffic;
+mod udp;
 
 pub use limits::Limits;
 pub use running::{RunError, Running, start, start_within};

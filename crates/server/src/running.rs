@@ -2,6 +2,7 @@
 
 use crate::{
     Auth, Limits, Settings, clock::Clock, connection::Common, listen::Listener, threads::Threads,
+    udp::Udp,
 };
 use base::Rng;
 use host::{Begun, Host};
@@ -86,6 +87,10 @@ pub async fn start(settings: Settings) -> Result<Running, RunError> {
 pub async fn start_within(settings: Settings, limits: Limits) -> Result<Running, RunError> {
     let clock = Clock::start();
     let (api, grpc) = open_doors(&settings).await?;
+    let udp = match &api {
+        Some(api) => Some(open_udp(api.address).await?),
+        None => None,
+    };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)
         .map_err(|error| RunError::System { what: "randomness", problem: error.to_string() })?;
@@ -117,6 +122,9 @@ pub async fn start_within(settings: Settings, limits: Limits) -> Result<Running,
         threads,
         halted,
     };
+    if let Some(udp) = udp {
+        running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));
+    }
     let login = settings.auth == Auth::On;
     let seats = Arc::new(Semaphore::new(limits.connections_max));
     let common = Common { host, clock, limits: Arc::new(limits), bodies: Arc::default() };
@@ -222,6 +230,11 @@ async fn open(address: Option<SocketAddr>) -> Result<Option<Listener>, RunError>
             .map(Some)
             .map_err(|source| RunError::Listen { address, source }),
     }
+}
+
+async fn open_udp(api: SocketAddr) -> Result<Udp, RunError> {
+    let address = SocketAddr::new(api.ip(), 0);
+    Udp::bind(address.ip()).await.map_err(|source| RunError::Listen { address, source })
 }
 
 /// Two free ports, the second 1000 above the first, as SDKs compute it.

@@ -9,6 +9,7 @@ use crate::{
     operation::{Context, Need, Next, Operate, Operation},
     reply::{self, Door, Rendered},
     service_info::{self, Selection},
+    udp::{Receiver, UdpSubscription},
 };
 use base::Consistency;
 use http::StatusCode;
@@ -19,6 +20,8 @@ use serde::Deserialize;
 pub(crate) struct QueryService {
     service: ServiceKey,
     selection: Selection,
+    /// Where the caller wants to hear of changes.
+    receiver: Option<Receiver>,
 }
 
 #[derive(Default, Deserialize)]
@@ -41,13 +44,13 @@ impl QueryService {
         clusters.iter().try_for_each(|name| check::cluster(name))?;
         let healthy_only = body.healthy_only.unwrap_or(false);
         let selection = Selection { clusters, healthy_only };
-        Ok(Self { service: body.service.key()?, selection }.into())
+        Ok(Self { service: body.service.key()?, selection, receiver: None }.into())
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
         let clusters = form::clusters(form.get("clusters"));
         let selection = Selection { clusters, healthy_only: form.flag("healthyOnly", false) };
-        Ok(Self { service: form.service()?, selection }.into())
+        Ok(Self { service: form.service()?, selection, receiver: Receiver::of_form(form) }.into())
     }
 }
 
@@ -59,6 +62,18 @@ impl Operate for QueryService {
     fn run(&mut self, context: &mut Context<'_>) -> Next {
         let list =
             |format| service_info::current(context.views, &self.service, format, &self.selection);
+        let address =
+            self.receiver.as_ref().and_then(|receiver| receiver.address(context.facts.remote));
+        if let (Some(address), Some(receiver)) = (address, &self.receiver) {
+            context.client.udp = Some(UdpSubscription {
+                address,
+                agent: receiver.agent.clone(),
+                application: receiver.application.clone(),
+                service: self.service.clone(),
+                clusters: self.selection.clusters.clone(),
+                shown: context.views.service(&self.service).map_or(0, |view| view.version),
+            });
+        }
         Next::Reply(match context.door {
             Door::Http { .. } => {
                 Rendered::Http(reply::http(StatusCode::OK, Some(reply::JSON), list(Format::Http)))

@@ -17,6 +17,12 @@ final class Naming {
 
     private static final String TEST_IP = "10.1.2.3";
 
+    /** How long an instance without beats stays healthy. */
+    private static final Duration UNHEALTHY_TIME = Duration.ofSeconds(15);
+
+    /** Longest time for the instance of a dead process to go; without beats it is removed after 30 s. */
+    private static final Duration GONE_TIME = Suite.BY_HTTP ? Duration.ofSeconds(30) : Suite.SETTLE_TIME;
+
     private Naming() {
     }
 
@@ -122,13 +128,13 @@ final class Naming {
             EventListener listener = seen.listener();
             reader.subscribe(service, listener);
             registerAt(writer, service, 8001);
-            seen.await(Suite.SETTLE_TIME, 8001);
+            seen.await(Suite.PUSH_TIME, 8001);
             registerAt(reader, service, 8002);
-            seen.await(Suite.SETTLE_TIME, 8001, 8002);
+            seen.await(Suite.PUSH_TIME, 8001, 8002);
             writer.deregisterInstance(service, TEST_IP, 8001);
-            seen.await(Suite.SETTLE_TIME, 8002);
+            seen.await(Suite.PUSH_TIME, 8002);
             reader.deregisterInstance(service, TEST_IP, 8002);
-            seen.await(Suite.SETTLE_TIME);
+            seen.await(Suite.PUSH_TIME);
             reader.unsubscribe(service, listener);
         } finally {
             reader.shutDown();
@@ -151,14 +157,33 @@ final class Naming {
                 throw new Suite.Unmet("the second process did not register: " + line);
             }
             awaitPorts(client, service, Suite.SETTLE_TIME, 8001, 8002);
+            if (Suite.BY_HTTP) {
+                checkBeats(client, service);
+            }
             victim.destroyForcibly();
-            awaitPorts(client, service, Suite.SETTLE_TIME, 8001);
+            if (Suite.BY_HTTP) {
+                Suite.await(UNHEALTHY_TIME.plusSeconds(10), () -> wantHealthy(client, service, 8001));
+            }
+            awaitPorts(client, service, GONE_TIME, 8001);
         } finally {
             if (victim != null) {
                 victim.destroyForcibly();
             }
             client.shutDown();
         }
+    }
+
+    /** For longer than an instance without beats stays healthy: so its beats count. */
+    private static void checkBeats(NamingService client, String service) throws Exception {
+        long end = System.nanoTime() + UNHEALTHY_TIME.plusSeconds(4).toNanos();
+        while (System.nanoTime() < end) {
+            wantHealthy(client, service, 8001, 8002);
+            Thread.sleep(1000);
+        }
+    }
+
+    private static void wantHealthy(NamingService client, String service, int... want) throws Exception {
+        wantPorts(client.getAllInstances(service, false).stream().filter(Instance::isHealthy).toList(), want);
     }
 
     private static Process startVictim(String service) throws Exception {
@@ -172,6 +197,7 @@ final class Naming {
         }
         command.add("-Dorg.slf4j.simpleLogger.logFile="
                 + System.getProperty("org.slf4j.simpleLogger.logFile", "System.err") + ".die");
+        command.add("-Dconformance.http=" + Suite.BY_HTTP);
         command.add("-cp");
         command.add(System.getProperty("java.class.path"));
         command.add(Suite.class.getName());

@@ -27,6 +27,15 @@ public final class Suite {
     /** Longest time for one poll of something that the server should show at once. */
     static final Duration SETTLE_TIME = Duration.ofSeconds(15);
 
+    /**
+     * Whether this major of the SDK speaks HTTP: it lives by beats, and its subscriptions by polls every 10 s that UDP
+     * pushes come before.
+     */
+    static final boolean BY_HTTP = Boolean.getBoolean("conformance.http");
+
+    /** Longest time for a change to reach a subscriber. By HTTP less than between two polls: so pushes count. */
+    static final Duration PUSH_TIME = BY_HTTP ? Duration.ofSeconds(6) : SETTLE_TIME;
+
     /** How long the servers stay away in the outage step. */
     static final Duration OUTAGE_TIME = Duration.ofSeconds(8);
 
@@ -100,7 +109,7 @@ public final class Suite {
         step("register", 30, Naming::register);
         step("list", 30, Naming::list);
         step("subscribe", 60, Naming::subscribe);
-        step("die", 60, Naming::die);
+        step("die", 120, Naming::die);
         step("publish", 30, Config::publish);
         step("cas_ok", 30, Config::casOk);
         step("cas_conflict", 30, Config::casConflict);

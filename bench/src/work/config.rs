@@ -1,0 +1,69 @@
+//! Configs as the works use them.
+
+use crate::{
+    grpc::{self, Grpc},
+    http::{Http, form},
+    problem::Wrong,
+};
+use http::Method;
+use serde::Deserialize;
+
+/// Clients that publish at once.
+pub(crate) const PUBLISHERS: usize = 32;
+/// Bytes of a config, about those of a small properties file.
+const CONTENT_BYTES: usize = 512;
+
+/// Content that differs for each number.
+pub(crate) fn content(number: u64) -> String {
+    format!("{number:<CONTENT_BYTES$}.")
+}
+
+pub(crate) async fn publish_http(
+    client: &mut Http,
+    data_id: &str,
+    content: &str,
+) -> Result<(), Wrong> {
+    let body = form(&[("dataId", data_id), ("group", "DEFAULT_GROUP"), ("content", content)]);
+    let answer = client.call(Method::POST, "/nacos/v1/cs/configs", body).await?;
+    if answer == "true" { Ok(()) } else { Err(Wrong::expected("true", &answer)) }
+}
+
+pub(crate) async fn read_http(
+    client: &mut Http,
+    data_id: &str,
+    content: &str,
+) -> Result<(), Wrong> {
+    let path = format!("/nacos/v1/cs/configs?dataId={data_id}&group=DEFAULT_GROUP");
+    let answer = client.call(Method::GET, &path, String::new()).await?;
+    if answer == content { Ok(()) } else { Err(Wrong::expected("the content", &answer)) }
+}
+
+pub(crate) async fn publish_grpc(
+    client: &mut Grpc,
+    data_id: &str,
+    content: &str,
+) -> Result<(), Wrong> {
+    let json = format!(
+        r#"{{"dataId":"{data_id}","group":"DEFAULT_GROUP","tenant":"","content":"{content}","additionMap":{{}},"requestId":"1"}}"#
+    );
+    client.ask("ConfigPublishRequest", &json, "ConfigPublishResponse").await.map(drop)
+}
+
+pub(crate) async fn read_grpc(
+    client: &mut Grpc,
+    data_id: &str,
+    content: &str,
+) -> Result<(), Wrong> {
+    #[derive(Deserialize)]
+    struct Queried {
+        content: String,
+    }
+    let json =
+        format!(r#"{{"dataId":"{data_id}","group":"DEFAULT_GROUP","tenant":"","requestId":"1"}}"#);
+    let answer = client.ask("ConfigQueryRequest", &json, "ConfigQueryResponse").await?;
+    let queried: Queried = grpc::read(&answer)?;
+    if queried.content == content {
+        return Ok(());
+    }
+    Err(Wrong::expected("the content", queried.content.as_bytes()))
+}

@@ -1,0 +1,91 @@
+//! Services and instances as the works use them.
+
+use crate::{
+    grpc::{self, Grpc},
+    problem::Wrong,
+};
+use serde::Deserialize;
+use std::fmt::Write;
+
+/// Hosts of the service that is asked for.
+pub(crate) const HOSTS: u16 = 10;
+
+#[derive(Deserialize)]
+pub(crate) struct Host {
+    pub(crate) ip: String,
+    pub(crate) port: u16,
+}
+
+/// The part of a ServiceInfo that is verified.
+#[derive(Deserialize)]
+pub(crate) struct ServiceInfo {
+    pub(crate) hosts: Vec<Host>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Queried {
+    service_info: ServiceInfo,
+}
+
+impl ServiceInfo {
+    /// Exactly the hosts that `register_hosts` registered.
+    pub(crate) fn verify(&self, hosts: u16) -> Result<(), Wrong> {
+        let right = |host: &Host| host.ip == "10.0.0.1" && (1..=hosts).contains(&host.port);
+        let mut ports: Vec<u16> =
+            self.hosts.iter().filter(|host| right(host)).map(|host| host.port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        if ports.len() == usize::from(hosts) && self.hosts.len() == ports.len() {
+            return Ok(());
+        }
+        let (right, all) = (ports.len(), self.hosts.len());
+        Err(Wrong(format!("{all} hosts, {right} of the {hosts} that were registered")))
+    }
+}
+
+/// The JSON of one instance.
+pub(crate) fn instance(ip: &str, port: u16) -> String {
+    format!(
+        r#"{{"ip":"{ip}","port":{port},"weight":1.0,"healthy":true,"enabled":true,"ephemeral":true,"clusterName":"DEFAULT","metadata":{{}}}}"#
+    )
+}
+
+/// Registers 10.0.0.1 with the ports 1 to `hosts` in one request.
+pub(crate) async fn register_hosts(
+    client: &mut Grpc,
+    service: &str,
+    hosts: u16,
+) -> Result<(), Wrong> {
+    let mut json = format!(
+        r#"{{"namespace":"public","serviceName":"{service}","groupName":"DEFAULT_GROUP","type":"batchRegisterInstance","requestId":"1","instances":["#
+    );
+    for port in 1..=hosts {
+        let comma = if port == 1 { "" } else { "," };
+        write!(json, "{comma}{}", instance("10.0.0.1", port)).expect("strings grow");
+    }
+    json.push_str("]}");
+    client.ask("BatchInstanceRequest", &json, "BatchInstanceResponse").await.map(drop)
+}
+
+/// Registers one instance.
+pub(crate) async fn register(
+    client: &mut Grpc,
+    service: &str,
+    ip: &str,
+    port: u16,
+) -> Result<(), Wrong> {
+    let json = format!(
+        r#"{{"namespace":"public","serviceName":"{service}","groupName":"DEFAULT_GROUP","type":"registerInstance","requestId":"1","instance":{}}}"#,
+        instance(ip, port)
+    );
+    client.ask("InstanceRequest", &json, "InstanceResponse").await.map(drop)
+}
+
+pub(crate) async fn query(client: &mut Grpc, service: &str, hosts: u16) -> Result<(), Wrong> {
+    let json = format!(
+        r#"{{"namespace":"public","serviceName":"{service}","groupName":"DEFAULT_GROUP","cluster":"","healthyOnly":false,"udpPort":0,"requestId":"1"}}"#
+    );
+    let answer = client.ask("ServiceQueryRequest", &json, "QueryServiceResponse").await?;
+    grpc::read::<Queried>(&answer)?.service_info.verify(hosts)
+}

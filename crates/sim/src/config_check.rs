@@ -283,3 +283,64 @@ impl Search<'_> {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::Duration;
+
+    /// One request per line: `client call-return what`, the times in seconds, `-` for no answer.
+    fn judge(script: &str) -> Vec<String> {
+        let mut history = Vec::new();
+        for (number, line) in script.split(';').map(str::trim).enumerate() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (asked, answered) = words[0].split_once('-').expect("asked-answered");
+            let at = |text: &str| {
+                text.parse().ok().map(|s| Instant::START.after(Duration::from_secs(s)))
+            };
+            let content = || words[2].to_owned();
+            let cas = words.get(3).map(|old| md5_of(old));
+            let (ask, outcome) = match words[1] {
+                "set" => (Ask::Publish { content: content(), cas }, Outcome::Done),
+                "conflict" => (Ask::Publish { content: content(), cas }, Outcome::Conflict),
+                "remove" => (Ask::Remove, Outcome::Done),
+                "get" => (Ask::Query, Outcome::Found(words.get(2).map(|_| content()))),
+                other => panic!("{other}"),
+            };
+            let number = number as u64;
+            let asked = at(asked).expect("a time");
+            let outcome = if at(answered).is_some() { outcome } else { Outcome::Unknown };
+            let answered = at(answered).unwrap_or(asked);
+            let note = Note::Asked { number, key: "k".to_owned(), ask };
+            history.push((asked, Happening::Noted { client: 0, note }));
+            let note = Note::Answered { number, outcome };
+            history.push((answered, Happening::Noted { client: 0, note }));
+        }
+        check(&history).violations
+    }
+
+    #[test]
+    fn histories_of_one_copy_pass_and_others_do_not() {
+        let table = [
+            ("1-2 set a; 3-4 get a", true),
+            ("1-2 set a; 3-4 get", false),
+            ("1-2 set a; 3-4 get b", false),
+            ("1-2 set a; 3-4 set b; 5-6 get a", false),
+            ("1-4 set a; 2-3 set b; 5-6 get a; 7-8 get a", true),
+            ("1-4 set a; 2-3 set b; 5-6 get a; 7-8 get b", false),
+            ("1-2 set a; 3-- set b; 4-5 get a; 6-7 get b", true),
+            ("1-2 set a; 3-- set b; 4-5 get b; 6-7 get a", false),
+            ("1-2 set a; 3-4 remove; 5-6 get", true),
+            ("1-2 set a; 3-4 remove; 5-6 get a", false),
+            ("1-2 set a; 3-4 set b a; 5-6 get b", true),
+            ("1-2 set a; 3-4 set b; 5-6 set c a", false),
+            ("1-2 set a; 3-4 set b; 5-6 conflict c a; 7-8 get b", true),
+            ("1-2 set a; 3-4 conflict c a", false),
+            ("1-2 set a; 3-- set b; 5-6 conflict c a; 7-8 get b", true),
+            ("1-2 set a x; 3-4 get a", true),
+        ];
+        for (script, sound) in table {
+            assert_eq!(judge(script).is_empty(), sound, "{script}: {:?}", judge(script));
+        }
+    }
+}

@@ -237,7 +237,8 @@ impl Ledger {
             let shown = ghost_until.after(HINT_TIME + self.paused(left, outage.from));
             if !outage.kept || shown > outage.from || self.was_full(left, outage.from) {
                 let Some(ready) = outage.ready else { return true };
-                ghost_until = ready.after(ORPHAN_TIME + self.paused(ready, look.from));
+                let hidden = ready.after(ORPHAN_TIME + self.paused(ready, look.from));
+                ghost_until = ghost_until.max(hidden);
             }
         }
         look.from < ghost_until
@@ -273,5 +274,77 @@ impl Ledger {
             }
         }
         full_since.is_some_and(|since| since <= to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::START.after(Duration::from_secs(seconds))
+    }
+
+    fn noted(seconds: u64, note: Note) -> (Instant, Happening) {
+        (at(seconds), Happening::Noted { client: 0, note })
+    }
+
+    fn offer() -> Offer {
+        Offer { service: "s".to_owned(), address: "a:1".to_owned() }
+    }
+
+    fn registered(seconds: u64) -> [(Instant, Happening); 2] {
+        [noted(seconds, Note::Registering(offer())), noted(seconds, Note::Registered(offer()))]
+    }
+
+    fn look(seconds: u64, push: bool, version: u64, addresses: &[&str]) -> (Instant, Happening) {
+        let addresses: BTreeSet<String> = addresses.iter().map(|a| (*a).to_owned()).collect();
+        let seen = Seen { service: "s".to_owned(), version, addresses };
+        let note = if push { Note::Pushed(seen) } else { Note::Listed(at(seconds), seen) };
+        noted(seconds, note)
+    }
+
+    fn found(parts: &[&[(Instant, Happening)]]) -> Vec<String> {
+        check(&parts.concat()).violations
+    }
+
+    #[test]
+    fn a_living_instance_must_be_listed_also_over_a_kill() {
+        let down = |kept, s| [(at(s), Happening::Down { kept }), (at(s + 1), Happening::Ready)];
+        let empty = |s| [look(s, false, 1, &[])];
+        assert_eq!(found(&[&registered(1), &[look(2, false, 1, &["a:1"])]]), [] as [String; 0]);
+        assert_eq!(found(&[&registered(1), &empty(2)]).len(), 1);
+        assert_eq!(found(&[&registered(1), &down(true, 20), &empty(22)]).len(), 1);
+        // Too young for the hint, or the hint went with the power.
+        assert_eq!(found(&[&registered(15), &down(true, 20), &empty(22)]), [] as [String; 0]);
+        assert_eq!(found(&[&registered(1), &down(false, 20), &empty(22)]), [] as [String; 0]);
+        assert_eq!(
+            found(&[&registered(1), &down(false, 20), &registered(23), &empty(24)]).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_dead_instance_must_not_be_listed_for_longer_than_its_end_explains() {
+        let left = |end| [noted(10, Note::Leaving(offer())), noted(10, Note::Left(offer(), end))];
+        let shown = |s| [look(s, false, 1, &["a:1"])];
+        for (end, longest) in [(End::Deregistered, 0), (End::HungUp, 3), (End::Silent, 28)] {
+            let during = found(&[&registered(1), &left(end), &shown(9 + longest)]);
+            assert_eq!(during, [] as [String; 0], "{end:?}");
+            assert_eq!(found(&[&registered(1), &left(end), &shown(11 + longest)]).len(), 1);
+        }
+        let restart = [(at(11), Happening::Down { kept: true }), (at(12), Happening::Ready)];
+        let left = left(End::Deregistered);
+        assert_eq!(found(&[&registered(1), &left, &restart, &shown(29)]), [] as [String; 0]);
+        assert_eq!(found(&[&registered(1), &left, &restart, &shown(31)]).len(), 1);
+        assert_eq!(found(&[&[look(1, false, 1, &["b:2"])]]).len(), 1, "never registered");
+    }
+
+    #[test]
+    fn versions_of_pushes_never_fall() {
+        let push = |s, version| look(s, true, version, &[]);
+        assert_eq!(found(&[&[push(1, 5), push(2, 5), push(3, 6)]]), [] as [String; 0]);
+        assert_eq!(found(&[&[push(1, 5), push(2, 4)]]).len(), 1);
     }
 }

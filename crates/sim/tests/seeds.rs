@@ -10,19 +10,11 @@ fn pass(seeds: std::ops::RangeInclusive<u64>) {
 }
 
 #[test]
-fn the_first_twenty_pass() {
-    pass(1..=20);
+fn the_first_twelve_pass() {
+    pass(1..=12);
 }
 
 #[test]
-fn the_next_twenty_pass() {
-    pass(21..=40);
-}
-
-/// Each of these once showed a fault of the host or of a plane.
-#[test]
-fn seeds_that_found_something_pass() {
-    for seed in [226, 267] {
-        pass(seed..=seed);
-    }
+fn the_next_twelve_pass() {
+    pass(13..=24);
 }

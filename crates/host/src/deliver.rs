@@ -3,6 +3,7 @@
 use crate::{
     Chunk, Host, Sending, StreamId, Work,
     sessions::{Door, Message, Sessions, Slot, lock},
+    streams::Streams,
     work::{Asker, Task},
 };
 use base::{ConnectionId, Instant, Now, RequestId};
@@ -62,7 +63,9 @@ impl Host {
         let nacos = nacos::Session::new(now, facts);
         let facts = console::Facts { connection, remote, login: console_login };
         let console = console::Session::new(facts);
-        let slot = Arc::new(Slot::new(connection, remote.ip().to_canonical(), nacos, console));
+        let streams = Streams::new(*lock(&self.stream_limits), self.streams_bytes.clone());
+        let slot = Slot::new(connection, remote.ip().to_canonical(), streams, nacos, console);
+        let slot = Arc::new(slot);
         lock(&self.slots).insert(connection, slot);
         self.connections_open.fetch_add(1, Ordering::Relaxed);
         connection
@@ -151,8 +154,8 @@ impl Host {
                 Message::Nacos(input) => sessions.nacos.step(now, &self.views, input),
                 Message::Console(input) => sessions.console.step(now, &self.views, input),
             }
-            self.drain_nacos(slot, &mut sessions);
-            self.drain_console(slot, &mut sessions);
+            self.drain_nacos(now, slot, &mut sessions);
+            self.drain_console(now, slot, &mut sessions);
         }
         let deadline = [sessions.nacos.deadline(), sessions.console.deadline()];
         let deadline = deadline.into_iter().flatten().min().filter(|_| !sessions.closed);
@@ -161,7 +164,7 @@ impl Host {
         slot.signal.raise();
     }
 
-    fn drain_nacos(&self, slot: &Slot, sessions: &mut Sessions) {
+    fn drain_nacos(&self, now: Now, slot: &Slot, sessions: &mut Sessions) {
         while let Some(output) = sessions.nacos.poll() {
             match output {
                 nacos::Output::Http { call, response } => {
@@ -171,7 +174,8 @@ impl Host {
                     slot.send(Sending::Unary { call, payload });
                 }
                 nacos::Output::Stream(payload) => {
-                    if slot.streams().push(StreamId::Grpc, Chunk::Payload(payload)).is_err() {
+                    let chunk = Chunk::Payload(payload);
+                    if slot.streams().push(now.instant, StreamId::Grpc, chunk).is_err() {
                         slot.close();
                     }
                 }
@@ -182,7 +186,7 @@ impl Host {
         }
     }
 
-    fn drain_console(&self, slot: &Slot, sessions: &mut Sessions) {
+    fn drain_console(&self, now: Now, slot: &Slot, sessions: &mut Sessions) {
         while let Some(output) = sessions.console.poll() {
             match output {
                 console::Output::Http { call, response } => {
@@ -195,7 +199,7 @@ impl Host {
                 }
                 console::Output::StreamChunk { call, chunk } => {
                     let id = StreamId::Events(CallId(call.0));
-                    if slot.streams().push(id, Chunk::Bytes(chunk)).is_err() {
+                    if slot.streams().push(now.instant, id, Chunk::Bytes(chunk)).is_err() {
                         slot.close();
                     }
                 }

@@ -53,7 +53,9 @@ pub use scrape::Gauges;
 pub use sessions::Sending;
 pub use signal::Signal;
 pub use start::{Begun, Identity, Settings, StartError};
-pub use streams::{Chunk, STREAM_BYTES_MAX, StreamId};
+pub use streams::{
+    ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
+};
 pub use udp::{DATAGRAMS_LEN_MAX, Datagram};
 pub use work::{WORK_LEN_MAX, Work, Worked};
 
@@ -82,6 +84,9 @@ pub struct Host {
     udp: udp::Udp,
     connections: AtomicU64,
     connections_open: AtomicUsize,
+    stream_limits: Mutex<StreamLimits>,
+    /// What waits on the streams of all connections.
+    streams_bytes: Arc<AtomicUsize>,
     timers: Mutex<Timers>,
     disk_jobs: Mutex<VecDeque<DiskJob>>,
     work: Mutex<work::Works>,
@@ -182,6 +187,11 @@ impl Host {
     #[must_use]
     pub fn connections_open(&self) -> usize {
         self.connections_open.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// How much may wait for the clients of connections that open from now on.
+    pub fn set_stream_limits(&self, limits: StreamLimits) {
+        *lock(&self.stream_limits) = limits;
     }
 
     /// The next thing that a connection has to send.

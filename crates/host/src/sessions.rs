@@ -95,6 +95,7 @@ impl Slot {
     pub(crate) fn new(
         connection: ConnectionId,
         source: IpAddr,
+        streams: Streams,
         nacos: nacos::Session,
         console: console::Session,
     ) -> Self {
@@ -105,7 +106,7 @@ impl Slot {
             sessions: Mutex::new(sessions),
             inbox: Mutex::default(),
             outbox: Mutex::default(),
-            streams: Mutex::default(),
+            streams: Mutex::new(streams),
             signal: Signal::default(),
             closing: AtomicBool::new(false),
         }

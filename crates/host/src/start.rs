@@ -111,6 +111,8 @@ impl Host {
             udp: crate::udp::Udp::default(),
             connections: 0.into(),
             connections_open: 0.into(),
+            stream_limits: Mutex::default(),
+            streams_bytes: Arc::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
             work: Mutex::default(),

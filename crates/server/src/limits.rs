@@ -29,6 +29,9 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// How long what a client still sends is read and thrown away after it was refused, so that it sees the answer.
     pub linger_timeout: Duration,
+    /// How long more than 1 MiB of pushes may wait for a client; with 256 MiB waiting for all of them, no time at all.
+    /// Then its connection is closed.
+    pub stream_patience: Duration,
     /// How long a client may take to read an answer. Then its connection is closed.
     pub answer_timeout: Duration,
     /// How long a connection may have no request in progress. Then it is closed.
@@ -57,6 +60,7 @@ impl Default for Limits {
             connection_body_bytes_max: 32 * 1024 * 1024,
             body_bytes_max: 256 * 1024 * 1024,
             linger_timeout: Duration::from_secs(2),
+            stream_patience: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(120),
             idle_timeout: Duration::from_secs(120),
             close_timeout: Duration::from_secs(5),

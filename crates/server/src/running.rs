@@ -5,7 +5,7 @@ use crate::{
     udp::Udp,
 };
 use base::Rng;
-use host::{Begun, Host};
+use host::{Begun, Host, StreamLimits};
 use std::{
     net::SocketAddr,
     sync::Arc,
@@ -106,6 +106,8 @@ pub async fn start_within(settings: Settings, limits: Limits) -> Result<Running,
     };
     let Begun { host, worker } =
         Host::begin(host_settings, clock.now(), Rng::from_seed(seed), place)?;
+    let patience = limits.stream_patience;
+    host.set_stream_limits(StreamLimits { patience, ..StreamLimits::default() });
     let workers = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
     let threads = Threads::start(&host, clock, worker, workers)
         .map_err(|error| RunError::System { what: "a thread", problem: error.to_string() })?;

@@ -56,6 +56,8 @@ impl Threads {
             threads.handles.push(thread);
         }
         host.work_signal.listen(Waker::from(Arc::new(UnparkAll(sleepers))));
+        // The disk's thread runs already: work that it brought before this was told to nobody.
+        host.work_signal.raise();
         Ok(threads)
     }
 

@@ -1,0 +1,17 @@
+//! Attacks on a running server. After each one the node lives, a normal client is served, and nothing is left behind.
+#![allow(missing_docs, clippy::disallowed_methods)]
+
+mod bodies;
+mod calls;
+mod crowds;
+mod floods;
+mod grpc;
+mod heads;
+mod junk;
+mod logins;
+mod paths;
+mod setup;
+mod slow_readers;
+mod streams;
+mod tokens;
+mod wire;

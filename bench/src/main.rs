@@ -133,6 +133,7 @@ async fn run(cli: &Cli) -> (Vec<Row>, bool) {
 async fn measure(work: Work, source: &Source, length: Duration) -> Result<Vec<Row>, Problem> {
     match work {
         Work::Ports => work::ports::run(source, length).await,
+        Work::Nothing => work::nothing::run(&source.subject().await?, length).await,
         Work::Memory => work::memory::run(&source.subject().await?, length).await,
         Work::RegisterGrpc => work::register_grpc::run(&source.subject().await?, length).await,
         Work::QueryGrpc => work::query_grpc::run(&source.subject().await?, length).await,

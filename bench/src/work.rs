@@ -7,6 +7,7 @@ pub(crate) mod listen;
 pub(crate) mod long_polls;
 pub(crate) mod memory;
 pub(crate) mod naming;
+pub(crate) mod nothing;
 pub(crate) mod ports;
 pub(crate) mod publish_grpc;
 pub(crate) mod publish_http;
@@ -25,6 +26,8 @@ pub(crate) const CONNECTIONS: usize = 8;
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Work {
+    /// Calls that do nothing: what the protocols alone cost
+    Nothing,
     /// gRPC register, 1 and 8 in flight
     RegisterGrpc,
     /// gRPC query of 10 hosts, 1 and 8 in flight

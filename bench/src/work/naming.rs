@@ -45,9 +45,9 @@ impl ServiceInfo {
 }
 
 /// The JSON of one instance.
-pub(crate) fn instance(ip: &str, port: u16) -> String {
+fn instance(ip: &str, port: u16, weight: u64) -> String {
     format!(
-        r#"{{"ip":"{ip}","port":{port},"weight":1.0,"healthy":true,"enabled":true,"ephemeral":true,"clusterName":"DEFAULT","metadata":{{}}}}"#
+        r#"{{"ip":"{ip}","port":{port},"weight":{weight}.0,"healthy":true,"enabled":true,"ephemeral":true,"clusterName":"DEFAULT","metadata":{{}}}}"#
     )
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn register_hosts(
     );
     for port in 1..=hosts {
         let comma = if port == 1 { "" } else { "," };
-        write!(json, "{comma}{}", instance("10.0.0.1", port)).expect("strings grow");
+        write!(json, "{comma}{}", instance("10.0.0.1", port, 1)).expect("strings grow");
     }
     json.push_str("]}");
     client.ask("BatchInstanceRequest", &json, "BatchInstanceResponse").await.map(drop)
@@ -72,12 +72,12 @@ pub(crate) async fn register_hosts(
 pub(crate) async fn register(
     client: &mut Grpc,
     service: &str,
-    ip: &str,
-    port: u16,
+    (ip, port): (&str, u16),
+    weight: u64,
 ) -> Result<(), Wrong> {
     let json = format!(
         r#"{{"namespace":"public","serviceName":"{service}","groupName":"DEFAULT_GROUP","type":"registerInstance","requestId":"1","instance":{}}}"#,
-        instance(ip, port)
+        instance(ip, port, weight)
     );
     client.ask("InstanceRequest", &json, "InstanceResponse").await.map(drop)
 }

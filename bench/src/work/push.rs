@@ -41,7 +41,7 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
             break;
         }
         let registering = Instant::now();
-        naming::register(&mut publisher, "pushed", "10.0.0.2", port).await?;
+        naming::register(&mut publisher, "pushed", ("10.0.0.2", port), 1).await?;
         for (_, events) in &mut subscribers {
             let seen = seen(events, port, registering + ANSWER_TIMEOUT).await;
             tally.count(seen.map(|at| at.saturating_duration_since(registering)));

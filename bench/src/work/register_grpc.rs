@@ -1,4 +1,4 @@
-//! gRPC register: one connection offers an instance in a thousand services, over and over, each time with another port.
+//! gRPC register: one connection offers an instance in a thousand services, over and over, each time with another weight.
 
 use super::naming;
 use crate::{
@@ -22,9 +22,9 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
             vec![client; in_flight],
             async |client: &mut Grpc, number| {
                 let service = format!("register-{}", number % SERVICES);
-                // Never the port of the last round: each is a change.
-                let port = 1_000 + (number / SERVICES % 50_000) as u16;
-                naming::register(client, &service, "10.0.0.1", port).await
+                // Never the weight of the last round: each is a change.
+                let weight = number / SERVICES % 100 + 1;
+                naming::register(client, &service, ("10.0.0.1", 8_080), weight).await
             },
         )
         .await?;

@@ -38,6 +38,7 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Refused(why) => format!("a write was refused: {why}"),
         Kind::Notified(to) => format!("connection {to} was told of the change"),
         Kind::AccessChanged => "access changed".to_owned(),
+        Kind::Edited => "edited by an operator".to_owned(),
         Kind::Opened => "opened".to_owned(),
         Kind::Closed(why) => format!("closed: {why}"),
         Kind::Started => "the node began to start".to_owned(),

@@ -88,7 +88,13 @@ mod tests {
 
     fn view(name: &str, version: u64) -> Arc<ServiceView> {
         let key = ServiceKey { namespace: "public".into(), group: "G".into(), name: name.into() };
-        Arc::new(ServiceView { key, version, instances: Arc::from([]), protect_threshold: 0.0 })
+        Arc::new(ServiceView {
+            key,
+            version,
+            instances: Arc::from([]),
+            protect_threshold: 0.0,
+            metadata: None,
+        })
     }
 
     #[test]

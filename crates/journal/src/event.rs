@@ -152,6 +152,8 @@ pub enum Kind {
     },
     /// The node stopped, for this reason.
     Halted(Arc<str>),
+    /// What an operator says of the service or the instance changed.
+    Edited,
 }
 
 impl fmt::Display for Subject {

@@ -166,7 +166,6 @@ macro_rules! operations {
 operations!(
     Register,
     RegisterBatch,
-    RegisterPersistent,
     Deregister,
     QueryService,
     ListServices,
@@ -182,6 +181,9 @@ operations!(
     Poll,
     HealthCheck,
     ShowInstance,
+    EditInstance,
+    EditMetadata,
+    SetHealth,
     Beat,
     ServiceItself,
     ListSubscribers,

@@ -198,6 +198,7 @@ pub(crate) fn empty(
         version,
         instances: Arc::from([]),
         protect_threshold: 0.0,
+        metadata: None,
     };
     written(&view, format, selection)
 }

@@ -91,7 +91,7 @@ pub(crate) fn abilities(request: u64) -> Payload {
         ability_table: Table,
     }
     let ability_table = Table {
-        support_persistent_instance_by_grpc: false,
+        support_persistent_instance_by_grpc: true,
         fuzzy_watch: false,
         lock: false,
         mcp: false,

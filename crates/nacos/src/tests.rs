@@ -9,6 +9,7 @@ mod bad_input;
 mod configs;
 mod junk;
 mod naming;
+mod operator;
 mod search;
 mod udp;
 
@@ -342,19 +343,34 @@ fn request(text: &str) -> http::Request<Bytes> {
     builder.body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }
 
-/// `NAME@VERSION [threshold=0.5] [ip:port[/cluster][!|-]…]`: `!` is unhealthy, `-` disabled.
+/// `NAME@VERSION [threshold=0.5] [key=value] [ip:port[/cluster][!|-|°]…]`: `!` is unhealthy, `-` disabled, `°` persistent;
+/// metadata of the service comes with a label selector.
 fn service(text: &str) -> ServiceView {
     let mut words = text.split(' ');
     let (name, version) = words.next().unwrap().split_once('@').unwrap();
     let key =
         ServiceKey { namespace: "public".into(), group: "DEFAULT_GROUP".into(), name: name.into() };
     let (mut instances, mut protect_threshold) = (Vec::new(), 0.0);
+    let mut metadata = None;
     for word in words {
         if let Some(threshold) = word.strip_prefix("threshold=") {
             protect_threshold = threshold.parse().unwrap();
             continue;
         }
-        let address = word.trim_end_matches(['!', '-']);
+        if let Some((key, value)) = word.split_once('=') {
+            let said = ::naming::ServiceMetadata {
+                protect_threshold,
+                metadata: BTreeMap::from([(key.into(), value.into())]),
+                selector: ::naming::Selector {
+                    kind: "label".into(),
+                    expression: Some("CONSUMER.label.A=PROVIDER.label.A".into()),
+                },
+                kind: None,
+            };
+            metadata = Some(Arc::new(said));
+            continue;
+        }
+        let address = word.trim_end_matches(['!', '-', '°']);
         let (address, cluster) = address.split_once('/').unwrap_or((address, "DEFAULT"));
         let (ip, port) = address.split_once(':').unwrap();
         instances.push(Arc::new(Instance {
@@ -364,7 +380,7 @@ fn service(text: &str) -> ServiceView {
             weight: 8.0,
             healthy: !word.contains('!'),
             enabled: !word.contains('-'),
-            ephemeral: true,
+            ephemeral: !word.contains('°'),
             metadata: BTreeMap::new(),
             instance_id: None,
         }));
@@ -374,6 +390,7 @@ fn service(text: &str) -> ServiceView {
         version: version.parse().unwrap(),
         instances: instances.into(),
         protect_threshold,
+        metadata,
     }
 }
 
@@ -427,6 +444,17 @@ fn history(text: &str) -> Vec<config::HistoryRow> {
     text.split(';').filter(|text| !text.is_empty()).map(row).collect()
 }
 
+/// `ip:port/cluster`.
+fn place(text: &str) -> ::naming::Place {
+    let (address, cluster) = text.split_once('/').unwrap_or((text, "DEFAULT"));
+    let (ip, port) = address.split_once(':').unwrap();
+    ::naming::Place { ip: ip.into(), port: port.parse().unwrap(), cluster_name: cluster.into() }
+}
+
+fn outcome_refused(refusal: ::naming::Refusal) -> Answer {
+    Answer::Naming(::naming::Reply::Outcome(::naming::Outcome::Refused(refusal)))
+}
+
 fn answer(text: &str) -> Answer {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     let keys = || rest.split(' ').filter(|k| !k.is_empty()).map(config_key).collect();
@@ -440,9 +468,22 @@ fn answer(text: &str) -> Answer {
             services: 3,
             ..::naming::Counts::default()
         })),
-        "persistent" => {
-            Answer::Naming(::naming::Reply::Refused(::naming::Refusal::PersistentUnsupported))
-        }
+        "agreed" => Answer::Naming(::naming::Reply::Outcome(::naming::Outcome::Done)),
+        "edited" => Answer::Naming(::naming::Reply::Outcome(::naming::Outcome::Edited(
+            rest.split(' ').filter(|word| !word.is_empty()).map(place).collect(),
+        ))),
+        "persistent-service" => outcome_refused(::naming::Refusal::PersistentService(rest.into())),
+        "ephemeral-service" => Answer::Naming(::naming::Reply::Refused(
+            ::naming::Refusal::EphemeralService(rest.into()),
+        )),
+        "service-exists" => outcome_refused(::naming::Refusal::ServiceExists(rest.into())),
+        "service-unknown" => outcome_refused(::naming::Refusal::ServiceUnknown(rest.into())),
+        "no-such-service" => outcome_refused(::naming::Refusal::NoSuchService(ServiceKey {
+            namespace: "public".into(),
+            group: "DEFAULT_GROUP".into(),
+            name: rest.into(),
+        })),
+        "full" => outcome_refused(::naming::Refusal::Full { what: "edited instances", limit: 9 }),
         "not-empty" => Answer::Naming(::naming::Reply::Refused(
             ::naming::Refusal::ServiceNotEmpty(rest.into()),
         )),

@@ -1,9 +1,6 @@
 //! Instances that came over HTTP: they live by their beats.
 
-use crate::{
-    ClientId, Instance, Naming, Reply, ServiceKey,
-    offer::{OfferKey, Place},
-};
+use crate::{ClientId, Instance, Naming, Place, Reply, ServiceKey, offer::OfferKey};
 use base::{Duration, Instant};
 use distro::{Input, Standing};
 use journal::Kind;

@@ -7,10 +7,7 @@
 //!
 //! It is written in pieces while things change, so it shows no single moment; it need not, being only a hint.
 
-use crate::{
-    ClientId, Instance, Naming, Output, ServiceKey,
-    offer::{OfferKey, Place},
-};
+use crate::{ClientId, Instance, Naming, Output, Place, ServiceKey, offer::OfferKey};
 use base::{HybridTime, Instant};
 use distro::{Input, Record, Version};
 use serde::{Deserialize, Serialize};

@@ -18,7 +18,24 @@
 //! the same step that changed an offer, and published before the reply: a client reads its own write. Pushes are not
 //! that urgent: changes within a window share one.
 //!
+//! # Two entrances
+//!
+//! Ephemeral instances are this node's business and Distro's. What operators say, and persistent instances, all nodes agree
+//! on: `step` makes a `Command` of such a request, `apply` decides it when it comes out of the log, as a pure function of
+//! the agreed state and the command. `apply` never looks at an ephemeral instance: other nodes may see others.
+//!
+//! ```text
+//! request ─► Propose(command) ─► the log ─► apply ─► rows ─► state tables
+//!                                             └─► view of the service ─► Publish ─► outcome
+//! ```
+//!
+//! A view shows the offers and the persistent instances, each through its *overlay*: what an operator said of that place.
+//! A service has instances of one kind. Which one is decided in `step`, where both are known; two nodes that take the
+//! first registrations of both kinds at once will show both until one is taken back.
+//!
 //! # How an instance ends
+//!
+//! * It is persistent and was taken back. Nothing else ends it.
 //!
 //! * Its client takes it back, or replaces it.
 //! * Its connection closes: the same step, or for many of them the next few. Nothing else ends it: silence of a
@@ -31,7 +48,11 @@
 //! # Invariants
 //!
 //! ```text
-//! view:      instances(view) = for each place with a listed offer, the one of the greatest incarnation
+//! view:      instances(view) = for each place with a persistent instance that one, else the listed offer of the greatest
+//!            incarnation; each through the overlay of its place
+//! agreed:    apply(i, c) depends on nothing but the agreed state, i and c; restore(all rows) = the agreed state
+//! described: a service that somebody created or edited is published until it is removed
+//! overlays:  an overlay whose place shows no instance for `OVERLAY_KEPT` is proposed to be forgotten
 //! version:   each view of a service has a greater version than all before it, also after it was forgotten
 //! order:     Publish(view) comes before the Reply to the request that made it, and before every Push of it (a service
 //!            that is not in the lists has an empty view that is pushed to subscribers, and not published)
@@ -44,23 +65,30 @@
 //! # At the limits
 //!
 //! Refused: more than `INSTANCES_PER_CONNECTION_MAX` instances or `SUBSCRIPTIONS_PER_CONNECTION_MAX` subscriptions of a
-//! connection. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
+//! connection; by the log more than `PERSISTENT_INSTANCES_MAX`, `SERVICES_DESCRIBED_MAX` or `OVERLAYS_MAX`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
 //! hint, a fan-out, idle services) goes on by `Input::Wake` after a named number of them.
 //!
 //! # What is left out
 //!
-//! Persistent instances, what operators edit (protect threshold, enabled), selectors and fuzzy watch; talking to other
-//! nodes (`distro` merges already). A limit of instances and services of the whole node.
+//! Health checks of persistent instances, what selectors select and fuzzy watch; talking to other nodes (`distro` merges
+//! already). A limit of ephemeral instances and services of the whole node. A restore is settled in one step.
 #![forbid(unsafe_code)]
 
+mod agreed;
+mod apply;
 mod beat;
+mod check;
+mod command;
 mod connection;
 mod hint;
 mod model;
 mod offer;
+mod overlay;
+mod propose;
 mod push;
 mod register;
 mod request;
+mod rows;
 mod service;
 mod settings;
 mod subscribe;
@@ -68,10 +96,17 @@ mod surface;
 #[cfg(test)]
 mod tests;
 
+pub use apply::{OVERLAYS_MAX, PERSISTENT_INSTANCES_MAX, SERVICES_DESCRIBED_MAX};
 pub use beat::BEATS_JUDGED_PER_WAKE;
+pub use check::{INSTANCES_EDITED_MAX, METADATA_CHARS_MAX};
+pub use command::{Applied, Command, Edit, Outcome};
 pub use connection::CLOSED_PER_WAKE;
 pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, hint_high_water};
-pub use model::{ClientId, ClusterNames, Instance, ServiceKey, ServiceView};
+pub use model::{
+    ClientId, ClusterNames, Instance, Place, Selector, ServiceKey, ServiceKind, ServiceMetadata,
+    ServiceView,
+};
+pub use overlay::{OVERLAY_KEPT, OVERLAYS_FORGOTTEN_PER_WAKE};
 pub use push::PUSHES_PER_WAKE;
 pub use register::INSTANCES_PER_CONNECTION_MAX;
 pub use request::{Counts, Refusal, Reply, Request, Subscriber};
@@ -79,12 +114,14 @@ pub use settings::Settings;
 pub use subscribe::SUBSCRIPTIONS_PER_CONNECTION_MAX;
 pub use surface::{Input, Output};
 
+use agreed::Agreed;
 use base::{ConnectionId, Duration, HybridClock, Instant, NodeId, Now};
 use connection::{Closing, Connection};
 use distro::{Change, Distro, Standing};
 use hint::{Hints, Restoring};
 use journal::{Kind, Subject};
-use offer::{ByClient, OfferKey, Place};
+use offer::{ByClient, OfferKey};
+use overlay::Absent;
 use service::Service;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -96,6 +133,14 @@ pub const RETIRED_PER_WAKE: usize = 1000;
 
 /// A step that comes this much after the deadline shows that the node was not running: nobody could be heard.
 pub const LATE_MAX: Duration = Duration::from_secs(5);
+
+/// What becomes of a request.
+enum Answer {
+    /// It is answered.
+    Reply(Reply),
+    /// The log decides.
+    Propose(Command),
+}
 
 /// The registry of one node.
 #[derive(Debug)]
@@ -113,6 +158,10 @@ pub struct Naming {
     pushes: BTreeSet<(Instant, Arc<ServiceKey>)>,
     /// When a service that is idle since then is retired.
     idle: BTreeSet<(Instant, Arc<ServiceKey>)>,
+    agreed: Agreed,
+    /// What comes from a snapshot, until all of it is there.
+    incoming: Option<Agreed>,
+    absent: Absent,
     hints: Hints,
     restoring: Option<Restoring>,
     now: Now,
@@ -143,6 +192,9 @@ impl Naming {
             judgements: BTreeSet::new(),
             pushes: BTreeSet::new(),
             idle: BTreeSet::new(),
+            agreed: Agreed::default(),
+            incoming: None,
+            absent: Absent::default(),
             hints: Hints::default(),
             restoring: None,
             now,
@@ -169,12 +221,20 @@ impl Naming {
                 self.acknowledged(connection, &service, version);
             }
             Input::Request { from, id, request } => {
-                let reply = self.request(from, request).unwrap_or_else(Reply::Refused);
+                let answer = self.request(from, request);
                 // Whoever reads after the reply must find what it says.
                 self.publish_changed();
-                self.outputs.push_back(Output::Reply { to: from, id, reply });
+                let to = from;
+                self.outputs.push_back(match answer {
+                    Ok(Answer::Reply(reply)) => Output::Reply { to, id, reply },
+                    Ok(Answer::Propose(command)) => Output::Propose { to, id, command },
+                    Err(refusal) => Output::Reply { to, id, reply: Reply::Refused(refusal) },
+                });
             }
             Input::Hint(bytes) => self.hint(bytes),
+            Input::Restore(piece) => self.restore(&piece),
+            Input::Reset => self.reset(),
+            Input::Restored => self.settle(),
             Input::Wake => self.wake(),
         }
         self.publish_changed();
@@ -199,7 +259,8 @@ impl Naming {
         };
         let idle = self.idle.first().map(|(at, _)| *at);
         let unfinished = unfinished.then_some(self.now.instant);
-        [unfinished, judgement, distro, push, hint, idle].into_iter().flatten().min()
+        let absent = self.absent.due();
+        [unfinished, judgement, distro, push, hint, idle, absent].into_iter().flatten().min()
     }
 
     fn wake(&mut self) {
@@ -209,6 +270,7 @@ impl Naming {
         self.judge_due();
         self.publish_changed();
         self.retire_idle(RETIRED_PER_WAKE);
+        self.forget_absent();
         if self.restoring.is_none() {
             // An empty list that is not true would make callers forget everybody.
             self.push_due();
@@ -216,29 +278,46 @@ impl Naming {
         self.write_hint();
     }
 
-    fn request(&mut self, from: ConnectionId, request: Request) -> Result<Reply, Refusal> {
-        match request {
+    fn request(&mut self, from: ConnectionId, request: Request) -> Result<Answer, Refusal> {
+        let reply = match request {
             Request::Register { client, service, instance } => {
-                self.register(&client, &service, vec![instance])
+                self.register(&client, &service, vec![instance])?
             }
             Request::RegisterBatch { client, service, instances } => {
-                self.register(&client, &service, instances)
+                self.register(&client, &service, instances)?
             }
             Request::Deregister { client, service, ip, port, cluster_name } => {
-                Ok(self.deregister(&client, &service, Place { ip, port, cluster_name }))
+                self.deregister(&client, &service, Place { ip, port, cluster_name })
             }
             Request::Beat { client, service, full, ip, port, cluster_name } => {
-                Ok(self.beat(&client, &service, &Place { ip, port, cluster_name }, full))
+                self.beat(&client, &service, &Place { ip, port, cluster_name }, full)
             }
             Request::Subscribe { service, clusters, subscriber } => {
-                self.subscribe(from, &service, clusters, subscriber)
+                self.subscribe(from, &service, clusters, subscriber)?
             }
-            Request::Unsubscribe { service } => Ok(self.unsubscribe(from, &service)),
-            Request::RemoveService { service } => self.remove_service(&service),
-            Request::CreateService { service } => self.create_service(&service),
-            Request::Count => Ok(Reply::Counts(self.counts())),
-            Request::Subscribers { service } => Ok(self.subscribers(&service)),
-        }
+            Request::Unsubscribe { service } => self.unsubscribe(from, &service),
+            Request::Count => Reply::Counts(self.counts()),
+            Request::Subscribers { service } => self.subscribers(&service),
+            Request::RemoveService { service } => {
+                return self.propose_remove(service).map(Answer::Propose);
+            }
+            Request::CreateService { service, metadata } => {
+                return self.propose_create(service, metadata).map(Answer::Propose);
+            }
+            Request::UpdateService { service, metadata } => {
+                return self.propose_update(service, metadata).map(Answer::Propose);
+            }
+            Request::RegisterPersistent { service, instance } => {
+                return self.propose_register(service, instance).map(Answer::Propose);
+            }
+            Request::DeregisterPersistent { service, ip, port } => {
+                return Self::propose_deregister(service, ip, port).map(Answer::Propose);
+            }
+            Request::EditInstances { service, places, edit } => {
+                return self.propose_edit(service, places, edit).map(Answer::Propose);
+            }
+        };
+        Ok(Answer::Reply(reply))
     }
 
     /// Steps the owned core and takes note of what it changed.
@@ -327,16 +406,18 @@ impl Naming {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let connection_clients = self.connections.len();
-        let clients = connection_clients + self.address_clients_count;
+        let persistent_clients = self.agreed.clients_count();
+        let responsible_clients = connection_clients + self.address_clients_count;
         Counts {
             services: self.published_count,
             instances: self.listed_count,
             responsible_instances: self.distro.owned_count(),
             subscriptions: self.subscriptions_count,
-            clients,
+            clients: responsible_clients + persistent_clients,
             connection_clients,
             address_clients: self.address_clients_count,
-            responsible_clients: clients,
+            persistent_clients,
+            responsible_clients,
         }
     }
 
@@ -347,10 +428,14 @@ impl Naming {
     }
 
     fn instance_event(&mut self, kind: Kind, key: &OfferKey) {
+        self.place_event(kind, &key.service, &key.place);
+    }
+
+    fn place_event(&mut self, kind: Kind, service: &ServiceKey, place: &Place) {
         let subject = Subject::Instance {
-            namespace: key.service.namespace.clone(),
-            service: key.service.grouped_name().into(),
-            address: format!("{}:{}", key.place.ip, key.place.port).into(),
+            namespace: service.namespace.clone(),
+            service: service.grouped_name().into(),
+            address: format!("{}:{}", place.ip, place.port).into(),
         };
         self.outputs.push_back(Output::Event(kind, subject));
     }

@@ -66,6 +66,71 @@ pub struct Instance {
     pub instance_id: Option<Arc<str>>,
 }
 
+/// Where an instance is within its service; in a view each place appears once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// Address of the instance.
+    pub ip: Arc<str>,
+    /// Its port.
+    pub port: u16,
+    /// Its cluster name.
+    pub cluster_name: Arc<str>,
+}
+
+impl Place {
+    /// Where this instance is.
+    #[must_use]
+    pub fn of(instance: &Instance) -> Self {
+        Self {
+            ip: instance.ip.clone(),
+            port: instance.port,
+            cluster_name: instance.cluster_name.clone(),
+        }
+    }
+
+    /// Not after any other.
+    pub(crate) fn first() -> Self {
+        Self { ip: "".into(), port: 0, cluster_name: "".into() }
+    }
+}
+
+/// Which instances a service has: they are all of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ServiceKind {
+    /// They live with their clients.
+    Ephemeral,
+    /// They are in the Raft log until they are taken back.
+    Persistent,
+}
+
+/// What an operator says of a service. A service that has it is in the lists until it is removed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceMetadata {
+    /// Below this healthy share all instances are shown as healthy; 0 to 1.
+    pub protect_threshold: f64,
+    /// Carried verbatim.
+    pub metadata: BTreeMap<Arc<str>, Arc<str>>,
+    /// Carried verbatim; it selects nothing yet.
+    pub selector: Selector,
+    /// `None`: the first registration decides.
+    pub kind: Option<ServiceKind>,
+}
+
+/// Which instances a caller is to get, as Nacos writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selector {
+    /// `none` or `label`.
+    pub kind: Arc<str>,
+    /// Of a label selector.
+    pub expression: Option<Arc<str>>,
+}
+
+impl Default for Selector {
+    fn default() -> Self {
+        Self { kind: "none".into(), expression: None }
+    }
+}
+
 /// What all nodes show of a service at one moment. Immutable; replaced as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceView {
@@ -78,6 +143,8 @@ pub struct ServiceView {
     pub instances: Arc<[Arc<Instance>]>,
     /// Below this healthy share all instances are shown as healthy; 0 to 1.
     pub protect_threshold: f64,
+    /// What an operator says of it; `None` when nobody created or edited it.
+    pub metadata: Option<Arc<ServiceMetadata>>,
 }
 
 /// A filter on cluster names: empty means all.

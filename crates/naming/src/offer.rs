@@ -1,32 +1,9 @@
 //! An offer: one instance that one client offers in one service. The record that Distro replicates.
 
-use crate::{ClientId, Instance, ServiceKey};
+use crate::{ClientId, Place, ServiceKey};
 use base::{ConnectionId, HybridTime, NodeId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// Where an instance is within its service; in a view each place appears once.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Place {
-    pub(crate) ip: Arc<str>,
-    pub(crate) port: u16,
-    pub(crate) cluster_name: Arc<str>,
-}
-
-impl Place {
-    pub(crate) fn of(instance: &Instance) -> Self {
-        Self {
-            ip: instance.ip.clone(),
-            port: instance.port,
-            cluster_name: instance.cluster_name.clone(),
-        }
-    }
-
-    /// Not after any other.
-    fn first() -> Self {
-        Self { ip: "".into(), port: 0, cluster_name: "".into() }
-    }
-}
 
 /// Names an offer. Ordered so that the offers of a service are neighbours, and in there those of a place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! Offering instances and taking them back.
 
 use crate::{
-    ClientId, Instance, Naming, Refusal, Reply, ServiceKey,
-    offer::{ByClient, OfferKey, Place},
+    ClientId, Instance, Naming, Place, Refusal, Reply, ServiceKey, ServiceKind,
+    offer::{ByClient, OfferKey},
 };
 use distro::{Input, Standing, Version};
 use journal::Kind;
@@ -20,7 +20,10 @@ impl Naming {
         instances: Vec<Instance>,
     ) -> Result<Reply, Refusal> {
         if instances.iter().any(|instance| !instance.ephemeral) {
-            return Err(Refusal::PersistentUnsupported);
+            return Err(Refusal::NotEphemeral);
+        }
+        if !instances.is_empty() {
+            self.check_kind(service, ServiceKind::Ephemeral)?;
         }
         let service = self.shared(service);
         let former = self.offers_in(client, &service);

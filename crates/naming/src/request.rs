@@ -1,12 +1,12 @@
 //! What edges ask of the registry, and what it answers.
 
-use crate::{ClientId, ClusterNames, Instance, ServiceKey};
+use crate::{ClientId, ClusterNames, Edit, Instance, Outcome, Place, ServiceKey, ServiceMetadata};
 use std::{sync::Arc, time::Duration};
 
 /// A question to the plane. Owned values only, so that the same value can be forwarded to another node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    /// Offer one instance; replaces what this client had in the service.
+    /// Offer one ephemeral instance; replaces what this client had in the service.
     Register {
         /// Who owns it.
         client: ClientId,
@@ -72,10 +72,45 @@ pub enum Request {
         /// Which.
         service: ServiceKey,
     },
-    /// Create an empty service (protect threshold only, for now).
+    /// Create an empty service. It is kept until it is removed.
     CreateService {
         /// Which.
         service: ServiceKey,
+        /// What is said of it.
+        metadata: ServiceMetadata,
+    },
+    /// Say something else of a service. It is kept from now on until it is removed.
+    UpdateService {
+        /// Which.
+        service: ServiceKey,
+        /// Replaces all that was said before; its kind stays.
+        metadata: ServiceMetadata,
+    },
+    /// Keep this instance until it is taken back, whoever is connected. It belongs to the client `ip:port`, which has one
+    /// instance per service: another one is replaced.
+    RegisterPersistent {
+        /// Where.
+        service: ServiceKey,
+        /// What; its `ephemeral` plays no part.
+        instance: Instance,
+    },
+    /// Take a persistent instance back. Of an unknown one: done, too.
+    DeregisterPersistent {
+        /// Where.
+        service: ServiceKey,
+        /// Address of the instance.
+        ip: Arc<str>,
+        /// Port of the instance.
+        port: u16,
+    },
+    /// Change what is shown of instances, of either kind. They need not be there.
+    EditInstances {
+        /// Where; must be in the lists.
+        service: ServiceKey,
+        /// Which.
+        places: Vec<Place>,
+        /// How.
+        edit: Edit,
     },
     /// Counts of this node.
     Count,
@@ -102,6 +137,8 @@ pub struct Subscriber {
 pub enum Reply {
     /// It is so; the view that shows it was published before this reply.
     Done,
+    /// Of a request that went through the log.
+    Outcome(Outcome),
     /// Answer to a beat.
     Beat {
         /// False: unknown instance and no full beat; the client must register again.
@@ -123,9 +160,50 @@ pub enum Refusal {
     /// The connection is closed or was never opened: connect again.
     #[error("Client not found.")]
     UnknownClient,
-    /// The registry does not keep persistent instances yet.
-    #[error("persistent instances are not served yet: register it with ephemeral=true")]
-    PersistentUnsupported,
+    /// What lives with a client must be ephemeral.
+    #[error("Batch registration does not allow persistent instance registration!")]
+    NotEphemeral,
+    /// An ephemeral instance in a service of persistent ones.
+    #[error("Current service {0} is persistent service, can't register ephemeral instance.")]
+    PersistentService(String),
+    /// A persistent instance in a service of ephemeral ones.
+    #[error("Current service {0} is ephemeral service, can't register persistent instance.")]
+    EphemeralService(String),
+    /// A text that is to be kept is longer than allowed.
+    #[error("{what} has more than {limit} characters: shorten it")]
+    TooLong {
+        /// What.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// A number is not one, or too small, or too great.
+    #[error("{what} is not between {min} and {max}")]
+    OutOfRange {
+        /// Which.
+        what: &'static str,
+        /// The least.
+        min: u32,
+        /// The greatest.
+        max: u32,
+    },
+    /// One edit names too many instances.
+    #[error("more than {limit} instances in one edit: edit fewer at a time")]
+    TooManyEdited {
+        /// The limit.
+        limit: usize,
+    },
+    /// A limit of what all nodes agree on.
+    #[error("there are {limit} {what} already: remove some")]
+    Full {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// Instances of a service that does not exist are to be edited.
+    #[error("there is no service {0}")]
+    NoSuchService(ServiceKey),
     /// A limit of this connection.
     #[error(
         "this connection already has {limit} {what}: use a second connection or raise the limit"
@@ -164,6 +242,8 @@ pub struct Counts {
     pub connection_clients: usize,
     /// Clients that are addresses.
     pub address_clients: usize,
+    /// Clients with persistent instances; no node owns them.
+    pub persistent_clients: usize,
     /// Clients owned by this node.
     pub responsible_clients: usize,
 }

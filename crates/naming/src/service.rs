@@ -1,9 +1,8 @@
 //! Services: their views, and how long they are kept in the lists.
 
 use crate::{
-    ClusterNames, Instance, Naming, Output, Refusal, Reply, ServiceKey, ServiceView, Subscriber,
-    offer::{OfferKey, Place},
-    push::Round,
+    ClusterNames, Instance, Naming, Output, Place, ServiceKey, ServiceKind, ServiceMetadata,
+    ServiceView, Subscriber, offer::OfferKey, push::Round,
 };
 use base::{ConnectionId, HybridTime, Instant};
 use distro::Entry;
@@ -30,6 +29,8 @@ pub(crate) struct Service {
     pub(crate) pushed_at: Option<Instant>,
     /// The push that is being done in pieces.
     pub(crate) round: Option<Round>,
+    /// Of the instances that it has, or had since it came into the lists.
+    pub(crate) kind: Option<ServiceKind>,
     /// Since when it has neither instances nor subscribers.
     pub(crate) idle_since: Option<Instant>,
 }
@@ -56,6 +57,7 @@ impl Naming {
             version: self.next_view_version(self.forgotten_version_max),
             instances: Arc::new([]),
             protect_threshold: 0.0,
+            metadata: None,
         };
         let service = Service {
             view: Arc::new(view),
@@ -64,6 +66,7 @@ impl Naming {
             push_at: None,
             pushed_at: None,
             round: None,
+            kind: None,
             idle_since: None,
         };
         let shared = Arc::new(key.clone());
@@ -75,14 +78,22 @@ impl Naming {
     pub(crate) fn publish_changed(&mut self) {
         while let Some((key, places)) = self.changed.pop_first() {
             let key = self.intern(&key);
+            for place in &places {
+                self.review_overlay(&key, place);
+            }
             let former = self.services[&*key].view.clone();
             let instances = if places.len() <= PLACES_SPLICED_MAX {
                 self.spliced(&key, &former.instances, &places)
             } else {
                 Some(self.listed(&key)).filter(|listed| !alike(listed, &former.instances))
             };
+            let metadata = self.agreed.get(&key).and_then(|agreed| agreed.metadata.clone());
+            let described = metadata.is_some() && !self.services[&*key].published;
             match instances {
-                Some(instances) => self.publish(&key, instances.into()),
+                Some(instances) => self.publish(&key, instances.into(), metadata),
+                None if described || metadata != former.metadata => {
+                    self.publish(&key, former.instances.clone(), metadata);
+                }
                 None => self.review(&key),
             }
         }
@@ -90,6 +101,30 @@ impl Naming {
 
     /// What is to be shown of a service: each place once, from the greatest incarnation.
     pub(crate) fn listed(&self, service: &Arc<ServiceKey>) -> Vec<Arc<Instance>> {
+        let offered = self.offered(service);
+        let Some(agreed) = self.agreed.get(service) else { return offered };
+        let offered = offered.into_iter().map(|instance| (Place::of(&instance), instance));
+        let mut all: BTreeMap<Place, Arc<Instance>> = offered.collect();
+        all.extend(agreed.instances.iter().map(|(place, one)| (place.clone(), one.clone())));
+        for (place, overlay) in &agreed.overlays {
+            if let Some(instance) = all.get_mut(place) {
+                *instance = overlay.over(instance);
+            }
+        }
+        all.into_values().collect()
+    }
+
+    /// What is shown at a place. A persistent instance comes before an offer: it is the same on every node.
+    pub(crate) fn shown(&self, service: &Arc<ServiceKey>, place: &Place) -> Option<Arc<Instance>> {
+        let agreed = self.agreed.get(service);
+        let persistent = agreed.and_then(|agreed| agreed.instances.get(place).cloned());
+        let instance = persistent.or_else(|| greatest(self.offers_at(service, place)))?;
+        let overlay = agreed.and_then(|agreed| agreed.overlays.get(place));
+        Some(overlay.map_or_else(|| instance.clone(), |overlay| overlay.over(&instance)))
+    }
+
+    /// The ephemeral instances of a service, as their clients registered them.
+    fn offered(&self, service: &Arc<ServiceKey>) -> Vec<Arc<Instance>> {
         let first = OfferKey::first_of(service.clone());
         let mut offers =
             self.distro.from(&first).take_while(|(key, _)| key.service == *service).peekable();
@@ -112,7 +147,7 @@ impl Naming {
     ) -> Option<Vec<Arc<Instance>>> {
         let mut list: Option<Vec<Arc<Instance>>> = None;
         for place in places {
-            let instance = greatest(self.offers_at(service, place));
+            let instance = self.shown(service, place);
             let found = list.as_deref().unwrap_or(former).binary_search_by(|listed| {
                 (&listed.ip, listed.port, &listed.cluster_name).cmp(&(
                     &place.ip,
@@ -149,28 +184,15 @@ impl Naming {
         self.distro.from(&first).take_while(move |(key, _)| key.is_at(service, place))
     }
 
-    pub(crate) fn create_service(&mut self, key: &ServiceKey) -> Result<Reply, Refusal> {
-        if self.services.get(key).is_some_and(|service| service.published) {
-            return Err(Refusal::ServiceExists(key.grouped_name()));
+    /// Takes a service that was removed out of the lists, unless it has got instances meanwhile.
+    pub(crate) fn retire_empty(&mut self, key: &ServiceKey) {
+        if let Some((shared, service)) = self.services.get_key_value(key)
+            && service.published
+            && service.view.instances.is_empty()
+        {
+            let key = shared.clone();
+            self.retire(&key);
         }
-        let key = self.intern(key);
-        self.publish(&key, Arc::new([]));
-        Ok(Reply::Done)
-    }
-
-    pub(crate) fn remove_service(&mut self, key: &ServiceKey) -> Result<Reply, Refusal> {
-        let Some((shared, service)) = self.services.get_key_value(key) else {
-            return Err(Refusal::ServiceUnknown(key.grouped_name()));
-        };
-        if !service.published {
-            return Err(Refusal::ServiceUnknown(key.grouped_name()));
-        }
-        if !service.view.instances.is_empty() {
-            return Err(Refusal::ServiceNotEmpty(key.grouped_name()));
-        }
-        let key = shared.clone();
-        self.retire(&key);
-        Ok(Reply::Done)
     }
 
     /// Retires the services that were idle for long enough, at most `count_max` of them.
@@ -188,7 +210,9 @@ impl Naming {
     /// To be called whenever a service may have become idle or busy.
     pub(crate) fn review(&mut self, key: &Arc<ServiceKey>) {
         let Some(service) = self.services.get_mut(key) else { return };
-        let idle = service.view.instances.is_empty() && service.subscribers.is_empty();
+        let described = service.view.metadata.is_some();
+        let empty = service.view.instances.is_empty();
+        let idle = empty && !described && service.subscribers.is_empty();
         if !idle {
             if let Some(since) = service.idle_since.take() {
                 self.idle.remove(&(since.after(self.settings.empty_service_kept), key.clone()));
@@ -202,7 +226,12 @@ impl Naming {
         }
     }
 
-    fn publish(&mut self, key: &Arc<ServiceKey>, instances: Arc<[Arc<Instance>]>) {
+    fn publish(
+        &mut self,
+        key: &Arc<ServiceKey>,
+        instances: Arc<[Arc<Instance>]>,
+        metadata: Option<Arc<ServiceMetadata>>,
+    ) {
         let former = self.services[&**key].view.clone();
         let version = self.next_view_version(former.version);
         let count = instances.len();
@@ -211,9 +240,13 @@ impl Naming {
             key: former.key.clone(),
             version,
             instances,
-            protect_threshold: former.protect_threshold,
+            protect_threshold: metadata.as_ref().map_or(0.0, |said| said.protect_threshold),
+            metadata,
         });
         let service = self.services.get_mut(key).expect("read above");
+        let persistent = view.instances.iter().any(|instance| !instance.ephemeral);
+        let kind = if persistent { ServiceKind::Persistent } else { ServiceKind::Ephemeral };
+        service.kind = if count > 0 { Some(kind) } else { service.kind };
         service.view = view.clone();
         self.published_count += usize::from(!service.published);
         service.published = true;
@@ -228,6 +261,15 @@ impl Naming {
         let service = self.services.get_mut(key).expect("the caller looked it up");
         assert!(service.published && service.view.instances.is_empty(), "{key} is in use");
         service.published = false;
+        service.kind = None;
+        if service.view.metadata.is_some() {
+            let gone = ServiceView {
+                protect_threshold: 0.0,
+                metadata: None,
+                ..ServiceView::clone(&service.view)
+            };
+            service.view = Arc::new(gone);
+        }
         self.published_count -= 1;
         self.outputs.push_back(Output::Retire((**key).clone()));
         self.review(key);
@@ -239,6 +281,9 @@ impl Naming {
         self.forgotten_version_max = self.forgotten_version_max.max(service.view.version);
         if let Some(at) = service.push_at {
             self.pushes.remove(&(at, key.clone()));
+        }
+        if let Some(since) = service.idle_since {
+            self.idle.remove(&(since.after(self.settings.empty_service_kept), key.clone()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The three verbs' two enums.
 
-use crate::{ClusterNames, Reply, Request, ServiceKey, ServiceView};
-use base::{ConnectionId, RequestId};
+use crate::{ClusterNames, Command, Reply, Request, ServiceKey, ServiceView};
+use base::{ConnectionId, RequestId, Row};
 use std::sync::Arc;
 
 /// What comes in.
@@ -22,7 +22,8 @@ pub enum Input {
         /// The `ServiceView::version` it confirmed.
         version: u64,
     },
-    /// A question, to be answered by exactly one `Output::Reply` with the same `from` and `id`.
+    /// A question, to be answered by exactly one `Output::Reply` with the same `from` and `id`, or by one
+    /// `Output::Propose` whose outcome the node reports to the one who asked.
     Request {
         /// Who asks.
         from: ConnectionId,
@@ -34,6 +35,12 @@ pub enum Input {
     /// What the node listed before it stopped (the bytes of an earlier `Output::Hint`): these records are orphans
     /// until their clients are heard again. Bytes that do not read are ignored: a hint is only a hint.
     Hint(Vec<u8>),
+    /// A piece of the state tables, in any order; only at start or while a snapshot is installed.
+    Restore(Vec<Row>),
+    /// Forget what is agreed: a snapshot follows as `Restore`. Readers keep the views they have until `Restored`.
+    Reset,
+    /// The last piece has come. The first `apply` after a restore implies it.
+    Restored,
     /// The deadline has come.
     Wake,
 }
@@ -63,8 +70,21 @@ pub enum Output {
         /// The answer.
         reply: Reply,
     },
+    /// Bring this command into the log; tell the one who asked what came of it.
+    Propose {
+        /// Who asked.
+        to: ConnectionId,
+        /// What they called it.
+        id: RequestId,
+        /// The command.
+        command: Command,
+    },
+    /// Bring this command into the log; nobody waits for it, and if it is lost it is proposed again later.
+    Tidy(Command),
     /// Leave this on disk, without waiting for it: after a restart it comes back as `Input::Hint`.
     Hint(Vec<u8>),
+    /// The state cannot be trusted (a row does not read): the node must stop, for this reason.
+    Halt(String),
     /// For the journal.
     Event(journal::Kind, journal::Subject),
 }

@@ -1,6 +1,7 @@
 //! Conversations: `tests/scripts/*.txt` hold commands (`> …`) and what the registry says to each. `UPDATE_GOLDENFILES=1`
 //! writes down what it says now; read the difference before you believe it.
 
+mod laws;
 mod limits;
 mod model;
 mod script;
@@ -57,4 +58,12 @@ conversations! {
     refusals
     counts
     acknowledgements
+    persistent_instances
+    a_service_has_instances_of_one_kind
+    two_nodes_decide_the_kind_at_once
+    edits_are_shown_over_what_was_registered
+    edits_end_with_their_instance
+    services_with_metadata
+    a_snapshot_replaces_what_was_agreed
+    rows_that_do_not_read
 }

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 const VERSION: u8 = 1;
 
 /// A command of a replicated plane.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Command {
     /// For the config center.
     Config(config::Command),
     /// For access.
     Access(access::Command),
+    /// For the registry: what all nodes agree on.
+    Naming(naming::Command),
 }
 
 impl Command {

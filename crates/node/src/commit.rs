@@ -164,11 +164,17 @@ impl Node {
                 self.rows.extend(applied.rows.into_iter().map(|row| Plane::Access.to_disk(row)));
                 Reply::Access(access::Reply::Outcome(applied.outcome))
             }
+            Ok(Command::Naming(command)) => {
+                let applied = self.naming.apply(index, &command);
+                self.rows.extend(applied.rows.into_iter().map(|row| Plane::Naming.to_disk(row)));
+                Reply::Naming(naming::Reply::Outcome(applied.outcome))
+            }
             Err(reason) => return self.halt(reason),
         };
         // Views first: whoever reads after the reply reads what was written.
         self.pump_config();
         self.pump_access();
+        self.pump_naming();
         if let Some(id) = proposal {
             self.settle(id, reply);
         }

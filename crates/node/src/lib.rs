@@ -2,11 +2,11 @@
 //! the one they are for. This crate is the wiring diagram:
 //!
 //! ```text
-//!  Request ──┬─ Naming ──► naming ──► Publish · Push · Reply · Hint
-//!            ├─ Config ──► config ─┐
+//!  Request ──┬─ Naming ──► naming ─┬► Publish · Push · Reply · Hint
+//!            ├─ Config ──► config ─┤
 //!            └─ Access ──► access ─┴► Propose ─► consensus ─► Persist … Persisted
 //!                                                    │
-//!            config, access ◄── apply(index, command)┘ Apply
+//!    naming, config, access ◄── apply(index, command)┘ Apply
 //!                 └──► Publish, then Reply(outcome), then Tables(rows)
 //! ```
 //!
@@ -229,6 +229,14 @@ impl Node {
                 naming::Output::Reply { to, id, reply } => {
                     self.reply(to, id, Reply::Naming(reply));
                 }
+                naming::Output::Propose { to, id, command } => {
+                    self.propose(to, id, &command::Command::Naming(command));
+                }
+                naming::Output::Tidy(command) => {
+                    let command = command::Command::Naming(command);
+                    self.propose(start::OURSELVES, RequestId(0), &command);
+                }
+                naming::Output::Halt(reason) => self.halt(reason),
                 naming::Output::Hint(bytes) => self.outputs.push_back(Output::Hint(bytes)),
                 naming::Output::Event(kind, subject) => self.file(kind, subject),
             }

@@ -104,12 +104,13 @@ impl Node {
     pub(crate) fn restore(&mut self, rows: Vec<TableRow>) {
         assert_eq!(self.phase, Phase::Restoring, "rows come before `Restored`");
         self.cause = Cause::Start;
-        let (mut config, mut access) = (Vec::new(), Vec::new());
+        let (mut config, mut access, mut naming) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             let table = row.table;
             match tables::from_disk(row) {
                 Some((Plane::Config, row)) => config.push(row),
                 Some((Plane::Access, row)) => access.push(row),
+                Some((Plane::Naming, row)) => naming.push(row),
                 None => {
                     return self.halt(format!(
                         "state table {table} is unknown to this build: start the build that wrote it"
@@ -119,10 +120,12 @@ impl Node {
         }
         self.config.step(self.now, config::Input::Restore(config));
         self.access.step(self.now, access::Input::Restore(access));
+        self.naming.step(self.now, naming::Input::Restore(naming));
     }
 
     pub(crate) fn restored(&mut self) {
         self.config.step(self.now, config::Input::Restored);
+        self.naming.step(self.now, naming::Input::Restored);
         let unstarted = self.unstarted.take().expect("`Restored` comes once");
         match consensus::Consensus::recover(unstarted.settings, self.now, unstarted.recovered) {
             Ok(consensus) => {

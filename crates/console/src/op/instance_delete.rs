@@ -24,11 +24,17 @@ struct InstanceDelete {
 impl Operation for InstanceDelete {
     fn go(&mut self, cx: &Context<'_>, answer: Option<Answer>) -> Result<Next, Problem> {
         if answer.is_none() {
-            if self.place.listed(cx.views).is_none() {
-                return Err(self.place.missing());
-            }
+            let listed = self.place.listed(cx.views).ok_or_else(|| self.place.missing())?;
             let place = self.place.clone();
             let (ip, port) = (Arc::clone(&place.ip), place.port);
+            if !listed.ephemeral {
+                let service = place.service;
+                return Ok(Next::Ask(Ask::Naming(naming::Request::DeregisterPersistent {
+                    service,
+                    ip,
+                    port,
+                })));
+            }
             return Ok(Next::Ask(Ask::Naming(naming::Request::Deregister {
                 client: ClientId::Address { ip: Arc::clone(&ip), port },
                 service: place.service,

@@ -52,7 +52,13 @@ fn config_right(action: Action, key: &ConfigKey) -> crate::operation::Right {
 /// The registry's answer.
 fn naming_reply(answer: Option<Answer>) -> Result<naming::Reply, Problem> {
     match answer {
-        Some(Answer::Naming(naming::Reply::Refused(refusal))) => Err(naming_refusal(&refusal)),
+        Some(Answer::Naming(
+            naming::Reply::Refused(refusal)
+            | naming::Reply::Outcome(naming::Outcome::Refused(refusal)),
+        )) => Err(naming_refusal(&refusal)),
+        Some(Answer::Naming(naming::Reply::Outcome(
+            naming::Outcome::Done | naming::Outcome::Edited(_),
+        ))) => Ok(naming::Reply::Done),
         Some(Answer::Naming(reply)) => Ok(reply),
         other => mismatch(&other),
     }
@@ -66,9 +72,23 @@ fn naming_refusal(refusal: &naming::Refusal) -> Problem {
             "the connection is unknown to the registry",
             "connect again",
         ),
-        naming::Refusal::PersistentUnsupported => {
-            Problem::invalid("nothing was registered", why, "register an ephemeral instance")
+        naming::Refusal::NotEphemeral
+        | naming::Refusal::TooLong { .. }
+        | naming::Refusal::OutOfRange { .. }
+        | naming::Refusal::TooManyEdited { .. } => {
+            Problem::invalid("nothing was changed", why, "correct it and send it again")
         }
+        naming::Refusal::PersistentService(_) | naming::Refusal::EphemeralService(_) => {
+            Problem::conflict(
+                "nothing was registered",
+                why,
+                "register it in another service, or remove the instances of this one first",
+            )
+        }
+        naming::Refusal::Full { .. } => {
+            Problem::limit("nothing was changed", why, "remove what is no longer used")
+        }
+        naming::Refusal::NoSuchService(key) => no_service(key),
         naming::Refusal::TooMany { .. } => {
             Problem::limit("nothing was done", why, "use another connection")
         }

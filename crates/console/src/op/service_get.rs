@@ -75,6 +75,7 @@ impl Operation for ServiceWatch {
                 version: 0,
                 instances: [].into(),
                 protect_threshold: 0.0,
+                metadata: None,
             })
         });
         Ok(Next::Watch(Watch::Service {

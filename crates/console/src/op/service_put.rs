@@ -32,11 +32,19 @@ impl Operation for ServicePut {
     fn go(&mut self, _cx: &Context<'_>, answer: Option<Answer>) -> Result<Next, Problem> {
         let Some(answer) = answer else {
             let service = self.key.clone();
-            return Ok(Next::Ask(Ask::Naming(naming::Request::CreateService { service })));
+            return Ok(Next::Ask(Ask::Naming(naming::Request::CreateService {
+                service,
+                metadata: naming::ServiceMetadata::default(),
+            })));
         };
         if matches!(
             answer,
-            Answer::Naming(naming::Reply::Refused(naming::Refusal::ServiceExists(_)))
+            Answer::Naming(
+                naming::Reply::Refused(naming::Refusal::ServiceExists(_))
+                    | naming::Reply::Outcome(naming::Outcome::Refused(
+                        naming::Refusal::ServiceExists(_)
+                    ))
+            )
         ) {
             return Ok(Reply::json(&Written { revision: None, changed: false }));
         }

@@ -84,6 +84,7 @@ impl Fake {
             version,
             instances: addresses.iter().map(instance).collect(),
             protect_threshold: 0.0,
+            metadata: None,
         });
         self.service = Some(Arc::clone(&view));
         view

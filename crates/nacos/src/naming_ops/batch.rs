@@ -1,14 +1,14 @@
 //! Replace all instances that a connection offers in a service: gRPC `BatchInstanceRequest`.
 
-use super::instance::{InstanceFields, ServiceFields, changed, refused, resource};
+use super::instance::{InstanceFields, ServiceFields, changed, resource, settled};
 use crate::{
-    Answer, Ask,
+    Ask,
     fault::{Fault, Shape},
     grpc, json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation},
 };
 use http::StatusCode;
-use naming::{ClientId, Instance, Reply, Request, ServiceKey};
+use naming::{ClientId, Instance, Request, ServiceKey};
 use serde::Deserialize;
 
 /// Instances of one request.
@@ -77,14 +77,9 @@ impl Operate for RegisterBatch {
     }
 
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
-        match event {
-            Event::Answer(Answer::Naming(Reply::Done)) => {
-                Next::Reply(changed(context.door, "batchRegisterInstance"))
-            }
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+        match settled(event) {
+            Ok(()) => Next::Reply(changed(context.door, "batchRegisterInstance")),
+            Err(refused) => refused,
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Take an instance back: gRPC `InstanceRequest` (`deregisterInstance`), `DELETE /v1/ns/instance`.
+//! Take an instance back: gRPC `InstanceRequest` and `PersistentInstanceRequest` (`deregisterInstance`), `DELETE /v1/ns/instance`.
 
-use super::instance::{changed, refused, resource};
+use super::instance::{changed, resource, settled};
 use crate::{
-    Answer, Ask,
+    Ask,
     fault::Fault,
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation},
     reply::Door,
 };
-use naming::{ClientId, Refusal, Reply, Request, ServiceKey};
+use naming::{ClientId, Request, ServiceKey};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Deregister {
     pub(crate) ip: Arc<str>,
     pub(crate) port: u16,
     pub(crate) cluster_name: Arc<str>,
-    /// False asks for a persistent one, of which there are none yet.
+    /// False asks for a persistent one.
     pub(crate) ephemeral: bool,
 }
 
@@ -37,7 +37,8 @@ impl Operate for Deregister {
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
         if !self.ephemeral {
-            return Next::Fault(refused(&Refusal::PersistentUnsupported));
+            let (service, ip, port) = (self.service.clone(), self.ip.clone(), self.port);
+            return Next::Ask(Ask::Naming(Request::DeregisterPersistent { service, ip, port }));
         }
         let client = match context.door {
             Door::Grpc { .. } => ClientId::Connection(context.facts.connection),
@@ -53,14 +54,9 @@ impl Operate for Deregister {
     }
 
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
-        match event {
-            Event::Answer(Answer::Naming(Reply::Done)) => {
-                Next::Reply(changed(context.door, "deregisterInstance"))
-            }
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+        match settled(event) {
+            Ok(()) => Next::Reply(changed(context.door, "deregisterInstance")),
+            Err(refused) => refused,
         }
     }
 }

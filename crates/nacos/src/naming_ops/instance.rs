@@ -2,17 +2,17 @@
 
 use super::{Deregister, Register};
 use crate::{
-    check,
+    Answer, check,
     fault::{Fault, Shape},
     form::{self, Form},
     grpc, json,
-    operation::Operation,
+    operation::{Event, Next, Operation, unexpected},
     reply::{Door, Rendered},
     service_info::cluster_or_default,
 };
 use access::Resource;
 use http::StatusCode;
-use naming::{Instance, Refusal, ServiceKey};
+use naming::{Instance, Outcome, Refusal, Reply, ServiceKey, ServiceKind};
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -123,8 +123,19 @@ struct InstanceRequest {
     instance: Option<InstanceFields>,
 }
 
-/// `InstanceRequest` is two operations under one name.
+/// `InstanceRequest` is two operations under one name. It means an ephemeral instance whatever it says itself: so does
+/// Nacos, and the same client takes it back without saying.
 pub(crate) fn instance_request(body: &[u8]) -> Result<Operation, Fault> {
+    requested(body, ServiceKind::Ephemeral)
+}
+
+/// `PersistentInstanceRequest`, the same two for instances that outlive their connection.
+pub(crate) fn persistent_request(body: &[u8]) -> Result<Operation, Fault> {
+    requested(body, ServiceKind::Persistent)
+}
+
+fn requested(body: &[u8], kind: ServiceKind) -> Result<Operation, Fault> {
+    let ephemeral = kind == ServiceKind::Ephemeral;
     let request: InstanceRequest = grpc::read(body)?;
     request.service.filter()?;
     let instance = request.instance.map(InstanceFields::read).transpose()?;
@@ -139,13 +150,15 @@ pub(crate) fn instance_request(body: &[u8]) -> Result<Operation, Fault> {
         return Err(Fault::plain("Param 'ip' is required."));
     }
     match request.r#type.as_deref() {
-        Some("registerInstance") => Ok(Register { service, instance }.into()),
+        Some("registerInstance") => {
+            Ok(Register { service, instance: Instance { ephemeral, ..instance } }.into())
+        }
         Some("deregisterInstance") => Ok(Deregister {
             service,
             ip: instance.ip,
             port: instance.port,
             cluster_name: instance.cluster_name,
-            ephemeral: true,
+            ephemeral,
         }
         .into()),
         Some(other) => refuse(format!("Unsupported request type {other}")),
@@ -194,6 +207,20 @@ pub(crate) fn changed(door: &Door, kind: &'static str) -> Rendered {
     }
 }
 
+/// The end of a change: done, or why not.
+pub(crate) fn settled(event: Event) -> Result<(), Next> {
+    let Event::Answer(Answer::Naming(reply)) = event else { return Err(unexpected(event)) };
+    match reply {
+        Reply::Done | Reply::Outcome(Outcome::Done | Outcome::Edited(_)) => Ok(()),
+        Reply::Refused(refusal) | Reply::Outcome(Outcome::Refused(refusal)) => {
+            Err(Next::Fault(refused(&refusal)))
+        }
+        reply @ (Reply::Beat { .. } | Reply::Counts(_) | Reply::Subscribers(_)) => {
+            Err(unexpected(Event::Answer(Answer::Naming(reply))))
+        }
+    }
+}
+
 /// A refusal of the registry in Nacos's words.
 pub(crate) fn refused(refusal: &Refusal) -> Fault {
     let (status, code) = match refusal {
@@ -202,8 +229,22 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
             let shape = Shape::Error { result: 500 };
             return Fault::new(shape, StatusCode::CONFLICT, 301, "Connection is unregistered.");
         }
-        Refusal::PersistentUnsupported => (StatusCode::NOT_IMPLEMENTED, 501),
-        Refusal::TooMany { .. }
+        Refusal::PersistentService(_) | Refusal::EphemeralService(_) => {
+            // As Nacos's exception writes itself, with the blank at its end.
+            let text = format!("errCode: 400, errMsg: {refusal} ");
+            return Fault::new(Shape::Error { result: 400 }, StatusCode::BAD_REQUEST, 400, text);
+        }
+        Refusal::NoSuchService(ServiceKey { namespace, group, name }) => {
+            return Fault::plain(format!(
+                "service not found, namespace: {namespace}, service: Service{{namespace='{namespace}', group='{group}', name='{name}', ephemeral=true, revision=0}}"
+            ));
+        }
+        Refusal::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, 500),
+        Refusal::NotEphemeral
+        | Refusal::TooLong { .. }
+        | Refusal::OutOfRange { .. }
+        | Refusal::TooManyEdited { .. }
+        | Refusal::TooMany { .. }
         | Refusal::ServiceNotEmpty(_)
         | Refusal::ServiceExists(_)
         | Refusal::ServiceUnknown(_) => (StatusCode::BAD_REQUEST, 400),

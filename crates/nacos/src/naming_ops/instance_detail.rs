@@ -2,6 +2,7 @@
 
 use super::instance::resource;
 use crate::{
+    Views,
     fault::{Fault, Shape},
     form::Form,
     operation::{Context, Need, Next, Operate, Operation},
@@ -10,7 +11,7 @@ use crate::{
 };
 use base::Consistency;
 use http::StatusCode;
-use naming::ServiceKey;
+use naming::{Instance, Place, ServiceKey};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -48,29 +49,41 @@ impl Operate for ShowInstance {
             instance_id: &'a str,
             metadata: &'a BTreeMap<Arc<str>, Arc<str>>,
         }
-        let grouped = self.service.grouped_name();
-        let missing =
-            |text: String| Next::Fault(Fault::new(Shape::Plain, StatusCode::NOT_FOUND, 404, text));
-        let view = context.views.service(&self.service);
-        let in_cluster = view.iter().flat_map(|view| view.instances.iter());
-        let mut in_cluster =
-            in_cluster.filter(|instance| instance.cluster_name == self.cluster_name).peekable();
-        if in_cluster.peek().is_none() {
-            let cluster = &self.cluster_name;
-            return missing(format!("no ips found for cluster {cluster} in service {grouped}"));
-        }
-        match in_cluster.find(|instance| instance.ip == self.ip && instance.port == self.port) {
-            None => missing("no matched ip found!".to_owned()),
-            Some(instance) => Next::Reply(Rendered::json(&Shown {
-                service: &grouped,
-                ip: &instance.ip,
-                port: instance.port,
-                cluster_name: &instance.cluster_name,
-                weight: instance.weight,
-                healthy: instance.healthy,
-                instance_id: &service_info::id_of(&grouped, instance),
-                metadata: &instance.metadata,
-            })),
-        }
+        let Self { service, ip, port, cluster_name } = self;
+        let place = Place { ip: ip.clone(), port: *port, cluster_name: cluster_name.clone() };
+        let instance = match find(context.views, service, &place) {
+            Ok(instance) => instance,
+            Err(fault) => return Next::Fault(fault),
+        };
+        let grouped = service.grouped_name();
+        Next::Reply(Rendered::json(&Shown {
+            service: &grouped,
+            ip: &instance.ip,
+            port: instance.port,
+            cluster_name: &instance.cluster_name,
+            weight: instance.weight,
+            healthy: instance.healthy,
+            instance_id: &service_info::id_of(&grouped, &instance),
+            metadata: &instance.metadata,
+        }))
     }
+}
+
+/// The instance at a place, or Nacos's words for its absence.
+pub(crate) fn find(
+    views: &dyn Views,
+    service: &ServiceKey,
+    place: &Place,
+) -> Result<Arc<Instance>, Fault> {
+    let missing = |text: String| Fault::new(Shape::Plain, StatusCode::NOT_FOUND, 404, text);
+    let view = views.service(service);
+    let in_cluster = view.iter().flat_map(|view| view.instances.iter());
+    let mut in_cluster =
+        in_cluster.filter(|instance| instance.cluster_name == place.cluster_name).peekable();
+    if in_cluster.peek().is_none() {
+        let (cluster, grouped) = (&place.cluster_name, service.grouped_name());
+        return Err(missing(format!("no ips found for cluster {cluster} in service {grouped}")));
+    }
+    let found = in_cluster.find(|one| one.ip == place.ip && one.port == place.port);
+    found.cloned().ok_or_else(|| missing("no matched ip found!".to_owned()))
 }

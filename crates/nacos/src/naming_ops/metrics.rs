@@ -73,7 +73,7 @@ impl Operate for Metrics {
                     client_count: counts.clients,
                     connection_based_client_count: counts.connection_clients,
                     ephemeral_ip_port_client_count: counts.address_clients,
-                    persistent_ip_port_client_count: 0,
+                    persistent_ip_port_client_count: counts.persistent_clients,
                     responsible_client_count: counts.responsible_clients,
                     responsible_instance_count: counts.responsible_instances,
                 }))

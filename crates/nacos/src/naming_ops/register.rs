@@ -1,14 +1,14 @@
-//! Offer an instance: gRPC `InstanceRequest` (`registerInstance`), `POST /v1/ns/instance`.
+//! Offer an instance: gRPC `InstanceRequest` and `PersistentInstanceRequest` (`registerInstance`), `POST /v1/ns/instance`.
 
-use super::instance::{self, changed, refused, resource};
+use super::instance::{self, changed, resource, settled};
 use crate::{
-    Answer, Ask,
+    Ask,
     fault::Fault,
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation},
     reply::Door,
 };
-use naming::{ClientId, Instance, Reply, Request, ServiceKey};
+use naming::{ClientId, Instance, Request, ServiceKey};
 
 #[derive(Debug)]
 pub(crate) struct Register {
@@ -29,25 +29,21 @@ impl Operate for Register {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
+        let (service, instance) = (self.service.clone(), self.instance.clone());
+        if !instance.ephemeral {
+            return Next::Ask(Ask::Naming(Request::RegisterPersistent { service, instance }));
+        }
         let client = match context.door {
             Door::Grpc { .. } => ClientId::Connection(context.facts.connection),
-            Door::Http { .. } => {
-                ClientId::Address { ip: self.instance.ip.clone(), port: self.instance.port }
-            }
+            Door::Http { .. } => ClientId::Address { ip: instance.ip.clone(), port: instance.port },
         };
-        let (service, instance) = (self.service.clone(), self.instance.clone());
         Next::Ask(Ask::Naming(Request::Register { client, service, instance }))
     }
 
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
-        match event {
-            Event::Answer(Answer::Naming(Reply::Done)) => {
-                Next::Reply(changed(context.door, "registerInstance"))
-            }
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+        match settled(event) {
+            Ok(()) => Next::Reply(changed(context.door, "registerInstance")),
+            Err(refused) => refused,
         }
     }
 }

@@ -1,17 +1,21 @@
-//! A service itself: `POST`, `GET` and `DELETE /v1/ns/service`.
+//! A service itself: `POST`, `PUT`, `GET` and `DELETE /v1/ns/service`.
 
-use super::instance::{changed, refused, resource};
+use super::instance::{changed, resource, settled};
 use crate::{
-    Answer, Ask,
+    Ask,
     fault::Fault,
-    form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    form::{self, Form},
+    json,
+    operation::{Context, Event, Need, Next, Operate, Operation},
     reply::{Nothing, Rendered},
 };
 use base::Consistency;
-use naming::{Reply, Request, ServiceKey};
-use serde::Serialize;
-use std::collections::BTreeSet;
+use naming::{Request, Selector, ServiceKey, ServiceKind, ServiceMetadata};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 #[derive(Debug)]
 pub(crate) struct ServiceItself {
@@ -19,9 +23,10 @@ pub(crate) struct ServiceItself {
     verb: Verb,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Verb {
-    Create,
+    Create(ServiceMetadata),
+    Update(ServiceMetadata),
     Show,
     Remove,
 }
@@ -29,26 +34,21 @@ enum Verb {
 impl ServiceItself {
     pub(crate) fn create(form: &Form) -> Result<Operation, Fault> {
         let service = form.service()?;
-        // What the registry would forget is refused: a threshold that is not kept protects nobody.
-        let threshold = form.some("protectThreshold").unwrap_or("0");
-        match threshold.parse::<f64>() {
-            Ok(0.0) => {}
-            Ok(number) if (0.0..=1.0).contains(&number) => {
-                return Err(Fault::not_served("not served yet: a service's protectThreshold"));
-            }
-            Ok(_) | Err(_) => {
-                return Err(Fault::plain(
-                    "Param 'protectThreshold' is illegal, the value should be between 0 and 1.",
-                ));
-            }
-        }
-        for parameter in ["metadata", "selector"] {
-            let value = form.some(parameter).unwrap_or_default();
-            if !value.is_empty() && value != "{}" && !value.contains("\"none\"") {
-                return Err(Fault::not_served(format!("not served yet: a service's {parameter}")));
-            }
-        }
-        Ok(Self { service, verb: Verb::Create }.into())
+        let mut metadata = described(form, form.some("protectThreshold").unwrap_or("0"))?;
+        // Official 2.5.1 makes it a service of persistent instances, whatever is asked for, and so refuses the clients it
+        // was created for. Here the first registration decides, unless the request does.
+        metadata.kind = form.some("ephemeral").map(|_| match form.flag("ephemeral", true) {
+            true => ServiceKind::Ephemeral,
+            false => ServiceKind::Persistent,
+        });
+        Ok(Self { service, verb: Verb::Create(metadata) }.into())
+    }
+
+    pub(crate) fn update(form: &Form) -> Result<Operation, Fault> {
+        let service = form.service()?;
+        let threshold = form.some("protectThreshold");
+        let threshold = threshold.ok_or_else(|| Fault::required("protectThreshold"))?;
+        Ok(Self { service, verb: Verb::Update(described(form, threshold)?) }.into())
     }
 
     pub(crate) fn show(form: &Form) -> Result<Operation, Fault> {
@@ -67,15 +67,9 @@ impl ServiceItself {
             group_name: &'a str,
             name: &'a str,
             protect_threshold: f64,
-            metadata: Nothing,
-            selector: Selector,
+            metadata: &'a BTreeMap<Arc<str>, Arc<str>>,
+            selector: ShownSelector<'a>,
             clusters: Vec<Cluster<'a>>,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Selector {
-            r#type: &'static str,
-            context_type: &'static str,
         }
         #[derive(Serialize)]
         struct Cluster<'a> {
@@ -91,13 +85,14 @@ impl ServiceItself {
         };
         let clusters: BTreeSet<&str> =
             view.instances.iter().map(|instance| &*instance.cluster_name).collect();
+        let said = view.metadata.as_deref().cloned().unwrap_or_default();
         Next::Reply(Rendered::json(&Shown {
             namespace_id: namespace,
             group_name: group,
             name,
             protect_threshold: view.protect_threshold,
-            metadata: Nothing {},
-            selector: Selector { r#type: "none", context_type: "NONE" },
+            metadata: &said.metadata,
+            selector: ShownSelector::of(&said.selector),
             clusters: clusters
                 .into_iter()
                 .map(|name| Cluster { name, metadata: Nothing {} })
@@ -106,30 +101,87 @@ impl ServiceItself {
     }
 }
 
+/// A selector as it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownSelector<'a> {
+    r#type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression: Option<&'a str>,
+    context_type: &'static str,
+}
+
+impl<'a> ShownSelector<'a> {
+    fn of(selector: &'a Selector) -> Self {
+        let context_type = if &*selector.kind == NO_SELECTOR { "NONE" } else { "CMDB" };
+        Self { r#type: &selector.kind, expression: selector.expression.as_deref(), context_type }
+    }
+}
+
+const NO_SELECTOR: &str = "none";
+const LABEL_SELECTOR: &str = "label";
+
+/// What the parameters say of a service.
+fn described(form: &Form, threshold: &str) -> Result<ServiceMetadata, Fault> {
+    let threshold = threshold.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    let protect_threshold: f64 = threshold.ok_or_else(|| {
+        Fault::plain("Param 'protectThreshold' is illegal, the value should be between 0 and 1.")
+    })?;
+    Ok(ServiceMetadata {
+        // Minus zero would be written as `-0.0`.
+        protect_threshold: protect_threshold.abs(),
+        metadata: form.some("metadata").map(form::metadata).transpose()?.unwrap_or_default(),
+        selector: form.some("selector").map(selector).transpose()?.unwrap_or_default(),
+        kind: None,
+    })
+}
+
+fn selector(text: &str) -> Result<Selector, Fault> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Given {
+        #[serde(deserialize_with = "json::text")]
+        r#type: Option<String>,
+        #[serde(deserialize_with = "json::text")]
+        expression: Option<String>,
+    }
+    let given: Given = json::read(text.as_bytes())
+        .map_err(|error| Fault::plain(format!("not match any type of selector! {error}")))?;
+    match given.r#type.as_deref() {
+        Some(NO_SELECTOR) => Ok(Selector::default()),
+        Some(LABEL_SELECTOR) => Ok(Selector {
+            kind: LABEL_SELECTOR.into(),
+            expression: given.expression.map(Arc::from),
+        }),
+        Some(_) | None => Err(Fault::plain("not match any type of selector!")),
+    }
+}
+
 impl Operate for ServiceItself {
     fn need(&self) -> Need {
         match self.verb {
             Verb::Show => Need::read(resource(&self.service), Consistency::Stale),
-            Verb::Create | Verb::Remove => Need::write(resource(&self.service)),
+            Verb::Create(_) | Verb::Update(_) | Verb::Remove => {
+                Need::write(resource(&self.service))
+            }
         }
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
         let service = self.service.clone();
-        match self.verb {
-            Verb::Show => self.shown(context),
-            Verb::Create => Next::Ask(Ask::Naming(Request::CreateService { service })),
-            Verb::Remove => Next::Ask(Ask::Naming(Request::RemoveService { service })),
-        }
+        let request = match self.verb.clone() {
+            Verb::Show => return self.shown(context),
+            Verb::Create(metadata) => Request::CreateService { service, metadata },
+            Verb::Update(metadata) => Request::UpdateService { service, metadata },
+            Verb::Remove => Request::RemoveService { service },
+        };
+        Next::Ask(Ask::Naming(request))
     }
 
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
-        match event {
-            Event::Answer(Answer::Naming(Reply::Done)) => Next::Reply(changed(context.door, "")),
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+        match settled(event) {
+            Ok(()) => Next::Reply(changed(context.door, "")),
+            Err(refused) => refused,
         }
     }
 }

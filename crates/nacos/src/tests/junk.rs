@@ -24,8 +24,10 @@ const TYPES: [&str; 18] = [
     "",
 ];
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 14] = [
     "/nacos/v1/ns/instance",
+    "/nacos/v1/ns/instance/metadata/batch",
+    "/nacos/v1/ns/health/instance",
     "/nacos/v1/ns/instance/list",
     "/nacos/v1/ns/instance/beat",
     "/nacos/v1/ns/service",
@@ -39,7 +41,11 @@ const PATHS: [&str; 12] = [
     "/nacos/v1/x",
 ];
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 28] = [
+    "ephemeral",
+    "enabled",
+    "instances",
+    "selector",
     "serviceName",
     "groupName",
     "namespaceId",
@@ -163,7 +169,12 @@ fn moves() -> impl Strategy<Value = Move> {
         "done",
         "known no",
         "counts",
-        "persistent",
+        "agreed",
+        "edited",
+        "edited a:1/b",
+        "persistent-service s",
+        "no-such-service s",
+        "full",
         "listening",
         "listening public/G/a",
         "published",
@@ -185,7 +196,7 @@ fn moves() -> impl Strategy<Value = Move> {
         4 => (select(&TYPES[..]), json()).prop_map(|(kind, json)| Move::Unary(kind, json)),
         2 => (select(&TYPES[..]), json()).prop_map(|(kind, json)| Move::Stream(kind, json)),
         4 => (
-            select(vec!["GET", "POST", "PUT", "DELETE", "HEAD"]),
+            select(vec!["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]),
             select(&PATHS[..]),
             vec((select(&NAMES[..]), value()), 0..8),
             any::<bool>(),

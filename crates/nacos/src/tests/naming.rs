@@ -38,7 +38,7 @@ fn abilities_are_told_to_those_who_sent_theirs_and_to_nobody_else() {
         "#),
         r#"
         tell Opened { agent: "Nacos-Java-Client:v3.1.1" }
-        stream SetupAckRequest {"headers":{},"requestId":"1","abilityTable":{"supportPersistentInstanceByGrpc":false,"fuzzyWatch":false,"lock":false,"mcp":false},"module":"internal"}
+        stream SetupAckRequest {"headers":{},"requestId":"1","abilityTable":{"supportPersistentInstanceByGrpc":true,"fuzzyWatch":false,"lock":false,"mcp":false},"module":"internal"}
         "#,
     );
     check(
@@ -144,7 +144,7 @@ fn instances_over_http_answer_as_recorded() {
         http POST /nacos/v1/ns/instance?serviceName=G@@fx1&ip=10.1.1.2&port=8080&clusterName=C2&weight=2.5&enable=false&metadata=k=v,l=w
         answer q2 done
         http POST /nacos/v1/ns/instance | serviceName=fxp&ip=10.1.1.3&port=8080&ephemeral=false
-        answer q3 persistent
+        answer q3 agreed
         service fx1@50 threshold=0.5 10.1.1.1:8080 10.1.1.2:8080/C2 10.1.1.3:8080/C2! 10.1.1.4:8080-
         http GET /nacos/v1/ns/instance/list?serviceName=DEFAULT_GROUP%40%40fx1&clusters=C2&healthyOnly=true
         http GET /nacos/v1/ns/instance/list?serviceName=fx1&healthyOnly=true
@@ -154,7 +154,7 @@ fn instances_over_http_answer_as_recorded() {
         http GET /nacos/v1/ns/instance?serviceName=nope&ip=10.1.1.99&port=8080
         http DELETE /nacos/v1/ns/instance?serviceName=fx1&ip=10.1.1.2&port=8080&clusterName=C2
         answer q4 done
-        http PUT /nacos/v1/ns/instance?serviceName=fx1&ip=10.1.1.2&port=8080&weight=3
+        http GET /nacos/v1/ns/catalog/services
     "#);
     check(
         &transcript,
@@ -163,8 +163,8 @@ fn instances_over_http_answer_as_recorded() {
             "http 1 200 text/plain;charset=UTF-8 | ok",
             r#"ask q2 Naming(Register { client: Address { ip: "10.1.1.2", port: 8080 }, service: ServiceKey { namespace: "public", group: "G", name: "fx1" }, instance: Instance { ip: "10.1.1.2", port: 8080, cluster_name: "C2", weight: 2.5, healthy: true, enabled: false, ephemeral: true, metadata: {"k": "v", "l": "w"}, instance_id: None } })"#,
             "http 2 200 text/plain;charset=UTF-8 | ok",
-            r#"ask q3 Naming(Register { client: Address { ip: "10.1.1.3", port: 8080 }, service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "fxp" }, instance: Instance { ip: "10.1.1.3", port: 8080, cluster_name: "DEFAULT", weight: 1.0, healthy: true, enabled: true, ephemeral: false, metadata: {}, instance_id: None } })"#,
-            "http 3 501 text/plain;charset=UTF-8 | persistent instances are not served yet: register it with ephemeral=true",
+            r#"ask q3 Naming(RegisterPersistent { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "fxp" }, instance: Instance { ip: "10.1.1.3", port: 8080, cluster_name: "DEFAULT", weight: 1.0, healthy: true, enabled: true, ephemeral: false, metadata: {}, instance_id: None } })"#,
+            "http 3 200 text/plain;charset=UTF-8 | ok",
             // Half of C2 is healthy, and a threshold of a half protects: the unhealthy one is shown as healthy.
             &format!("http 4 {}", list("C2", &format!("{},{}", host("10.1.1.2", "C2"), host("10.1.1.3", "C2")), true)),
             &format!("http 5 {}", list("", &format!("{},{}", host("10.1.1.1", "DEFAULT"), host("10.1.1.2", "C2")), false)),
@@ -174,7 +174,7 @@ fn instances_over_http_answer_as_recorded() {
             "http 9 404 text/plain;charset=UTF-8 | no ips found for cluster DEFAULT in service DEFAULT_GROUP@@nope",
             r#"ask q4 Naming(Deregister { client: Address { ip: "10.1.1.2", port: 8080 }, service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "fx1" }, ip: "10.1.1.2", port: 8080, cluster_name: "C2" })"#,
             "http 10 200 text/plain;charset=UTF-8 | ok",
-            r#"http 11 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: PUT /nacos/v1/ns/instance","path":"/nacos/v1/ns/instance"}"#,
+            r#"http 11 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: GET /nacos/v1/ns/catalog/services","path":"/nacos/v1/ns/catalog/services"}"#,
         ]
         .join("\n"),
     );
@@ -207,7 +207,7 @@ fn services_and_metrics_answer_as_recorded() {
     check(
         &run(r"
         http POST /nacos/v1/ns/service | serviceName=svc1
-        answer q1 done
+        answer q1 agreed
         service svc1@9 10.0.0.1:1/C1
         http GET /nacos/v1/ns/service?serviceName=svc1
         http GET /nacos/v1/ns/service?serviceName=nope
@@ -215,7 +215,6 @@ fn services_and_metrics_answer_as_recorded() {
         http GET /nacos/v1/ns/service/list
         http DELETE /nacos/v1/ns/service?serviceName=svc1
         answer q2 not-empty DEFAULT_GROUP@@svc1
-        http POST /nacos/v1/ns/service | serviceName=svc1&protectThreshold=0.3
         http GET /nacos/v1/ns/operator/metrics
         http GET /nacos/v1/ns/operator/metrics?onlyStatus=false
         answer q3 counts
@@ -223,7 +222,7 @@ fn services_and_metrics_answer_as_recorded() {
         http GET /nacos/serverlist
         "),
         r#"
-        ask q1 Naming(CreateService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" } })
+        ask q1 Naming(CreateService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" }, metadata: ServiceMetadata { protect_threshold: 0.0, metadata: {}, selector: Selector { kind: "none", expression: None }, kind: None } })
         http 1 200 text/plain;charset=UTF-8 | ok
         http 2 200 application/json stale@7 | {"namespaceId":"public","groupName":"DEFAULT_GROUP","name":"svc1","protectThreshold":0.0,"metadata":{},"selector":{"type":"none","contextType":"NONE"},"clusters":[{"name":"C1","metadata":{}}]}
         http 3 400 text/plain;charset=UTF-8 | service not found, namespace: public, serviceName: DEFAULT_GROUP@@nope
@@ -231,12 +230,11 @@ fn services_and_metrics_answer_as_recorded() {
         http 5 400 text/plain;charset=UTF-8 | Param 'pageNo' is required.
         ask q2 Naming(RemoveService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" } })
         http 6 400 text/plain;charset=UTF-8 | Service DEFAULT_GROUP@@svc1 is not empty, can't be delete. Please unregister instance first
-        http 7 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: a service's protectThreshold","path":"/nacos/v1/ns/service"}
-        http 8 200 application/json stale@7 | {"status":"UP"}
+        http 7 200 application/json stale@7 | {"status":"UP"}
         ask q3 Naming(Count)
-        http 9 200 application/json stale@7 | {"status":"UP","serviceCount":3,"instanceCount":0,"subscribeCount":0,"clientCount":0,"connectionBasedClientCount":0,"ephemeralIpPortClientCount":0,"persistentIpPortClientCount":0,"responsibleClientCount":0,"responsibleInstanceCount":0}
-        http 10 200 application/json | {"status":"UP"}
-        http 11 200 text/plain;charset=UTF-8 | 10.0.0.1:8848\n
+        http 8 200 application/json stale@7 | {"status":"UP","serviceCount":3,"instanceCount":0,"subscribeCount":0,"clientCount":0,"connectionBasedClientCount":0,"ephemeralIpPortClientCount":0,"persistentIpPortClientCount":0,"responsibleClientCount":0,"responsibleInstanceCount":0}
+        http 9 200 application/json | {"status":"UP"}
+        http 10 200 text/plain;charset=UTF-8 | 10.0.0.1:8848\n
         "#,
     );
 }
@@ -250,14 +248,12 @@ fn batches_replace_and_refuse_what_lives_longer_than_the_connection() {
         answer q1 done
         unary BatchInstanceRequest {"requestId":"8","serviceName":"gx","type":"batchRegisterInstance","instances":[]}
         unary BatchInstanceRequest {"requestId":"9","serviceName":"gx","type":"batchRegisterInstance","instances":[{"ip":"10.9.0.2","port":1,"ephemeral":false}]}
-        unary PersistentInstanceRequest {"requestId":"17","serviceName":"gp","type":"registerInstance","instance":{"ip":"10.9.0.5","port":1}}
         "#),
         r#"
         ask q1 Naming(RegisterBatch { client: me, service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "gx" }, instances: [Instance { ip: "10.9.0.2", port: 1, cluster_name: "C2", weight: 2.0, healthy: true, enabled: true, ephemeral: true, metadata: {}, instance_id: None }] })
         unary 1 BatchInstanceResponse {"resultCode":200,"errorCode":0,"requestId":"6","type":"batchRegisterInstance","success":true}
         ask q2 Naming(RegisterBatch { client: me, service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "gx" }, instances: [] })
         unary 3 BatchInstanceResponse {"resultCode":500,"errorCode":400,"message":"Batch registration does not allow persistent instance registration!","requestId":"9","success":false}
-        unary 4 InstanceResponse {"resultCode":500,"errorCode":501,"message":"persistent instances are not served yet: register it with ephemeral=true","requestId":"17","success":false}
         "#,
     );
 }

@@ -204,3 +204,66 @@ fn many_fall_silent_in_pieces() {
     conversation.command("wake");
     assert_eq!(unhealthy(&conversation), count);
 }
+
+#[test]
+fn what_lives_with_a_client_is_ephemeral() {
+    let mut conversation = Conversation::new();
+    conversation.command("open c1");
+    let c1 = conversation.connection("c1");
+    let client = ClientId::Connection(c1);
+    let instances = vec![instance(&["10.0.0.1:80"]), instance(&["10.0.0.2:80", "persistent"])];
+    let batch = Request::RegisterBatch { client, service: service("web"), instances };
+    assert_eq!(request(&mut conversation, c1, batch), Reply::Refused(Refusal::NotEphemeral));
+    assert_eq!(published(&conversation), 0);
+}
+
+#[test]
+fn what_enters_the_log_has_limits() {
+    let mut conversation = Conversation::new();
+    conversation.command("create http web");
+    let from = conversation.connection("c0");
+    let long: Arc<str> = "x".repeat(METADATA_CHARS_MAX).into();
+    let with = |key: &str, value: &Arc<str>| {
+        let pair: (Arc<str>, _) = (key.into(), value.clone());
+        BTreeMap::from([pair])
+    };
+    let place = Place::of(&instance(&["10.0.0.1:80"]));
+    let edit = |count: usize, edit| Request::EditInstances {
+        service: service("web"),
+        places: vec![place.clone(); count],
+        edit,
+    };
+    let too_long = Reply::Refused(Refusal::TooLong { what: "metadata", limit: METADATA_CHARS_MAX });
+    let add = Edit::AddMetadata(with("k", &long));
+    assert_eq!(request(&mut conversation, from, edit(1, add)), too_long);
+    let limit = INSTANCES_EDITED_MAX;
+    let add = Edit::AddMetadata(with("k", &"v".into()));
+    assert_eq!(
+        request(&mut conversation, from, edit(limit + 1, add)),
+        Reply::Refused(Refusal::TooManyEdited { limit })
+    );
+    // Little by little it does not get in, either: the log decides.
+    let half: Arc<str> = "x".repeat(METADATA_CHARS_MAX / 2).into();
+    let applied = [("a", &half), ("b", &half)].map(|(key, value)| {
+        let (service, places) = (service("web"), vec![place.clone()]);
+        let edit = Edit::AddMetadata(with(key, value));
+        let command = Command::EditInstances { service, places, edit };
+        conversation.naming.apply(base::LogIndex(100), &command).outcome
+    });
+    let limit = METADATA_CHARS_MAX;
+    let refused = Outcome::Refused(Refusal::TooLong { what: "metadata", limit });
+    assert_eq!(applied, [Outcome::Edited(vec![place]), refused]);
+    let mut metadata = ServiceMetadata { metadata: with("k", &long), ..Default::default() };
+    let update = |metadata: &ServiceMetadata| Request::UpdateService {
+        service: service("web"),
+        metadata: metadata.clone(),
+    };
+    assert_eq!(request(&mut conversation, from, update(&metadata)), too_long);
+    metadata.metadata.clear();
+    metadata.selector.expression = Some("x".repeat(5000).into());
+    let what = "selector";
+    assert_eq!(
+        request(&mut conversation, from, update(&metadata)),
+        Reply::Refused(Refusal::TooLong { what, limit: 4096 })
+    );
+}

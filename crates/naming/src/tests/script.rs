@@ -9,6 +9,11 @@ pub(super) struct Conversation {
     pub(super) now: Now,
     boot: HybridTime,
     disk: Option<Vec<u8>>,
+    /// The state tables.
+    pub(super) tables: BTreeMap<(u8, Vec<u8>), Vec<u8>>,
+    log: u64,
+    /// Commands that are on their way, while the log is held.
+    held: Option<Vec<(bool, Command)>>,
     requests: u64,
     /// Whether events are shown; they tell the same story at length.
     events: bool,
@@ -25,6 +30,51 @@ fn naming(now: Now, clock: HybridClock) -> Naming {
 pub(super) fn service(name: &str) -> ServiceKey {
     let (group, name) = name.split_once('@').unwrap_or(("g", name));
     ServiceKey { namespace: "public".into(), group: group.into(), name: name.into() }
+}
+
+/// `key=value` words; `-key` words are keys to be taken away.
+fn metadata(words: &[&str]) -> BTreeMap<Arc<str>, Arc<str>> {
+    let pairs = words.iter().filter_map(|word| word.split_once('='));
+    let own = pairs.filter(|(key, _)| !matches!(*key, "weight" | "enabled" | "threshold" | "kind"));
+    own.map(|(key, value)| (key.into(), value.into())).collect()
+}
+
+fn value<'a>(words: &[&'a str], name: &str) -> Option<&'a str> {
+    words.iter().filter_map(|word| word.split_once('=')).find(|(key, _)| *key == name).map(|p| p.1)
+}
+
+/// `threshold=0.5`, `kind=persistent`, and metadata.
+fn described(words: &[&str]) -> ServiceMetadata {
+    ServiceMetadata {
+        protect_threshold: value(words, "threshold").map_or(0.0, |text| text.parse().unwrap()),
+        metadata: metadata(words),
+        selector: Selector::default(),
+        kind: value(words, "kind").map(|kind| match kind {
+            "persistent" => ServiceKind::Persistent,
+            _ => ServiceKind::Ephemeral,
+        }),
+    }
+}
+
+/// `replace`, `patch`, `add` or `remove`, and what.
+fn edit(words: &[&str]) -> Edit {
+    let enabled = value(words, "enabled").map(|text| text == "true");
+    let weight = value(words, "weight").map(|text| text.parse().expect("a weight"));
+    let metadata = metadata(words);
+    match words[0] {
+        "replace" => Edit::Replace {
+            enabled: enabled.unwrap_or(true),
+            weight: weight.unwrap_or(1.0),
+            metadata,
+        },
+        "patch" => {
+            let metadata = Some(metadata).filter(|metadata| !metadata.is_empty());
+            Edit::Patch { enabled, weight, metadata }
+        }
+        "add" => Edit::AddMetadata(metadata),
+        "remove" => Edit::RemoveMetadata(words[1..].iter().map(|key| (*key).into()).collect()),
+        other => panic!("unknown edit {other}"),
+    }
 }
 
 /// `ip:port`, `ip:port/cluster`; then words `key=value` for metadata, `weight=`, `persistent`.
@@ -69,8 +119,18 @@ pub(super) fn show(instances: &[Arc<Instance>]) -> String {
         let unhealthy = if instance.healthy { "" } else { "!" };
         let weight =
             if instance.weight == 1.0 { String::new() } else { format!("×{}", instance.weight) };
-        write!(text, " {}:{}{cluster}{weight}{unhealthy}", instance.ip, instance.port)
-            .expect("a string takes all");
+        let kind = if instance.ephemeral { "" } else { "°" };
+        let disabled = if instance.enabled { "" } else { "-" };
+        write!(
+            text,
+            " {}:{}{cluster}{weight}{unhealthy}{disabled}{kind}",
+            instance.ip, instance.port
+        )
+        .expect("a string takes all");
+        let own = instance.metadata.iter().filter(|(key, _)| !key.starts_with("preserved."));
+        for (key, value) in own {
+            write!(text, ",{key}={value}").expect("a string takes all");
+        }
     }
     if text.is_empty() { " (empty)".into() } else { text }
 }
@@ -84,6 +144,9 @@ impl Conversation {
             now,
             boot: HybridTime(0),
             disk: None,
+            tables: BTreeMap::new(),
+            log: 0,
+            held: None,
             requests: 0,
             events: false,
             views: BTreeMap::new(),
@@ -113,6 +176,28 @@ impl Conversation {
                 return String::new();
             }
             ["wake"] => self.input(Input::Wake),
+            ["hold"] => self.held = Some(Vec::new()),
+            ["release"] => return self.release(),
+            ["tables"] => {
+                return self
+                    .tables
+                    .keys()
+                    .map(|(table, key)| format!("{table} {}\n", key.escape_ascii()))
+                    .collect();
+            }
+            ["spoil", table, key, value] => {
+                let value = Some(value).filter(|value| *value != "-");
+                let value = value.map(|value| vec![value.parse().expect("a byte")]);
+                let table = table.parse().expect("a table");
+                self.input(Input::Restore(vec![base::Row { table, key: key.into(), value }]));
+            }
+            ["reset"] => self.input(Input::Reset),
+            ["restore"] => self.restore(),
+            ["restored"] => self.input(Input::Restored),
+            ["lose", table] => {
+                let table: u8 = table.parse().expect("a table");
+                self.tables.retain(|(one, _), _| *one != table);
+            }
             ["events"] => self.events = true,
             ["restart"] => self.restart(),
             ["open", name] => self.input(Input::Opened(self.connection(name))),
@@ -143,10 +228,15 @@ impl Conversation {
             name => self.connection(name),
         };
         let service = service(words.get(2).copied().unwrap_or_default());
-        let offered = words.get(3).filter(|_| words[0] != "subscribe" && words[0] != "batch");
+        let offered = words
+            .get(3)
+            .filter(|_| !matches!(words[0], "subscribe" | "batch" | "create" | "update" | "edit"));
         let instance = offered.map(|_| instance(&words[3..]));
         let client = |instance: &Instance| self.client(words[1], instance);
         let request = match (words[0], instance) {
+            ("register", Some(instance)) if !instance.ephemeral => {
+                Request::RegisterPersistent { service, instance }
+            }
             ("register", Some(instance)) => {
                 Request::Register { client: client(&instance), service, instance }
             }
@@ -155,6 +245,9 @@ impl Conversation {
                 service,
                 instances: words[3..].iter().map(|word| self::instance(&[*word])).collect(),
             },
+            ("deregister", Some(Instance { ip, port, ephemeral: false, .. })) => {
+                Request::DeregisterPersistent { service, ip, port }
+            }
             ("deregister", Some(Instance { ip, port, cluster_name, .. })) => {
                 let client = self.client(words[1], &self::instance(&words[3..]));
                 Request::Deregister { client, service, ip, port, cluster_name }
@@ -167,13 +260,23 @@ impl Conversation {
                 cluster_name: instance.cluster_name.clone(),
                 full: (beat == "fullbeat").then_some(instance),
             },
+            ("edit", None) => Request::EditInstances {
+                service,
+                places: words[3].split(',').map(|one| Place::of(&self::instance(&[one]))).collect(),
+                edit: edit(&words[4..]),
+            },
             ("subscribe", None) => Request::Subscribe {
                 service,
                 clusters: words[3..].iter().map(|word| (*word).into()).collect(),
                 subscriber: Subscriber { address: words[1].into(), ..Subscriber::default() },
             },
             ("unsubscribe", None) => Request::Unsubscribe { service },
-            ("create", None) => Request::CreateService { service },
+            ("create", None) => {
+                Request::CreateService { service, metadata: described(&words[3..]) }
+            }
+            ("update", None) => {
+                Request::UpdateService { service, metadata: described(&words[3..]) }
+            }
             ("remove", None) => Request::RemoveService { service },
             ("subscribers", None) => Request::Subscribers { service },
             ("count", None) => Request::Count,
@@ -214,12 +317,60 @@ impl Conversation {
         }
         self.boot = clock.tick(self.now);
         self.naming = naming(self.now, clock);
+        self.held = None;
+        self.restore();
+        self.input(Input::Restored);
         self.views.clear();
         self.pushed.clear();
         if let Some(hint) = hint {
             self.disk = Some(hint.clone());
             self.input(Input::Hint(hint));
         }
+    }
+
+    fn restore(&mut self) {
+        let row = |((table, key), value): (&(u8, Vec<u8>), &Vec<u8>)| base::Row {
+            table: *table,
+            key: key.clone(),
+            value: Some(value.clone()),
+        };
+        let rows: Vec<base::Row> = self.tables.iter().map(row).collect();
+        // In pieces, as from a disk.
+        for piece in rows.chunks(2) {
+            self.input(Input::Restore(piece.to_vec()));
+        }
+    }
+
+    /// The log takes a command; it is applied at once unless it is held.
+    fn logged(&mut self, asked: bool, command: Command) -> String {
+        if let Some(held) = &mut self.held {
+            held.push((asked, command));
+            return "held\n".into();
+        }
+        self.log += 1;
+        let applied = self.naming.apply(base::LogIndex(self.log), &command);
+        for base::Row { table, key, value } in applied.rows {
+            match value {
+                Some(value) => self.tables.insert((table, key), value),
+                None => self.tables.remove(&(table, key)),
+            };
+        }
+        let mut text = self.said();
+        match applied.outcome {
+            Outcome::Done if asked => text += "done\n",
+            Outcome::Edited(places) => {
+                let places = places.iter().map(|place| format!(" {}:{}", place.ip, place.port));
+                text += &format!("edited{}\n", places.collect::<String>());
+            }
+            Outcome::Done => text += "tidied\n",
+            Outcome::Refused(refusal) => text += &format!("refused: {refusal}\n"),
+        }
+        text
+    }
+
+    fn release(&mut self) -> String {
+        let held = self.held.take().unwrap_or_default();
+        held.into_iter().map(|(asked, command)| self.logged(asked, command)).collect()
     }
 
     fn note(&mut self, output: &Output) {
@@ -236,7 +387,12 @@ impl Conversation {
                 let pushed = self.pushed.entry((*to, view.key.clone())).or_default();
                 pushed.push(view.clone());
             }
-            Output::Reply { .. } | Output::Hint(_) | Output::Event(..) => {}
+            Output::Reply { .. }
+            | Output::Propose { .. }
+            | Output::Tidy(_)
+            | Output::Hint(_)
+            | Output::Halt(_)
+            | Output::Event(..) => {}
         }
     }
 
@@ -246,7 +402,17 @@ impl Conversation {
             self.note(&output);
             let line = match output {
                 Output::Publish(view) => {
-                    format!("publish {} v{}{}", view.key.name, view.version, show(&view.instances))
+                    let said = view.metadata.as_ref().map_or_else(String::new, |said| {
+                        let pairs =
+                            said.metadata.iter().map(|(key, value)| format!(" {key}={value}"));
+                        format!(" [{}{}]", said.protect_threshold, pairs.collect::<String>())
+                    });
+                    assert_eq!(
+                        view.protect_threshold,
+                        view.metadata.as_ref().map_or(0.0, |said| said.protect_threshold)
+                    );
+                    let shown = show(&view.instances);
+                    format!("publish {} v{}{said}{shown}", view.key.name, view.version)
                 }
                 Output::Retire(key) => format!("retire {}", key.name),
                 Output::Push { to, clusters, view } => format!(
@@ -258,6 +424,15 @@ impl Conversation {
                     show(&view.instances)
                 ),
                 Output::Reply { reply, .. } => show_reply(reply),
+                Output::Propose { command, .. } => {
+                    text += &self.logged(true, command);
+                    continue;
+                }
+                Output::Tidy(command) => {
+                    text += &self.logged(false, command);
+                    continue;
+                }
+                Output::Halt(reason) => format!("halt: {reason}"),
                 Output::Hint(bytes) => {
                     self.disk = Some(bytes);
                     "hint".into()
@@ -274,6 +449,7 @@ impl Conversation {
 fn show_reply(reply: Reply) -> String {
     match reply {
         Reply::Done => "done".into(),
+        Reply::Outcome(outcome) => unreachable!("{outcome:?}: the node reports outcomes"),
         Reply::Beat { known: true, interval } => format!("beat again in {interval:?}"),
         Reply::Beat { known: false, .. } => "unknown: register again".into(),
         Reply::Counts(counts) => format!("{counts:?}"),

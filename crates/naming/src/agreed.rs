@@ -1,0 +1,164 @@
+//! What all nodes agree on: persistent instances, what operators say of services and of instances. And how it comes back
+//! from the state tables.
+
+use crate::{Instance, Naming, Output, Place, ServiceKey, ServiceMetadata, overlay::Overlay, rows};
+use base::Row;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What is agreed on one service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct AgreedService {
+    pub(crate) metadata: Option<Arc<ServiceMetadata>>,
+    /// Persistent ones. Each (ip, port) appears once, as its client has one instance per service.
+    pub(crate) instances: BTreeMap<Place, Arc<Instance>>,
+    pub(crate) overlays: BTreeMap<Place, Overlay>,
+}
+
+/// The replicated state of the plane.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Agreed {
+    services: BTreeMap<ServiceKey, AgreedService>,
+    /// How many instances each persistent client has.
+    clients: BTreeMap<(Arc<str>, u16), usize>,
+    pub(crate) metadata_count: usize,
+    pub(crate) instances_count: usize,
+    pub(crate) overlays_count: usize,
+}
+
+/// One change of the replicated state: one row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Change {
+    PutMetadata(ServiceKey, Arc<ServiceMetadata>),
+    DropMetadata(ServiceKey),
+    PutInstance(ServiceKey, Arc<Instance>),
+    DropInstance(ServiceKey, Place),
+    PutOverlay(ServiceKey, Place, Overlay),
+    DropOverlay(ServiceKey, Place),
+}
+
+impl Change {
+    /// What may be shown differently after it.
+    fn touches(&self) -> (&ServiceKey, Option<Place>) {
+        match self {
+            Self::PutMetadata(service, _) | Self::DropMetadata(service) => (service, None),
+            Self::PutInstance(service, instance) => (service, Some(Place::of(instance))),
+            Self::DropInstance(service, place)
+            | Self::PutOverlay(service, place, _)
+            | Self::DropOverlay(service, place) => (service, Some(place.clone())),
+        }
+    }
+}
+
+impl AgreedService {
+    fn is_empty(&self) -> bool {
+        self.metadata.is_none() && self.instances.is_empty() && self.overlays.is_empty()
+    }
+
+    /// The persistent instance of a client.
+    pub(crate) fn of_client(&self, ip: &Arc<str>, port: u16) -> Option<(&Place, &Arc<Instance>)> {
+        let first = Place { ip: ip.clone(), port, cluster_name: "".into() };
+        let found = self.instances.range(first..).next();
+        found.filter(|(place, _)| place.ip == *ip && place.port == port)
+    }
+}
+
+impl Agreed {
+    pub(crate) fn get(&self, service: &ServiceKey) -> Option<&AgreedService> {
+        self.services.get(service)
+    }
+
+    pub(crate) fn clients_count(&self) -> usize {
+        self.clients.len()
+    }
+
+    fn make(&mut self, change: Change) {
+        let key = change.touches().0.clone();
+        let service = self.services.entry(key.clone()).or_default();
+        match change {
+            Change::PutMetadata(_, metadata) => {
+                self.metadata_count += usize::from(service.metadata.replace(metadata).is_none());
+            }
+            Change::DropMetadata(_) => {
+                self.metadata_count -= usize::from(service.metadata.take().is_some());
+            }
+            Change::PutInstance(_, instance) => {
+                let client = (instance.ip.clone(), instance.port);
+                if service.instances.insert(Place::of(&instance), instance).is_none() {
+                    self.instances_count += 1;
+                    *self.clients.entry(client).or_default() += 1;
+                }
+            }
+            Change::DropInstance(_, place) => {
+                if service.instances.remove(&place).is_some() {
+                    self.instances_count -= 1;
+                    self.one_less_of((place.ip, place.port));
+                }
+            }
+            Change::PutOverlay(_, place, overlay) => {
+                self.overlays_count +=
+                    usize::from(service.overlays.insert(place, overlay).is_none());
+            }
+            Change::DropOverlay(_, place) => {
+                self.overlays_count -= usize::from(service.overlays.remove(&place).is_some());
+            }
+        }
+        if self.services.get(&key).is_some_and(AgreedService::is_empty) {
+            self.services.remove(&key);
+        }
+    }
+
+    fn one_less_of(&mut self, client: (Arc<str>, u16)) {
+        let count = self.clients.get_mut(&client).expect("a client with an instance is counted");
+        *count -= 1;
+        if *count == 0 {
+            self.clients.remove(&client);
+        }
+    }
+
+    /// All places that something is known of, by service.
+    fn places(&self) -> impl Iterator<Item = (&ServiceKey, impl Iterator<Item = &Place>)> {
+        self.services
+            .iter()
+            .map(|(key, service)| (key, service.instances.keys().chain(service.overlays.keys())))
+    }
+}
+
+impl Naming {
+    /// Makes a change, and takes note of what is to be published.
+    pub(crate) fn make(&mut self, change: Change) {
+        let (key, place) = change.touches();
+        self.changed.entry(self.shared(key)).or_default().extend(place);
+        self.agreed.make(change);
+    }
+
+    /// Takes in a piece of the state tables: at start as it comes, else when all of it has come.
+    pub(crate) fn restore(&mut self, piece: &[Row]) {
+        for row in piece {
+            let change = match rows::read(row) {
+                Ok(change) => change,
+                Err(why) => {
+                    self.outputs.push_back(Output::Halt(why));
+                    return;
+                }
+            };
+            match &mut self.incoming {
+                Some(incoming) => incoming.make(change),
+                None => self.make(change),
+            }
+        }
+    }
+
+    /// Until `settle` the former state is shown: a service must not look smaller than it is because we are reading.
+    pub(crate) fn reset(&mut self) {
+        self.incoming = Some(Agreed::default());
+    }
+
+    /// Ends a restore.
+    pub(crate) fn settle(&mut self) {
+        let Some(incoming) = self.incoming.take() else { return };
+        let former = std::mem::replace(&mut self.agreed, incoming);
+        for (key, places) in former.places().chain(self.agreed.places()) {
+            self.changed.entry(self.shared(key)).or_default().extend(places.cloned());
+        }
+    }
+}

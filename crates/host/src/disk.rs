@@ -54,6 +54,8 @@ pub enum DiskJob {
         /// After this key; from the beginning if `None`.
         after: Option<Vec<u8>>,
     },
+    /// Durably note a time that no hybrid time given out in this life is above; not answered.
+    Clock(HybridTime),
     /// Leave the hint; not answered.
     Hint(Vec<u8>),
     /// Try again what a full disk refused, and look how much room there is.
@@ -229,6 +231,10 @@ impl DiskWorker {
                 Ok(())
             }
             DiskJob::Restore { table, after } => self.piece(table, after, done),
+            DiskJob::Clock(ceiling) => self
+                .disk
+                .set_value(CLOCK_VALUE, &ceiling.0.to_be_bytes())
+                .inspect_err(|_| self.stalled.push_front(DiskJob::Clock(ceiling))),
             DiskJob::Hint(bytes) => {
                 // A hint that cannot be written is one that is not there.
                 let _ = self.disk.write_hint(&bytes);

@@ -3,9 +3,10 @@
 use crate::{
     DiskDone, DiskJob, Host, NodeCell, Work, Worked,
     sessions::{Message, Slot, lock},
+    start::clock_ceiling,
     work::{Asker, Task, TaskResult},
 };
-use base::{ConnectionId, Duration, Instant, Now, Rng};
+use base::{ConnectionId, Duration, HybridTime, Instant, Now, Rng};
 use node::{Input, Output};
 use std::{
     collections::BTreeMap,
@@ -141,6 +142,7 @@ impl Host {
                 self.hand_on(output, dirty);
             }
         }
+        self.raise_ceiling(now, cell);
         self.set_node_deadline(cell.node.deadline());
         if let Some(reason) = halted {
             self.halt(reason);
@@ -187,6 +189,16 @@ impl Host {
             }
             Output::Hint(bytes) => self.push_disk_job(DiskJob::Hint(bytes)),
             Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
+        }
+    }
+
+    /// Notes a higher ceiling of the hybrid clock before the present one is reached. The next life begins above it,
+    /// whatever the wall clock says then: subscribers drop lists that look older than what they have.
+    fn raise_ceiling(&self, now: Now, cell: &mut NodeCell) {
+        let near = HybridTime::from_unix_ms(cell.node.clock_high_water().unix_ms() + 500);
+        if near > cell.ceiling {
+            cell.ceiling = clock_ceiling(near, now);
+            self.push_disk_job(DiskJob::Clock(cell.ceiling));
         }
     }
 

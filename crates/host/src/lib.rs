@@ -112,6 +112,8 @@ struct NodeCell {
     rng: Rng,
     /// The latest time it was stepped with: two threads may come with theirs in the wrong order.
     latest: Now,
+    /// No hybrid time above this is given out before a higher one is asked to be noted on disk.
+    ceiling: HybridTime,
     /// The restored tables still to come.
     restoring: Option<start::Restoring>,
 }

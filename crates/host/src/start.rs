@@ -4,7 +4,7 @@ use crate::{
     DiskWorker, Host, NodeCell, Opened, Timers, credentials::Credentials, disk::DiskJob,
     lanes::Lanes, views::ViewStore,
 };
-use base::{HybridClock, LogIndex, NodeId, Now, Rng};
+use base::{HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
 use node::{Input, Node, RESTORED_TABLES, Recovered, TableRow, consensus};
 use std::{
     collections::BTreeMap,
@@ -88,18 +88,20 @@ impl Host {
             Some(bytes) => decode_identity(bytes)?,
             None => new_identity(&mut worker, &mut rng)?,
         };
-        // The time of boot is part of every connection's id: it must be on disk before one is given out.
+        // The time of boot is part of every connection's id, and times are given out from now on: the ceiling of them
+        // must be on disk before.
         let hinted = hint.as_deref().and_then(naming::hint_high_water).unwrap_or_default();
         let mut clock = HybridClock::above(clock_high_water.max(hinted));
         let boot = clock.tick(now);
-        worker.set_clock(boot)?;
+        let ceiling = clock_ceiling(boot, now);
+        worker.set_clock(ceiling)?;
         let node = make_node(&settings, now, &mut rng, identity, &recovered, clock.last());
         let mut key = [0; 32];
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
         let views = ViewStore::new(identity.node, boot, Credentials::new(key), RENDERED_BYTES_MAX);
         let restoring = Some(Restoring { hint });
-        let cell = NodeCell { node, rng, latest: now, restoring };
+        let cell = NodeCell { node, rng, latest: now, restoring, ceiling };
         let host = Arc::new(Self {
             id: identity.node,
             boot,
@@ -156,7 +158,7 @@ fn make_node(
     rng: &mut Rng,
     identity: Identity,
     recovered: &storage::Recovered,
-    clock_high_water: base::HybridTime,
+    clock_high_water: HybridTime,
 ) -> Node {
     let entries = recovered
         .entries
@@ -179,6 +181,13 @@ fn make_node(
         clock_high_water,
     };
     Node::new(settings, now, rng.fork(), recovered)
+}
+
+/// The ceiling to note for a clock that has come to `reached`: a minute ahead, so that it is noted seldom. A clock that is
+/// ahead of the wall stands nearly still, and restarts must not drive it on: a second is plenty for it.
+pub(crate) fn clock_ceiling(reached: HybridTime, now: Now) -> HybridTime {
+    let minute = now.unix_ms.saturating_add(60_000);
+    HybridTime::from_unix_ms(minute.max(reached.unix_ms() + 1_000))
 }
 
 /// 20 characters of 32: 100 bits, without letters and digits that look alike.

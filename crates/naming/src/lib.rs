@@ -115,7 +115,7 @@ pub use subscribe::SUBSCRIPTIONS_PER_CONNECTION_MAX;
 pub use surface::{Input, Output};
 
 use agreed::Agreed;
-use base::{ConnectionId, Duration, HybridClock, Instant, NodeId, Now};
+use base::{ConnectionId, Duration, HybridClock, HybridTime, Instant, NodeId, Now};
 use connection::{Closing, Connection};
 use distro::{Change, Distro, Standing};
 use hint::{Hints, Restoring};
@@ -400,6 +400,11 @@ impl Naming {
     fn shared(&self, key: &ServiceKey) -> Arc<ServiceKey> {
         let known = self.services.get_key_value(key);
         known.map_or_else(|| Arc::new(key.clone()), |(shared, _)| shared.clone())
+    }
+
+    /// The greatest hybrid time given out so far, in versions of services and of records.
+    pub fn clock_high_water(&mut self) -> HybridTime {
+        self.distro.clock().last()
     }
 
     /// What this node holds.

@@ -178,8 +178,7 @@ impl Node {
     }
 
     /// The greatest hybrid time given out so far, for the disk.
-    #[must_use]
-    pub fn clock_high_water(&self) -> HybridTime {
-        self.clock.last()
+    pub fn clock_high_water(&mut self) -> HybridTime {
+        self.clock.last().max(self.naming.clock_high_water())
     }
 }

@@ -187,6 +187,7 @@ fn persists(jobs: &[DiskJob]) -> Vec<DiskDone> {
             | DiskJob::Checkpoint
             | DiskJob::Load { .. }
             | DiskJob::Restore { .. }
+            | DiskJob::Clock(_)
             | DiskJob::Hint(_)
             | DiskJob::Probe => None,
         })

@@ -44,8 +44,6 @@ struct Ledger {
     offers: BTreeMap<Offer, Vec<(Instant, Mark)>>,
     owners: BTreeMap<usize, Vec<Offer>>,
     downs: Vec<Outage>,
-    /// When the wall clock was set back.
-    set_back: Vec<Instant>,
     pauses: Vec<(Instant, Duration)>,
     /// While the disk is full no hint is written.
     full: Vec<(Instant, bool)>,
@@ -78,8 +76,7 @@ pub fn check(history: &[(Instant, Happening)]) -> Findings {
     for look in &ledger.looks {
         if look.push {
             let version = newest.entry((look.client, &look.seen.service)).or_default();
-            // A clock that was set back and a crash together: the hint's mark lags behind what was given out.
-            if look.seen.version < *version && !ledger.clock_forgotten(look.to) {
+            if look.seen.version < *version {
                 findings.violations.push(format!(
                     "{}: client {} was pushed version {} of {} after {version}",
                     seconds(look.to),
@@ -114,7 +111,6 @@ impl Ledger {
                         outage.ready.get_or_insert(*at);
                     }
                 }
-                Happening::ClockSet(by_ms) if *by_ms < 0 => ledger.set_back.push(*at),
                 Happening::ClockSet(_) | Happening::Up => {}
                 Happening::Paused(duration) => ledger.pauses.push((*at, *duration)),
                 Happening::Full(full) => ledger.full.push((*at, *full)),
@@ -251,12 +247,6 @@ impl Ledger {
             .filter(|(at, duration)| *at <= to && at.after(*duration) >= from)
             .map(|(_, duration)| *duration)
             .sum()
-    }
-
-    /// Whether the host died after its wall clock was set back.
-    fn clock_forgotten(&self, until: Instant) -> bool {
-        let last = self.downs.iter().map(|outage| outage.from).filter(|at| *at <= until).max();
-        self.set_back.iter().any(|set| last.is_some_and(|down| *set <= down.after(ORPHAN_TIME)))
     }
 
     fn was_full(&self, from: Instant, to: Instant) -> bool {

@@ -33,11 +33,6 @@ const KINDS: [&str; 10] = [
     "client-vanishes",
 ];
 
-/// Kinds that end a life of the host. In a run that has one the wall clock is never set back: what a host gave out since
-/// its last hint is not known to its next life, and only a clock that runs on is above it.
-const DEADLY: [&str; 6] =
-    ["stop", "kill", "power-loss", "power-loss-in-write", "failed-fsync", "disk-full"];
-
 impl Profile {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let millis = Duration::from_millis;
@@ -72,14 +67,13 @@ impl Profile {
             })
             .collect();
         let kinds: Vec<&'static str> = KINDS.into_iter().filter(|_| rng.below(3) == 0).collect();
-        let dies = kinds.iter().any(|kind| DEADLY.contains(kind));
         let registrants = (naming.len() + beat.len()) as u64;
         let mut faults = Vec::new();
         if !kinds.is_empty() {
             for _ in 0..rng.below(8) {
                 let at = millis(500 + rng.below(SAFETY_PHASE.as_millis() as u64 - 500));
                 let kind = kinds[rng.below(kinds.len() as u64) as usize];
-                add(&mut faults, Instant::START.after(at), kind, rng, registrants, dies);
+                add(&mut faults, Instant::START.after(at), kind, rng, registrants);
             }
         }
         faults.sort_by_key(|(at, _)| *at);
@@ -135,7 +129,6 @@ fn add(
     kind: &str,
     rng: &mut Rng,
     registrants: u64,
-    dies: bool,
 ) {
     let fault = match kind {
         "stop" => Fault::Stop,
@@ -143,7 +136,6 @@ fn add(
         "power-loss" => Fault::PowerLoss(survivors(rng)),
         "power-loss-in-write" => Fault::PowerLossAfter(1 + rng.below(60), survivors(rng)),
         "pause" => Fault::Pause(Duration::from_millis(100 + rng.below(20_000))),
-        "clock-jump" if dies => Fault::ClockJump(rng.below(60_000) as i64),
         "clock-jump" => Fault::ClockJump(rng.below(120_000) as i64 - 60_000),
         "failed-fsync" => Fault::FailSync,
         "disk-full" => {

@@ -57,6 +57,12 @@ impl QueryConfig {
         Ok(Self { key: body.config.key(), view, tag, tenant: String::new() }.into())
     }
 
+    /// Only the content as this client sees it.
+    pub(crate) fn from_http_v2(form: &Form) -> Result<Operation, Fault> {
+        let (key, tag) = (key_of_form(form)?, version::tag(form.get("tag"))?);
+        Ok(Self { key: Some(key), view: View::Content, tag, tenant: String::new() }.into())
+    }
+
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
         if form.some("search").is_some() {
             return SearchConfigs::from_http(form);
@@ -114,7 +120,7 @@ impl Operate for QueryConfig {
             (Some(version), Door::Http { .. }) => Next::Reply(if self.view == View::Details {
                 details(version.entry(), &self.tenant)
             } else {
-                content(&version)
+                content(&version, context.door.is_wrapped())
             }),
         }
     }
@@ -197,15 +203,21 @@ fn kind(entry: &Entry) -> &str {
     if entry.details.content_type.is_empty() { "text" } else { &entry.details.content_type }
 }
 
-fn content(version: &Version) -> Rendered {
+/// Wrapped, the content is a text in JSON, whatever its type.
+fn content(version: &Version, wrapped: bool) -> Rendered {
     let entry = version.entry();
     let media = match kind(entry) {
+        _ if wrapped => reply::JSON_UTF8,
         "json" => reply::JSON_UTF8,
         "xml" => "application/xml;charset=UTF-8",
         "html" => "text/html;charset=UTF-8",
         _ => reply::TEXT,
     };
-    let body = entry.content.as_bytes().to_vec();
+    let body = if wrapped {
+        reply::to_json(&entry.content)
+    } else {
+        entry.content.as_bytes().to_vec().into()
+    };
     let mut response = reply::http(StatusCode::OK, Some(media), body);
     reply::add(&mut response, "config-type", kind(entry));
     reply::add(&mut response, "content-md5", &entry.md5);

@@ -54,11 +54,11 @@ pub(crate) enum Envelope {
 }
 
 impl Envelope {
-    /// As the generation of a path has it. The search of v2 is bare, as in Nacos.
+    /// As the generation of a path has it. The search of v2 is bare, as in Nacos, and the config of v3 wraps itself.
     pub(crate) fn of(method: &http::Method, path: &str) -> Self {
         let path = path.strip_suffix('/').unwrap_or(path);
         let wrapped = path.starts_with("/nacos/v2/")
-            || path.starts_with("/nacos/v3/client/")
+            || path.starts_with("/nacos/v3/client/ns/")
             || path.starts_with("/nacos/v3/console/");
         if !wrapped || path.ends_with("/searchDetail") {
             return Self::Bare;

@@ -42,7 +42,7 @@ enum Fate {
 
 use Fate::{Later, Served};
 
-/// Verb, path below `/nacos`, fate. Of v2 and v3 only what clients of 2.x ask for is here; the rest is answered 501.
+/// Verb, path below `/nacos`, fate. Of v2 and v3 only what is served is here; the rest is answered 501.
 const ROUTES: &[(&str, &str, Fate)] = &[
     ("POST", "/v1/ns/instance", Served(Register::from_http)),
     ("DELETE", "/v1/ns/instance", Served(Deregister::from_http)),
@@ -118,6 +118,7 @@ const ROUTES: &[(&str, &str, Fate)] = &[
     ("GET", "/v2/cs/config", Served(QueryConfig::from_http_v2)),
     ("POST", "/v2/cs/config", Served(Publish::from_http_v2)),
     ("DELETE", "/v2/cs/config", Served(RemoveConfig::from_http_v2)),
+    ("GET", "/v3/client/cs/config", Served(QueryConfig::from_http_v3)),
     ("GET", "/v2/cs/config/searchDetail", Served(SearchConfigs::from_http)),
     ("GET", "/v2/cs/history/list", Served(ListChanges::from_http)),
     ("GET", "/v2/cs/history", Served(ShowChange::from_http_v2)),

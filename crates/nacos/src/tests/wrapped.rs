@@ -147,6 +147,27 @@ fn console_and_core_of_v2_answer_as_recorded() {
     );
 }
 
+/// A missing config is 200 with a code: so v3 has it, and its clients branch on the code.
+#[test]
+fn the_config_of_v3_answers_as_recorded() {
+    check(
+        &run(r#"
+        config public/G/c3.yaml 270f yaml a: 1
+        http GET /nacos/v3/client/cs/config?dataId=c3.yaml&groupName=G&namespaceId=public
+        http GET /nacos/v3/client/cs/config?dataId=nope&groupName=G
+        http GET /nacos/v3/client/cs/config?dataId=nope
+        gray tag:t public/G/c3.yaml 11 yaml b
+        http GET /nacos/v3/client/cs/config?dataId=c3.yaml&groupName=G vipserver-tag=t
+        "#),
+        r#"
+        http 1 200 application/json linearizable@7 | {"code":0,"message":"success","data":{"resultCode":200,"errorCode":0,"message":null,"requestId":null,"content":"a: 1","encryptedDataKey":"","contentType":"yaml","md5":"270f","lastModified":1795232693996,"tag":null,"beta":false,"success":true}}
+        http 2 200 application/json linearizable@7 | {"code":20004,"message":"resource not found","data":null}
+        http 3 400 text/plain;charset=UTF-8 | caused: Required parameter 'groupName' type String is not present;
+        http 4 200 application/json linearizable@7 | {"code":0,"message":"success","data":{"resultCode":200,"errorCode":0,"message":null,"requestId":null,"content":"b","encryptedDataKey":"","contentType":"yaml","md5":"11","lastModified":1795232693996,"tag":"t","beta":false,"success":true}}
+        "#,
+    );
+}
+
 /// A namespace without an id is given one from outside; who may not create it is told before one is made up.
 #[test]
 fn a_namespace_without_an_id_is_given_one() {

@@ -72,6 +72,10 @@ fn naming_of_v2_answers_as_recorded() {
         http GET /nacos/v2/ns/operator/metrics
         http DELETE /nacos/v2/ns/instance?serviceName=nope&groupName=H&ip=10.2.1.1&port=8080
         answer q2 done
+        http GET /nacos/v2/ns/instance?serviceName=f2&ip=10.2.1.1&port=8080
+        http GET /nacos/v2/ns/instance?serviceName=f2&ip=10.2.1.9&port=8080
+        http DELETE /nacos/v2/ns/service?serviceName=f2
+        answer q3 not-empty f2
         http PUT /nacos/v2/ns/client/nothing
         "#),
         r#"
@@ -85,7 +89,11 @@ fn naming_of_v2_answers_as_recorded() {
         http 7 200 application/json stale@7 | {"code":0,"message":"success","data":{"status":"UP"}}
         ask q2 Naming(Deregister { client: Address { ip: "10.2.1.1", port: 8080 }, service: ServiceKey { namespace: "public", group: "H", name: "nope" }, ip: "10.2.1.1", port: 8080, cluster_name: "DEFAULT" })
         http 8 200 application/json | {"code":0,"message":"success","data":"ok"}
-        http 9 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: PUT /nacos/v2/ns/client/nothing","path":"/nacos/v2/ns/client/nothing"}
+        http 9 200 application/json stale@7 | {"code":0,"message":"success","data":{"serviceName":"DEFAULT_GROUP@@f2","ip":"10.2.1.1","port":8080,"clusterName":"DEFAULT","weight":8.0,"healthy":true,"instanceId":"10.2.1.1#8080#DEFAULT#DEFAULT_GROUP@@f2","metadata":{}}}
+        http 10 404 application/json | {"code":20004,"message":"resource not found","data":"no matched ip found!"}
+        ask q3 Naming(RemoveService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "f2" } })
+        http 11 400 application/json | {"code":21009,"message":"service delete failure","data":"Service f2 is not empty, can't be delete. Please unregister instance first"}
+        http 12 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: PUT /nacos/v2/ns/client/nothing","path":"/nacos/v2/ns/client/nothing"}
         "#,
     );
 }

@@ -223,6 +223,10 @@ impl Host {
                 let task = Task::Verify { user, password: password.0, hash, revision };
                 return self.ask_worker(slot, Door::Nacos, id, task);
             }
+            nacos::Ask::NewId => {
+                let answer = nacos::Answer::NewId(uuid(&mut lock(&self.salts)).into());
+                return slot.post(Message::Nacos(nacos::Input::Answer { id, answer }));
+            }
             nacos::Ask::Hash(password) => {
                 let cost = self.settings.bcrypt_cost;
                 let mut salt = [0; 16];
@@ -330,5 +334,31 @@ impl Slot {
             self.send(Sending::Close);
             self.signal.raise();
         }
+    }
+}
+
+/// A random UUID (RFC 9562, version 4).
+fn uuid(rng: &mut base::Rng) -> String {
+    let mut bytes = [0; 16];
+    rng.fill(&mut bytes);
+    let bits = u128::from_be_bytes(bytes) & !(0xf << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62;
+    let hex = format!("{bits:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uuid;
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_4_and_the_next_one_another() {
+        let mut rng = base::Rng::from_seed([7; 32]);
+        let (one, two) = (uuid(&mut rng), uuid(&mut rng));
+        assert_ne!(one, two);
+        let bytes = one.as_bytes();
+        assert_eq!((bytes.len(), bytes[14]), (36, b'4'), "{one}");
+        assert!(
+            b"89ab".contains(&bytes[19]) && [8, 13, 18, 23].iter().all(|&at| bytes[at] == b'-')
+        );
     }
 }

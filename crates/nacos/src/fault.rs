@@ -15,6 +15,54 @@ pub(crate) struct Fault {
     pub(crate) code: u16,
     /// For people.
     pub(crate) text: Cow<'static, str>,
+    /// What is wrong, where an answer is wrapped; by the status when it is not said.
+    pub(crate) error: Option<ErrorCode>,
+    /// The parameter that is missing, and its type in the words of Nacos.
+    pub(crate) missing: Option<(String, String)>,
+}
+
+/// Codes of Nacos's `Result`, from v2 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorCode {
+    ParameterMissing,
+    ParameterInvalid,
+    NotFound,
+    Conflict,
+    TooManyGrays,
+    ServiceExists,
+    ServiceUnknown,
+    ServiceNotEmpty,
+    NamespaceIllegal,
+    NamespaceUnknown,
+    ServerError,
+}
+
+impl ErrorCode {
+    /// The number, and the text that always comes with it.
+    pub(crate) fn told(self) -> (u32, &'static str) {
+        match self {
+            Self::ParameterMissing => (10_000, "parameter missing"),
+            Self::ParameterInvalid => (20_002, "parameter validate error"),
+            Self::NotFound => (20_004, "resource not found"),
+            Self::Conflict => (20_005, "resource conflict"),
+            Self::TooManyGrays => (20_010, "config gray version version over max count"),
+            Self::ServiceExists => (21_007, "service already exist"),
+            Self::ServiceUnknown => (21_008, "service not exist"),
+            Self::ServiceNotEmpty => (21_009, "service delete failure"),
+            Self::NamespaceIllegal => (22_000, "illegal namespace"),
+            Self::NamespaceUnknown => (22_001, "namespace not exist"),
+            Self::ServerError => (30_000, "server error"),
+        }
+    }
+
+    pub(crate) fn of(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::CONFLICT => Self::Conflict,
+            status if status.is_client_error() => Self::ParameterInvalid,
+            _ => Self::ServerError,
+        }
+    }
 }
 
 /// In which of Nacos's error styles a fault is worded.
@@ -42,7 +90,12 @@ impl Fault {
         code: u16,
         text: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { shape, status, code, text: text.into() }
+        Self { shape, status, code, text: text.into(), error: None, missing: None }
+    }
+
+    /// The same, with the code that it has where answers are wrapped.
+    pub(crate) fn with(self, error: ErrorCode) -> Self {
+        Self { error: Some(error), ..self }
     }
 
     /// A parameter breaks the rules of its kind.
@@ -62,7 +115,8 @@ impl Fault {
 
     /// Naming over HTTP: a parameter is missing or empty.
     pub(crate) fn required(name: &str) -> Self {
-        Self::plain(format!("Param '{name}' is required."))
+        let missing = Some((name.to_owned(), "String".to_owned()));
+        Self { missing, ..Self::plain(format!("Param '{name}' is required.")) }
     }
 
     /// Config over HTTP: a parameter is missing. Official 2.5.1 answers 500, and so do we: clients branch on it.
@@ -75,7 +129,8 @@ impl Fault {
         let text = format!(
             "Required request parameter &#39;{name}&#39; for method parameter type {kind} is not present"
         );
-        Self::new(Shape::Caused, StatusCode::INTERNAL_SERVER_ERROR, 400, text)
+        let missing = Some((name.to_owned(), kind.to_owned()));
+        Self { missing, ..Self::new(Shape::Caused, StatusCode::INTERNAL_SERVER_ERROR, 400, text) }
     }
 
     /// Who asks may not.

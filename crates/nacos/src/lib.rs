@@ -42,7 +42,7 @@
 //! # Left out
 //!
 //! Persistent instances, fuzzy watch, locks, operator metadata, switches, catalog,
-//! import and export, the API of v2 and v3 but for logins and probes: each is answered by a typed refusal, and those of
+//! import and export, the API of v3 but for logins, probes and the config of clients: each is answered by a typed refusal, and those of
 //! HTTP stand in the routing table with their fate.
 #![forbid(unsafe_code)]
 

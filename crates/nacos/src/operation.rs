@@ -198,4 +198,5 @@ operations!(
     Probe,
     ServerList,
     ServerState,
+    ClusterNodes,
 );

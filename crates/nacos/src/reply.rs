@@ -2,7 +2,7 @@
 
 use crate::{
     Any, Metadata, Payload, dates,
-    fault::{Fault, Shape},
+    fault::{ErrorCode, Fault, Shape},
 };
 use base::{Consistency, Freshness};
 use bytes::Bytes;
@@ -22,6 +22,8 @@ pub(crate) enum Door {
         path: String,
         /// The config center wraps its texts differently.
         config: bool,
+        /// Whether answers are wrapped.
+        envelope: Envelope,
     },
     /// gRPC.
     Grpc {
@@ -39,10 +41,36 @@ pub(crate) enum Rendered {
     Grpc(Payload),
 }
 
+/// How answers over HTTP are wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Envelope {
+    /// Not at all: v1.
+    Bare,
+    /// `{"code":0,"message":"success","data":…}`: v2 and v3.
+    Result {
+        /// The parameters are a form, and a missing one is told in other words.
+        form: bool,
+    },
+}
+
+impl Envelope {
+    /// As the generation of a path has it. The search of v2 is bare, as in Nacos, and the config of v3 wraps itself.
+    pub(crate) fn of(method: &http::Method, path: &str) -> Self {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let wrapped = path.starts_with("/nacos/v2/")
+            || path.starts_with("/nacos/v3/client/ns/")
+            || path.starts_with("/nacos/v3/console/");
+        if !wrapped || path.ends_with("/searchDetail") {
+            return Self::Bare;
+        }
+        Self::Result { form: [http::Method::POST, http::Method::PUT].contains(method) }
+    }
+}
+
 /// What every response of Nacos's gRPC begins with. `success` is written last, as Jackson does.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a, T> {
+struct Head<'a, T> {
     result_code: u16,
     error_code: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,6 +151,22 @@ impl Rendered {
 }
 
 impl Door {
+    /// Whether answers are wrapped; an operation whose answer is no JSON of v1 asks for this.
+    pub(crate) fn is_wrapped(&self) -> bool {
+        match self {
+            Self::Http { envelope, .. } => *envelope != Envelope::Bare,
+            Self::Grpc { .. } => false,
+        }
+    }
+
+    /// An answer as it leaves: of v2 and v3 in their envelope. What v1 says in JSON is its data, a text its data as text.
+    pub(crate) fn wrapped(&self, rendered: Rendered) -> Rendered {
+        match rendered {
+            Rendered::Http(response) if self.is_wrapped() => Rendered::Http(in_envelope(response)),
+            rendered @ (Rendered::Http(_) | Rendered::Grpc(_)) => rendered,
+        }
+    }
+
     /// The answer of a gRPC request that was served.
     pub(crate) fn ok(&self, own: impl Serialize) -> Rendered {
         self.answer(200, 0, None, own)
@@ -140,8 +184,7 @@ impl Door {
         };
         let request_id = request_id.as_deref();
         let success = result_code == 200;
-        let json =
-            to_json(&Envelope { result_code, error_code, message, request_id, own, success });
+        let json = to_json(&Head { result_code, error_code, message, request_id, own, success });
         Rendered::Grpc(payload(response, json))
     }
 
@@ -163,7 +206,17 @@ impl Door {
     /// A fault in the words of this door.
     pub(crate) fn refuse(&self, fault: &Fault, unix_ms: u64) -> Rendered {
         match self {
-            Self::Http { path, config } => {
+            Self::Http { envelope: Envelope::Result { form }, .. }
+                if matches!(fault.shape, Shape::Plain | Shape::Caused | Shape::Error { .. }) =>
+            {
+                Rendered::Http(result_fault(fault, *form))
+            }
+            Self::Http { envelope: Envelope::Result { .. }, .. }
+                if fault.shape == Shape::Filter =>
+            {
+                Rendered::Http(http(fault.status, None, fault.text.clone().into_owned()))
+            }
+            Self::Http { path, config, .. } => {
                 Rendered::Http(http_fault(fault, path, *config, unix_ms))
             }
             Self::Grpc { request_id, response } => {
@@ -181,7 +234,7 @@ impl Door {
                 };
                 Rendered::Grpc(payload(
                     kind,
-                    to_json(&Envelope {
+                    to_json(&Head {
                         result_code,
                         error_code: fault.code,
                         message: Some(&message),
@@ -193,6 +246,49 @@ impl Door {
             }
         }
     }
+}
+
+/// What comes before the data of an answer that is wrapped.
+fn envelope_head(code: u32, message: &str) -> String {
+    format!("{{\"code\":{code},\"message\":\"{message}\",\"data\":")
+}
+
+fn in_envelope(response: http::Response<Bytes>) -> http::Response<Bytes> {
+    let (mut parts, body) = response.into_parts();
+    let kind = parts.headers.get(CONTENT_TYPE);
+    let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(JSON.as_bytes()));
+    let text = || to_json(&String::from_utf8_lossy(&body));
+    let (head, data) = if parts.status.is_success() {
+        (envelope_head(0, "success"), if is_json { body.clone() } else { text() })
+    } else {
+        let (code, message) = ErrorCode::of(parts.status).told();
+        (envelope_head(code, message), text())
+    };
+    if !is_json {
+        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    }
+    http::Response::from_parts(parts, spliced(&head, &data, "}"))
+}
+
+fn result_fault(fault: &Fault, form: bool) -> http::Response<Bytes> {
+    let (error, status, data) = match &fault.missing {
+        Some((name, kind)) => {
+            let data = if form {
+                format!("Required parameter '{name}' type {kind} is not present")
+            } else {
+                format!(
+                    "Required request parameter '{name}' for method parameter type {kind} is not present"
+                )
+            };
+            (ErrorCode::ParameterMissing, StatusCode::BAD_REQUEST, data)
+        }
+        None => {
+            let error = fault.error.unwrap_or_else(|| ErrorCode::of(fault.status));
+            (error, fault.status, fault.text.clone().into_owned())
+        }
+    };
+    let (code, message) = error.told();
+    http(status, Some(JSON), spliced(&envelope_head(code, message), &to_json(&data), "}"))
 }
 
 fn http_fault(fault: &Fault, path: &str, config: bool, unix_ms: u64) -> http::Response<Bytes> {

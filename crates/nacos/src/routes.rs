@@ -26,7 +26,8 @@ pub fn serves(path: &str) -> bool {
 /// How many bytes the body of a request to this path may have; a longer one is answered 413 before it is read.
 #[must_use]
 pub fn body_bytes_max(_method: &Method, path: &str) -> usize {
-    let config = path.strip_suffix('/').unwrap_or(path) == "/nacos/v1/cs/configs";
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let config = ["/nacos/v1/cs/configs", "/nacos/v2/cs/config"].contains(&path);
     if config { CONFIG_BODY_BYTES_MAX } else { BODY_BYTES_MAX }
 }
 
@@ -41,7 +42,7 @@ enum Fate {
 
 use Fate::{Later, Served};
 
-/// Verb, path below `/nacos`, fate. Of v2 and v3 only what clients of 2.x ask for is here; the rest is answered 501.
+/// Verb, path below `/nacos`, fate. Of v2 and v3 only what is served is here; the rest is answered 501.
 const ROUTES: &[(&str, &str, Fate)] = &[
     ("POST", "/v1/ns/instance", Served(Register::from_http)),
     ("DELETE", "/v1/ns/instance", Served(Deregister::from_http)),
@@ -105,13 +106,43 @@ const ROUTES: &[(&str, &str, Fate)] = &[
     ("GET", "/v1/console/server/state", Served(ServerState::from_http)),
     ("GET", "/v1/console/health/liveness", Served(Probe::liveness)),
     ("GET", "/v1/console/health/readiness", Served(Probe::readiness)),
+    ("POST", "/v2/ns/instance", Served(Register::from_http)),
+    ("DELETE", "/v2/ns/instance", Served(Deregister::from_http)),
+    ("GET", "/v2/ns/instance", Served(ShowInstance::from_http)),
+    ("PUT", "/v2/ns/instance", Served(EditInstance::replace)),
+    ("PATCH", "/v2/ns/instance", Served(EditInstance::patch)),
+    ("PUT", "/v2/ns/service", Served(ServiceItself::update)),
+    ("GET", "/v2/ns/instance/list", Served(QueryService::from_http)),
+    ("PUT", "/v2/ns/instance/beat", Served(Beat::from_http_v2)),
+    ("POST", "/v2/ns/service", Served(ServiceItself::create)),
+    ("DELETE", "/v2/ns/service", Served(ServiceItself::remove)),
+    ("GET", "/v2/ns/service/list", Served(ListServices::from_http_v2)),
+    ("GET", "/v2/ns/operator/metrics", Served(Metrics::from_http)),
+    ("GET", "/v2/ns/ops/metrics", Served(Metrics::from_http)),
+    ("GET", "/v2/cs/config", Served(QueryConfig::from_http_v2)),
+    ("POST", "/v2/cs/config", Served(Publish::from_http_v2)),
+    ("DELETE", "/v2/cs/config", Served(RemoveConfig::from_http_v2)),
+    ("GET", "/v3/client/cs/config", Served(QueryConfig::from_http_v3)),
+    ("GET", "/v2/cs/config/searchDetail", Served(SearchConfigs::from_http)),
+    ("GET", "/v2/cs/history/list", Served(ListChanges::from_http)),
+    ("GET", "/v2/cs/history", Served(ShowChange::from_http_v2)),
+    ("GET", "/v2/cs/history/previous", Served(ShowChange::previous)),
+    ("GET", "/v2/cs/history/configs", Served(SearchConfigs::of_namespace)),
+    ("GET", "/v2/console/namespace/list", Served(ListNamespaces::all)),
+    ("GET", "/v2/console/namespace", Served(ListNamespaces::one)),
+    ("POST", "/v2/console/namespace", Served(ChangeNamespace::create_v2)),
+    ("PUT", "/v2/console/namespace", Served(ChangeNamespace::update_v2)),
+    ("DELETE", "/v2/console/namespace", Served(ChangeNamespace::remove)),
+    ("GET", "/v2/core/cluster/node/self", Served(ClusterNodes::own)),
+    ("GET", "/v2/core/cluster/node/list", Served(ClusterNodes::list)),
+    ("GET", "/v2/core/cluster/node/self/health", Served(ClusterNodes::health)),
     ("GET", "/v2/console/health/liveness", Served(Probe::liveness)),
     ("GET", "/v2/console/health/readiness", Served(Probe::readiness)),
     ("GET", "/v3/console/health/liveness", Served(Probe::liveness)),
     ("GET", "/v3/console/health/readiness", Served(Probe::readiness)),
     ("GET", "/actuator/health", Served(Probe::actuator)),
     ("GET", "/serverlist", Served(ServerList::from_http)),
-    ("GET", "/v1/core/cluster/nodes", Later),
+    ("GET", "/v1/core/cluster/nodes", Served(ClusterNodes::list)),
 ];
 
 /// Every verb and path that this edge knows, and whether it is served: what a compatibility table is made from.

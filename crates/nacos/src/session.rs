@@ -10,7 +10,7 @@ use crate::{
     grpc,
     liveness::{Liveness, Verdict},
     operation::{Event, Next, Operate},
-    reply::{self, Door, Rendered},
+    reply::{self, Door, Envelope, Rendered},
     routes,
     setup::{self, Setup},
 };
@@ -144,8 +144,9 @@ impl Session {
     fn http(&mut self, now: Now, views: &impl Views, call: CallId, request: &http::Request<Bytes>) {
         self.hear(now);
         let path = request.uri().path();
-        let config = path.starts_with("/nacos/v1/cs/");
-        let door = Door::Http { path: path.to_owned(), config };
+        let config = ["/nacos/v1/cs/", "/nacos/v2/cs/"].iter().any(|cs| path.starts_with(cs));
+        let envelope = Envelope::of(request.method(), path);
+        let door = Door::Http { path: path.to_owned(), config, envelope };
         let parsed = routes::check_size(request)
             .and_then(|()| Form::read(request))
             .and_then(|form| Ok((routes::route(request.method(), path, &form)?, form)));
@@ -293,7 +294,8 @@ impl Session {
                 self.calls.insert(id, call);
                 return;
             }
-            Next::Reply(mut rendered) => {
+            Next::Reply(rendered) => {
+                let mut rendered = call.door.wrapped(rendered);
                 if let (Rendered::Http(response), Some(fresh)) = (&mut rendered, &call.freshness) {
                     reply::stamp(response, fresh);
                 }

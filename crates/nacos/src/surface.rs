@@ -135,6 +135,8 @@ pub enum Ask {
     },
     /// Hash a new password, on a worker thread.
     Hash(Password),
+    /// Make up an id that nothing else has: sessions have no randomness of their own.
+    NewId,
     /// The registry.
     Naming(naming::Request),
     /// The config center.
@@ -162,6 +164,8 @@ pub enum Answer {
     Verified(bool),
     /// To `Hash`: the bcrypt hash.
     Hashed(Arc<str>),
+    /// To `NewId`: a random UUID.
+    NewId(Arc<str>),
     /// To `Naming`.
     Naming(naming::Reply),
     /// To `Config`.

@@ -12,6 +12,7 @@ mod naming;
 mod operator;
 mod search;
 mod udp;
+mod wrapped;
 
 use super::*;
 use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};
@@ -520,6 +521,7 @@ fn answer(text: &str) -> Answer {
             retry_after: Duration::from_millis(1500),
         }),
         "noted" => Answer::Access(access::Reply::Noted),
+        "new-id" => Answer::NewId(rest.into()),
         "changed" => Answer::Access(access::Reply::Outcome(access::Outcome::Changed)),
         "exists" => Answer::Access(access::Reply::Outcome(access::Outcome::Exists("namespace"))),
         "verified" => Answer::Verified(rest == "yes"),

@@ -2,12 +2,12 @@
 
 use super::conversation::{key, publish, publish_gray};
 use crate::{
-    Author, Command, Config, Entry, Gray, GrayName, GrayRule, HistoryRow, Input, Operation,
-    Outcome, Output, Settings, history::Retention, md5_hex, rows,
+    Audience, Author, Command, Config, Entry, Gray, GrayName, GrayRule, HistoryRow, Input,
+    Operation, Outcome, Output, Settings, history::Retention, md5_hex, rows,
 };
 use base::{ConnectionId, Duration, LogIndex, Now, RequestId, Revision, Row};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 const RETENTION: Retention = Retention {
     rows_max: 3,
@@ -282,6 +282,73 @@ proptest! {
         let mut config = small();
         config.step(Now::START, Input::Restore(vec![Row { table, key, value: Some(value) }]));
         prop_assert!(matches!(config.poll(), Some(Output::Halt(_))));
+    }
+}
+
+/// Six clients, each with an address and a tag or without one.
+fn audience(client: u64) -> Audience {
+    Audience {
+        addresses: vec![(client % 4 + 1).to_string().as_str().into()],
+        tag: (!client.is_multiple_of(3)).then(|| ["a", "b"][(client % 2) as usize].into()),
+    }
+}
+
+fn listen(config: &mut Config, client: u64, held: &BTreeMap<(u64, u8), Arc<str>>) {
+    let from = ConnectionId { node: base::NodeId(1), boot: base::HybridTime(0), counter: client };
+    let item = |id: u8| {
+        let md5 = held.get(&(client, id)).cloned().unwrap_or_default();
+        (key(&id.to_string()), md5)
+    };
+    let items = (0..4).map(item).collect();
+    let request = crate::Request::Listen { listener: 0, items, audience: audience(client) };
+    config.step(Now::START, Input::Request { from, id: RequestId(1), request });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
+    /// A client that believes what it is told knows at any time the md5 of the version that it would read, and is told
+    /// nothing that it knows. A snapshot of the same state tells nobody anything.
+    #[test]
+    fn listeners_know_what_they_see(changes in changes()) {
+        let mut config = small();
+        let mut held: BTreeMap<(u64, u8), Arc<str>> = BTreeMap::new();
+        let mut tables = BTreeMap::new();
+        for client in 0..6 {
+            listen(&mut config, client, &held);
+        }
+        while config.poll().is_some() {}
+        for (at, (change, jitter)) in changes.iter().enumerate() {
+            let index = at as u64 + 1;
+            let command = command(change, index * 10 + jitter);
+            for row in config.apply(LogIndex(index), &command).rows {
+                match row.value {
+                    Some(value) => tables.insert((row.table, row.key), value),
+                    None => tables.remove(&(row.table, row.key)),
+                };
+            }
+            while let Some(output) = config.poll() {
+                if let Output::Notify { to, key, md5, .. } = output {
+                    let id = key.data_id.parse().expect("a number");
+                    let before = held.insert((to.counter, id), md5.clone()).unwrap_or_default();
+                    prop_assert_ne!(before, md5);
+                }
+            }
+            for (client, id) in (0..6).flat_map(|client| (0..4).map(move |id| (client, id))) {
+                let seen = config.md5_seen(&key(&id.to_string()), &audience(client));
+                let known = held.get(&(client, id)).cloned().unwrap_or_default();
+                prop_assert_eq!(known, seen, "client {} and config {} after {}", client, id, index);
+            }
+        }
+        config.step(Now::START, Input::Reset);
+        for ((table, key), value) in tables {
+            let row = Row { table, key, value: Some(value) };
+            config.step(Now::START, Input::Restore(vec![row]));
+        }
+        config.step(Now::START, Input::Restored);
+        while let Some(output) = config.poll() {
+            prop_assert!(!matches!(output, Output::Notify { .. } | Output::Retire(_)), "{output:?}");
+        }
     }
 }
 

@@ -1,15 +1,16 @@
-//! Namespaces: `GET`, `POST`, `PUT` and `DELETE /v1/console/namespaces`.
+//! Namespaces: `GET`, `POST`, `PUT` and `DELETE /v1/console/namespaces`, the same on `/v2/console/namespace`.
 
 use super::change::outcome;
 use crate::{
-    Ask, check,
-    fault::Fault,
+    Answer, Ask, check,
+    fault::{ErrorCode, Fault},
     form::Form,
     operation::{Context, Event, Need, Next, Operate, Operation},
     reply::Rendered,
 };
 use access::{Change, Namespace, Outcome, PUBLIC_NAMESPACE, Resource};
 use base::Consistency;
+use http::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -17,9 +18,12 @@ use std::sync::Arc;
 const QUOTA: u32 = 200;
 
 #[derive(Debug)]
-pub(crate) struct ListNamespaces {
-    /// Only this one, with `show=all`.
-    one: Option<Arc<str>>,
+pub(crate) enum ListNamespaces {
+    All,
+    /// Only this one.
+    One(Arc<str>),
+    /// Whether there is one of this id.
+    Exists(Arc<str>),
 }
 
 #[derive(Serialize)]
@@ -36,12 +40,24 @@ struct Shown<'a> {
 
 impl ListNamespaces {
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
-        if form.some("checkNamespaceIdExist").is_some() {
-            return Err(Fault::not_served("not served yet: namespaces?checkNamespaceIdExist="));
+        if form.flag("checkNamespaceIdExist", false) {
+            let id = form.some("customNamespaceId");
+            let id = id.ok_or_else(|| Fault::required("customNamespaceId"))?;
+            return Ok(Self::Exists(id.into()).into());
         }
-        let one = (form.some("show") == Some("all"))
-            .then(|| crate::form::canonical(form.get("namespaceId")));
-        Ok(Self { one }.into())
+        if form.some("show") == Some("all") {
+            return Ok(Self::One(crate::form::canonical(form.get("namespaceId"))).into());
+        }
+        Self::all(form)
+    }
+
+    pub(crate) fn all(_: &Form) -> Result<Operation, Fault> {
+        Ok(Self::All.into())
+    }
+
+    pub(crate) fn one(form: &Form) -> Result<Operation, Fault> {
+        let id = form.get("namespaceId").ok_or_else(|| Fault::required("namespaceId"))?;
+        Ok(Self::One(crate::form::canonical(Some(id))).into())
     }
 }
 
@@ -74,19 +90,35 @@ impl Operate for ListNamespaces {
             config_count: context.views.config_count(id),
             r#type: 2,
         }));
-        let Some(one) = &self.one else {
-            return Next::Reply(Rendered::json(&Result { code: 200, message: None, data: all }));
+        let one = match self {
+            Self::All if context.door.is_wrapped() => return Next::Reply(Rendered::json(&all)),
+            Self::All => {
+                let result = Result { code: 200, message: None, data: all };
+                return Next::Reply(Rendered::json(&result));
+            }
+            Self::Exists(id) => {
+                let exists = **id == *PUBLIC_NAMESPACE || access.namespaces.contains_key(id);
+                return Next::Reply(Rendered::json(&exists));
+            }
+            Self::One(one) => one,
         };
         let id = if &**one == PUBLIC_NAMESPACE { "" } else { &**one };
         match all.into_iter().find(|shown| shown.namespace == id) {
             Some(shown) => Next::Reply(Rendered::json(&shown)),
-            None => Next::Fault(super::change::refused(format!("namespaceId [ {id} ] not exist"))),
+            None => {
+                let fault = super::change::refused(format!("namespaceId [ {id} ] not exist"));
+                let fault = fault.with(ErrorCode::NamespaceUnknown);
+                let absent = context.door.is_wrapped();
+                let status = if absent { StatusCode::NOT_FOUND } else { fault.status };
+                Next::Fault(Fault { status, ..fault })
+            }
         }
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct ChangeNamespace {
+    /// One that is created without an id is given one before it is asked for.
     change: Change,
 }
 
@@ -94,11 +126,26 @@ impl ChangeNamespace {
     pub(crate) fn create(form: &Form) -> Result<Operation, Fault> {
         let (id, name) = (form.some("customNamespaceId"), form.some("namespaceName"));
         let name = name.ok_or_else(|| Fault::required("namespaceName"))?;
-        // Nacos makes one up; ours come from the caller, so that a repeated request is the same request.
-        let id = id.ok_or_else(|| Fault::required("customNamespaceId"))?;
+        Self::created(form, id, name)
+    }
+
+    pub(crate) fn create_v2(form: &Form) -> Result<Operation, Fault> {
+        let name = form.some("namespaceName").ok_or_else(|| Fault::required("namespaceName"))?;
+        Self::created(form, form.some("namespaceId"), name)
+    }
+
+    fn created(form: &Form, id: Option<&str>, name: &str) -> Result<Operation, Fault> {
+        let id = id.unwrap_or_default();
         check::namespace(id)?;
         let namespace = described(form, "namespaceDesc", name);
         Ok(Self { change: Change::CreateNamespace { id: id.into(), namespace } }.into())
+    }
+
+    pub(crate) fn update_v2(form: &Form) -> Result<Operation, Fault> {
+        let id = form.some("namespaceId").ok_or_else(|| Fault::required("namespaceId"))?;
+        let name = form.some("namespaceName").ok_or_else(|| Fault::required("namespaceName"))?;
+        let namespace = described(form, "namespaceDesc", name);
+        Ok(Self { change: Change::UpdateNamespace { id: id.into(), namespace } }.into())
     }
 
     pub(crate) fn update(form: &Form) -> Result<Operation, Fault> {
@@ -127,14 +174,31 @@ impl Operate for ChangeNamespace {
     }
 
     fn run(&mut self, _: &mut Context<'_>) -> Next {
-        Next::Ask(Ask::Access(access::Request::Change(self.change.clone())))
+        match &self.change {
+            Change::CreateNamespace { id, .. } if id.is_empty() => Next::Ask(Ask::NewId),
+            change => Next::Ask(Ask::Access(access::Request::Change(change.clone()))),
+        }
     }
 
-    fn resume(&mut self, _: &mut Context<'_>, event: Event) -> Next {
+    fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
+        if let Event::Answer(Answer::NewId(new)) = &event {
+            if let Change::CreateNamespace { id, .. } = &mut self.change {
+                *id = new.clone();
+            }
+            return Next::Ask(Ask::Access(access::Request::Change(self.change.clone())));
+        }
         let removal = matches!(self.change, Change::RemoveNamespace { .. });
         match outcome(event) {
             Ok(Outcome::Changed | Outcome::Unchanged) => Next::Reply(Rendered::json(&true)),
             Ok(Outcome::Unknown(_)) if removal => Next::Reply(Rendered::json(&true)),
+            Ok(Outcome::Exists(_)) if context.door.is_wrapped() => {
+                let id = match &self.change {
+                    Change::CreateNamespace { id, .. } => id,
+                    change => unreachable!("only what is created can exist already: {change:?}"),
+                };
+                let text = format!("the namespaceId is existed, namespaceId: {id}");
+                Next::Fault(super::change::refused(text).with(ErrorCode::NamespaceIllegal))
+            }
             Ok(
                 Outcome::Exists(_)
                 | Outcome::Unknown(_)

@@ -97,6 +97,10 @@ impl ShowChange {
         if form.some("search").is_some() {
             return ListChanges::from_http(form);
         }
+        Self::from_http_v2(form)
+    }
+
+    pub(crate) fn from_http_v2(form: &Form) -> Result<Operation, Fault> {
         Self::of(form, "nid", Wanted::Change)
     }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Answer, Ask,
-    fault::{Fault, Shape},
+    fault::{ErrorCode, Fault, Shape},
     form::Form,
     grpc, json,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
@@ -65,6 +65,10 @@ impl Publish {
         if form.flag("import", false) || form.flag("clone", false) {
             return Err(Fault::not_served("not served yet: import and clone of configs"));
         }
+        Self::from_http_v2(form)
+    }
+
+    pub(crate) fn from_http_v2(form: &Form) -> Result<Operation, Fault> {
         let key = key_of_form(form)?;
         let content = form.get("content").ok_or_else(|| Fault::missing("content"))?;
         Self::checked(key, content, form.header("casMd5"), |name| match name {
@@ -149,7 +153,8 @@ impl Operate for Publish {
             }
             Event::Answer(Answer::Config(Reply::Outcome(Outcome::CasConflict { .. }))) => {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
-                Next::Fault(Fault::new(Shape::Caused, status, 500, CAS_CONFLICT))
+                let fault = Fault::new(Shape::Caused, status, 500, CAS_CONFLICT);
+                Next::Fault(fault.with(ErrorCode::Conflict))
             }
             Event::Answer(Answer::Config(Reply::Outcome(Outcome::QuotaExceeded { bytes_max }))) => {
                 let text = format!(
@@ -158,9 +163,8 @@ impl Operate for Publish {
                 Next::Fault(Fault::new(Shape::Caused, StatusCode::INSUFFICIENT_STORAGE, 500, text))
             }
             Event::Answer(Answer::Config(Reply::Outcome(Outcome::TooManyVersions { limit }))) => {
-                Next::Fault(Fault::caused(format!(
-                    "gray config version is over max count :{limit}"
-                )))
+                let text = format!("gray config version is over max count :{limit}");
+                Next::Fault(Fault::caused(text).with(ErrorCode::TooManyGrays))
             }
             Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
                 Next::Fault(refused(&refusal))

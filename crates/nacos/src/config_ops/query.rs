@@ -1,4 +1,5 @@
-//! Read a config: gRPC `ConfigQueryRequest`, `GET /v1/cs/configs` (also with `show=all`, `beta=true`).
+//! Read a config: gRPC `ConfigQueryRequest`, `GET /v1/cs/configs` (also with `show=all`, `beta=true`), `/v2/cs/config`,
+//! `/v3/client/cs/config`.
 
 use super::{
     fields::{self, ConfigFields, key_of_form, resource},
@@ -7,8 +8,8 @@ use super::{
 };
 use crate::{
     dates,
-    fault::Fault,
-    form::Form,
+    fault::{ErrorCode, Fault},
+    form::{self, Form},
     grpc, json,
     operation::{Context, Need, Next, Operate, Operation},
     reply::{self, Door, Rendered},
@@ -38,6 +39,8 @@ enum View {
     Details,
     /// The version for a few addresses, whoever asks.
     Beta,
+    /// The content in the form of gRPC's answer, as clients of v3 read it over HTTP.
+    Response,
 }
 
 #[derive(Default, Deserialize)]
@@ -55,6 +58,24 @@ impl QueryConfig {
         body.config.filter()?;
         let (view, tag) = (View::Content, version::tag(body.tag.as_deref())?);
         Ok(Self { key: body.config.key(), view, tag, tenant: String::new() }.into())
+    }
+
+    /// For clients of v3. Nacos looks at the group first, and words what is missing as nowhere else.
+    pub(crate) fn from_http_v3(form: &Form) -> Result<Operation, Fault> {
+        let required = |name| {
+            let text = format!("Required parameter '{name}' type String is not present");
+            form.some(name).ok_or_else(|| Fault::caused(text))
+        };
+        let (group, data_id) = (required("groupName")?.into(), required("dataId")?.into());
+        let namespace = form::canonical(form.get("namespaceId"));
+        let key = Some(ConfigKey { namespace, group, data_id });
+        Ok(Self { key, view: View::Response, tag: None, tenant: String::new() }.into())
+    }
+
+    /// Only the content as this client sees it.
+    pub(crate) fn from_http_v2(form: &Form) -> Result<Operation, Fault> {
+        let (key, tag) = (key_of_form(form)?, version::tag(form.get("tag"))?);
+        Ok(Self { key: Some(key), view: View::Content, tag, tenant: String::new() }.into())
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
@@ -98,6 +119,9 @@ impl Operate for QueryConfig {
                 Some(fields::NOT_FOUND),
                 Absent { last_modified: 0, beta: false },
             )),
+            (version, Door::Http { .. }) if self.view == View::Response => {
+                Next::Reply(response(version.as_ref()))
+            }
             (None, Door::Http { .. }) => Next::Reply(not_found()),
             (Some(version), Door::Grpc { .. }) => {
                 let entry = version.entry();
@@ -114,7 +138,7 @@ impl Operate for QueryConfig {
             (Some(version), Door::Http { .. }) => Next::Reply(if self.view == View::Details {
                 details(version.entry(), &self.tenant)
             } else {
-                content(&version)
+                content(&version, context.door.is_wrapped())
             }),
         }
     }
@@ -126,8 +150,10 @@ impl QueryConfig {
         let (views, key) = (context.views, self.key.as_ref()?);
         match (self.view, &self.tag) {
             (View::Details | View::Beta, _) => views.config(key).map(Version::Formal),
-            (View::Content, None) => Version::seen(views, key, &context.audience()),
-            (View::Content, Some(tag)) => {
+            (View::Content | View::Response, None) => {
+                Version::seen(views, key, &context.audience())
+            }
+            (View::Content | View::Response, Some(tag)) => {
                 Version::gray(views, key, &version::audience(context, Some(tag)))
             }
         }
@@ -192,20 +218,73 @@ struct Absent {
     beta: bool,
 }
 
+fn response(version: Option<&Version>) -> Rendered {
+    #[derive(Serialize)]
+    struct Wrapped<'a> {
+        code: u32,
+        message: &'static str,
+        data: Option<Response<'a>>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Response<'a> {
+        result_code: u16,
+        error_code: u16,
+        message: Option<&'a str>,
+        request_id: Option<&'a str>,
+        content: &'a str,
+        encrypted_data_key: &'a str,
+        content_type: &'a str,
+        md5: &'a str,
+        last_modified: u64,
+        tag: Option<String>,
+        beta: bool,
+        success: bool,
+    }
+    let data = version.map(|version| {
+        let entry = version.entry();
+        Response {
+            result_code: 200,
+            error_code: 0,
+            message: None,
+            request_id: None,
+            content: &entry.content,
+            encrypted_data_key: &entry.details.encrypted_data_key,
+            content_type: kind(entry),
+            md5: &entry.md5,
+            last_modified: entry.modified_ms,
+            tag: version.tag(),
+            beta: version.is_beta(),
+            success: true,
+        }
+    });
+    let (code, message) = match data {
+        Some(_) => (0, "success"),
+        None => ErrorCode::NotFound.told(),
+    };
+    Rendered::json(&Wrapped { code, message, data })
+}
+
 /// The type of a config; SDKs fail on none.
 fn kind(entry: &Entry) -> &str {
     if entry.details.content_type.is_empty() { "text" } else { &entry.details.content_type }
 }
 
-fn content(version: &Version) -> Rendered {
+/// Wrapped, the content is a text in JSON, whatever its type.
+fn content(version: &Version, wrapped: bool) -> Rendered {
     let entry = version.entry();
     let media = match kind(entry) {
+        _ if wrapped => reply::JSON_UTF8,
         "json" => reply::JSON_UTF8,
         "xml" => "application/xml;charset=UTF-8",
         "html" => "text/html;charset=UTF-8",
         _ => reply::TEXT,
     };
-    let body = entry.content.as_bytes().to_vec();
+    let body = if wrapped {
+        reply::to_json(&entry.content)
+    } else {
+        entry.content.as_bytes().to_vec().into()
+    };
     let mut response = reply::http(StatusCode::OK, Some(media), body);
     reply::add(&mut response, "config-type", kind(entry));
     reply::add(&mut response, "content-md5", &entry.md5);

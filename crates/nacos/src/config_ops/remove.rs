@@ -44,9 +44,17 @@ impl RemoveConfig {
         if form.some("delType") == Some("ids") {
             return RemoveConfigs::from_http(form);
         }
+        Self::of(form, form.flag("beta", false))
+    }
+
+    pub(crate) fn from_http_v2(form: &Form) -> Result<Operation, Fault> {
+        Self::of(form, false)
+    }
+
+    fn of(form: &Form, beta: bool) -> Result<Operation, Fault> {
         let key = key_of_form(form)?;
         let tagged = version::tag(form.get("tag"))?.map(GrayName::Tag);
-        let gray = if form.flag("beta", false) { Some(GrayName::Beta) } else { tagged };
+        let gray = if beta { Some(GrayName::Beta) } else { tagged };
         Ok(Self { key, gray }.into())
     }
 }

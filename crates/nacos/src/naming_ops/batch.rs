@@ -79,7 +79,7 @@ impl Operate for RegisterBatch {
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
         match settled(event) {
             Ok(()) => Next::Reply(changed(context.door, "batchRegisterInstance")),
-            Err(refused) => refused,
+            Err(refused) => Next::Fault(refused),
         }
     }
 }

@@ -48,6 +48,17 @@ struct Body {
 }
 
 impl Beat {
+    /// As v1, with the group in the service's name and nowhere else.
+    pub(crate) fn from_http_v2(form: &Form) -> Result<Operation, Fault> {
+        let name = form.some("serviceName").ok_or_else(|| Fault::missing("serviceName"))?;
+        if !name.contains("@@") {
+            return Err(Fault::plain(
+                "Param 'serviceName' is illegal, it should be format as 'groupName@@serviceName'",
+            ));
+        }
+        Self::from_http(form)
+    }
+
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
         let service = form.service()?;
         let full = form.some("beat").map(read).transpose()?;

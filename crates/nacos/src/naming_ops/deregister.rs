@@ -56,7 +56,7 @@ impl Operate for Deregister {
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
         match settled(event) {
             Ok(()) => Next::Reply(changed(context.door, "deregisterInstance")),
-            Err(refused) => refused,
+            Err(refused) => Next::Fault(refused),
         }
     }
 }

@@ -3,10 +3,10 @@
 use super::{Deregister, Register};
 use crate::{
     Answer, check,
-    fault::{Fault, Shape},
+    fault::{ErrorCode, Fault, Shape},
     form::{self, Form},
     grpc, json,
-    operation::{Event, Next, Operation, unexpected},
+    operation::{Event, Operation, unexpected_fault},
     reply::{Door, Rendered},
     service_info::cluster_or_default,
 };
@@ -208,15 +208,15 @@ pub(crate) fn changed(door: &Door, kind: &'static str) -> Rendered {
 }
 
 /// The end of a change: done, or why not.
-pub(crate) fn settled(event: Event) -> Result<(), Next> {
-    let Event::Answer(Answer::Naming(reply)) = event else { return Err(unexpected(event)) };
+pub(crate) fn settled(event: Event) -> Result<(), Fault> {
+    let Event::Answer(Answer::Naming(reply)) = event else { return Err(unexpected_fault(event)) };
     match reply {
         Reply::Done | Reply::Outcome(Outcome::Done | Outcome::Edited(_)) => Ok(()),
         Reply::Refused(refusal) | Reply::Outcome(Outcome::Refused(refusal)) => {
-            Err(Next::Fault(refused(&refusal)))
+            Err(refused(&refusal))
         }
         reply @ (Reply::Beat { .. } | Reply::Counts(_) | Reply::Subscribers(_)) => {
-            Err(unexpected(Event::Answer(Answer::Naming(reply))))
+            Err(unexpected_fault(Event::Answer(Answer::Naming(reply))))
         }
     }
 }
@@ -249,5 +249,20 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
         | Refusal::ServiceExists(_)
         | Refusal::ServiceUnknown(_) => (StatusCode::BAD_REQUEST, 400),
     };
-    Fault::new(Shape::Plain, status, code, refusal.to_string())
+    let fault = Fault::new(Shape::Plain, status, code, refusal.to_string());
+    match refusal {
+        Refusal::ServiceExists(_) => fault.with(ErrorCode::ServiceExists),
+        Refusal::ServiceUnknown(_) => fault.with(ErrorCode::ServiceUnknown),
+        Refusal::ServiceNotEmpty(_) => fault.with(ErrorCode::ServiceNotEmpty),
+        Refusal::UnknownClient
+        | Refusal::PersistentService(_)
+        | Refusal::EphemeralService(_)
+        | Refusal::NoSuchService(_)
+        | Refusal::Full { .. }
+        | Refusal::NotEphemeral
+        | Refusal::TooLong { .. }
+        | Refusal::OutOfRange { .. }
+        | Refusal::TooManyEdited { .. }
+        | Refusal::TooMany { .. } => fault,
+    }
 }

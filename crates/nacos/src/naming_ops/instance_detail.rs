@@ -40,7 +40,11 @@ impl Operate for ShowInstance {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Shown<'a> {
-            service: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            service: Option<&'a str>,
+            /// The same, as it is called from v2 on.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            service_name: Option<&'a str>,
             ip: &'a str,
             port: u16,
             cluster_name: &'a str,
@@ -57,7 +61,8 @@ impl Operate for ShowInstance {
         };
         let grouped = service.grouped_name();
         Next::Reply(Rendered::json(&Shown {
-            service: &grouped,
+            service: Some(&*grouped).filter(|_| !context.door.is_wrapped()),
+            service_name: Some(&*grouped).filter(|_| context.door.is_wrapped()),
             ip: &instance.ip,
             port: instance.port,
             cluster_name: &instance.cluster_name,

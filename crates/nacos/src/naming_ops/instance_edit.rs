@@ -71,7 +71,7 @@ impl Operate for EditInstance {
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
         match settled(event) {
             Ok(()) => Next::Reply(changed(context.door, "")),
-            Err(refused) => refused,
+            Err(refused) => Next::Fault(refused),
         }
     }
 }

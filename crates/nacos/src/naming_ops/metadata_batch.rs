@@ -96,7 +96,7 @@ impl Operate for EditMetadata {
         }
         match settled(event) {
             Ok(()) => Next::Reply(Rendered::json(&Updated { updated: Vec::new() })),
-            Err(refused) => refused,
+            Err(refused) => Next::Fault(refused),
         }
     }
 }

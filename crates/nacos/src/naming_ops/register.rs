@@ -43,7 +43,7 @@ impl Operate for Register {
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
         match settled(event) {
             Ok(()) => Next::Reply(changed(context.door, "registerInstance")),
-            Err(refused) => refused,
+            Err(refused) => Next::Fault(refused),
         }
     }
 }

@@ -181,7 +181,7 @@ impl Operate for ServiceItself {
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
         match settled(event) {
             Ok(()) => Next::Reply(changed(context.door, "")),
-            Err(refused) => refused,
+            Err(refused) => Next::Fault(refused),
         }
     }
 }

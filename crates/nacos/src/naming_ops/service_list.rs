@@ -57,6 +57,16 @@ impl ListServices {
     }
 }
 
+impl ListServices {
+    /// As v1, with a page when the client names none.
+    pub(crate) fn from_http_v2(form: &Form) -> Result<Operation, Fault> {
+        let count = |name, default| form.some(name).map_or(Ok(default), |_| form.count(name));
+        let (page, page_size) = (count("pageNo", 1)?, count("pageSize", 20)?.min(PAGE_SIZE_MAX));
+        let namespace = form::canonical(form.get("namespaceId"));
+        Ok(Self { namespace, group: form.group(None), page, page_size }.into())
+    }
+}
+
 impl Operate for ListServices {
     fn need(&self) -> Need {
         let (namespace, group) = (self.namespace.clone(), self.group.clone());
@@ -76,12 +86,20 @@ impl Operate for ListServices {
             count: usize,
             doms: &'a [Arc<str>],
         }
+        #[derive(Serialize)]
+        struct Wrapped<'a> {
+            count: usize,
+            services: &'a [Arc<str>],
+        }
         let offset = (self.page - 1).saturating_mul(self.page_size);
         let page =
             context.views.service_names(&self.namespace, &self.group, offset, self.page_size);
         let (count, names) = (page.count, page.items.as_slice());
         Next::Reply(match context.door {
             Door::Grpc { .. } => context.door.ok(Grpc { count, service_names: names }),
+            door @ Door::Http { .. } if door.is_wrapped() => {
+                Rendered::json(&Wrapped { count, services: names })
+            }
             Door::Http { .. } => Rendered::json(&Http { count, doms: names }),
         })
     }

@@ -41,10 +41,11 @@ impl Operate for Probe {
             NodeState::Ready => true,
             NodeState::Starting | NodeState::Draining => false,
         };
+        let fine = if context.door.is_wrapped() { "ok" } else { "OK" };
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let response = match (self, ready) {
-            (Self::Liveness, _) => reply::http(StatusCode::OK, Some(reply::TEXT), "OK"),
-            (Self::Readiness, true) => reply::http(status, Some(reply::TEXT), "OK"),
+            (Self::Liveness, _) => reply::http(StatusCode::OK, Some(reply::TEXT), fine),
+            (Self::Readiness, true) => reply::http(status, Some(reply::TEXT), fine),
             (Self::Readiness, false) => {
                 reply::http(status, Some(reply::TEXT), "the node is starting or stopping")
             }

@@ -12,7 +12,7 @@ use base::Consistency;
 use serde::Serialize;
 
 /// The Nacos release whose answers we give: clients choose their requests by it.
-const SPOKEN_VERSION: &str = "2.5.1";
+pub(crate) const SPOKEN_VERSION: &str = "2.5.1";
 
 #[derive(Debug)]
 pub(crate) struct ServerState;

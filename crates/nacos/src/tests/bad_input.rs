@@ -172,12 +172,12 @@ fn paths_that_are_none() {
             ),
         ),
         (
-            "/nacos/v2/ns/instance/list",
+            "/nacos/v2/ns/client/list",
             framework(
                 501,
                 "Not Implemented",
-                "not served yet: GET /nacos/v2/ns/instance/list",
-                "/nacos/v2/ns/instance/list",
+                "not served yet: GET /nacos/v2/ns/client/list",
+                "/nacos/v2/ns/client/list",
             ),
         ),
     ] {

@@ -55,7 +55,10 @@ async fn a_change_arrives_by_udp_and_is_confirmed() {
     assert!(list.contains(r#""hosts":[]"#), "{list}");
     http(server, "POST", "instance?serviceName=s&ip=10.0.0.1&port=80").await;
     let (first, from) = push(&socket).await;
-    assert!(first.starts_with(r#"{"type":"dom","data":"{\"name\":\"DEFAULT_GROUP@@s\""#), "{first}");
+    assert!(
+        first.starts_with(r#"{"type":"dom","data":"{\"name\":\"DEFAULT_GROUP@@s\""#),
+        "{first}"
+    );
     assert!(first.contains(r#"\"ip\":\"10.0.0.1\""#), "{first}");
 
     let (_, stamp) = first.rsplit_once(r#""lastRefTime":"#).expect("stamped");

@@ -28,6 +28,7 @@
 //! * A push or its confirmation: the newest view is sent again 1 s after 5 s without a confirmation, for as long as the
 //!   connection lives. A notification of a changed config: again after 3 s + 2 s per try, five times; then the client's
 //!   own comparison finds it.
+//! * A push by UDP ([`UdpSession`]) or its confirmation: once more after 10 s; then the client's next poll finds it.
 //! * A client without power: after 20 s of silence it is asked for a sign, 5 s later its connection is closed.
 //! * A request that overtakes its connection's setup waits 300 ms for it.
 //!

@@ -6,7 +6,7 @@
 use crate::{body::Body, connection::Door};
 use bytes::Bytes;
 use host::Gauges;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use prometheus_client::{
     encoding::text::encode,
@@ -18,6 +18,12 @@ use prometheus_client::{
 pub(crate) const PATH: &str = "/metrics";
 
 pub(crate) fn serve(door: &Door, request: &Request<Incoming>) -> Response<Body> {
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        let mut response = Response::new(Body::Whole(None));
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
     let token = request
         .headers()
         .get(header::AUTHORIZATION)

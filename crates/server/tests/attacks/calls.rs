@@ -96,14 +96,24 @@ impl Client {
         first: Bytes,
         end: bool,
     ) -> (ResponseFuture, SendStream<Bytes>) {
-        let mut ready = self.send.clone().ready().await.expect("the connection lives");
+        self.try_begin(path, first, end).await.expect("the connection lives")
+    }
+
+    /// The same on a connection that may end at any moment.
+    pub async fn try_begin(
+        &self,
+        path: &str,
+        first: Bytes,
+        end: bool,
+    ) -> Option<(ResponseFuture, SendStream<Bytes>)> {
+        let mut ready = self.send.clone().ready().await.ok()?;
         let request = Request::post(format!("http://x{path}"))
             .header("content-type", "application/grpc")
             .body(())
             .expect("a request");
-        let (response, mut send) = ready.send_request(request, false).expect("sent");
-        send.send_data(first, end).expect("sent");
-        (response, send)
+        let (response, mut send) = ready.send_request(request, false).ok()?;
+        send.send_data(first, end).ok()?;
+        Some((response, send))
     }
 
     pub async fn open(&self, path: &str, first: Bytes, end: bool) -> Open {

@@ -8,7 +8,8 @@ use server::Limits;
 use std::{collections::BTreeMap, net::SocketAddr};
 use tokio::io::AsyncWriteExt;
 
-/// What is open to everybody, by design: whether the node lives, and its own address for SDKs that look for it.
+/// What is open to everybody, by design: whether the node lives, its own address for SDKs that look for it, and numbers
+/// for who asks from the same machine, as these tests do.
 const OPEN: &[&str] = &[
     "/nacos/v1/console/health/liveness",
     "/nacos/v1/console/health/readiness",
@@ -18,6 +19,7 @@ const OPEN: &[&str] = &[
     "/nacos/v3/console/health/readiness",
     "/nacos/actuator/health",
     "/nacos/serverlist",
+    "/metrics",
     "/livez",
     "/readyz",
 ];

@@ -4,6 +4,8 @@ use crate::{
     calls::{Client, Open, STREAM, UNARY, body, message, setup},
     setup::{SHORT, Target, soon},
 };
+use bytes::Bytes;
+use h2::{SendStream, client::ResponseFuture};
 use serde_json::json;
 use server::Limits;
 use std::collections::BTreeSet;
@@ -12,6 +14,13 @@ async fn subscribe(client: &Client, name: &str) {
     let request = json!({"serviceName": name, "groupName": "DEFAULT_GROUP", "subscribe": true});
     let answer = client.ask("SubscribeServiceRequest", request).await.json();
     assert_eq!(answer["resultCode"], 200, "{answer}");
+}
+
+/// Subscribes without waiting for the answer: the window for answers is closed, too.
+async fn ask_for(client: &Client, name: &str) -> Option<(ResponseFuture, SendStream<Bytes>)> {
+    let request = json!({"serviceName": name, "groupName": "DEFAULT_GROUP", "subscribe": true});
+    let asked = message("SubscribeServiceRequest", &request.to_string(), &client.token);
+    client.try_begin(UNARY, asked, true).await
 }
 
 /// A service with so many instances that its list is about as many bytes long times 350.
@@ -41,10 +50,7 @@ async fn changes_are_conflated_for_who_does_not_read_and_reach_who_does() {
         let (response, send) = slow.begin(STREAM, setup(), false).await;
         (soon("a head", response).await.expect("a head"), send)
     };
-    // Its window for answers is closed, too: they are not waited for.
-    let request = json!({"serviceName": "busy", "groupName": "DEFAULT_GROUP", "subscribe": true});
-    let asked = message("SubscribeServiceRequest", &request.to_string(), &slow.token);
-    let held = slow.begin(UNARY, asked, true).await;
+    let held = ask_for(&slow, "busy").await;
     let reader = Client::connect(target.grpc, &target.token).await;
     let mut stream = reader.set_up().await;
     subscribe(&reader, "busy").await;
@@ -122,42 +128,42 @@ async fn many_changes_in_one_moment_do_not_close_a_client_that_reads() {
 
 #[tokio::test]
 async fn who_lets_too_much_wait_for_too_long_is_closed_and_no_one_else() {
-    let target = Target::within(Limits { stream_patience: SHORT, ..Limits::default() }).await;
+    let target = Target::within(Limits {
+        stream_patience: SHORT,
+        close_timeout: SHORT,
+        ..Limits::default()
+    })
+    .await;
     let owner = Client::connect(target.grpc, &target.token).await;
     let owners = owner.set_up().await;
-    let services = names(6);
+    let services = names(9);
     for name in &services {
         fill(&owner, name, 1_000).await;
     }
     let slow = Client::with_window(target.grpc, &target.token, 0).await;
     let (response, sender) = slow.begin(STREAM, setup(), false).await;
     let head = soon("a head", response).await.expect("a head");
-    let late: Vec<String> = (0..100).map(|number| format!("late{number}")).collect();
     let mut held = Vec::new();
-    for name in services.iter().chain(&late) {
-        let request = json!({"serviceName": name, "groupName": "DEFAULT_GROUP", "subscribe": true});
-        let asked = message("SubscribeServiceRequest", &request.to_string(), &slow.token);
-        held.push(slow.begin(UNARY, asked, true).await);
+    for name in &services {
+        held.push(ask_for(&slow, name).await);
     }
     let reader = Client::connect(target.grpc, &target.token).await;
     let mut stream = reader.set_up().await;
-    for name in &late {
-        subscribe(&reader, name).await;
+    // One list: less than may wait, so that it is not closed itself on a machine that lets it wait.
+    subscribe(&reader, &services[0]).await;
+    change(&target, &services[0], 1).await;
+    soon("the list", read_until(&mut stream, &services[..1], 1_001)).await;
+    // It has some time, and then the next push ends it: each new subscription brings one.
+    for number in 0..100 {
+        if slow.connection.is_finished() {
+            break;
+        }
+        held.push(ask_for(&slow, &format!("late{number}")).await);
+        tokio::time::sleep(SHORT / 10).await;
     }
-    for name in &services {
-        subscribe(&reader, name).await;
-        change(&target, name, 1).await;
-        let one = std::slice::from_ref(name);
-        soon("the list", read_until(&mut stream, one, 1_001)).await;
-    }
-    // It has some time, and then the next push ends it.
-    let mut late = late.iter();
-    while !slow.connection.is_finished() {
-        let name = late.next().expect("it is closed");
-        change(&target, name, 1).await;
-        let one = std::slice::from_ref(name);
-        soon("the list", read_until(&mut stream, one, 1)).await;
-    }
+    soon("it is closed", slow.connection).await.expect("no panic");
+    change(&target, &services[0], 2).await;
+    soon("the list", read_until(&mut stream, &services[..1], 1_002)).await;
     drop((head, sender, held, slow.send, stream, reader, owners, owner));
     target.unharmed().await;
 }

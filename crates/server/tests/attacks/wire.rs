@@ -69,7 +69,7 @@ pub async fn read_reply(socket: &mut TcpStream) -> Option<Reply> {
 /// Everything until the other side closes, however it does that.
 pub async fn read_to_end(socket: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut piece = [0; 16 * 1024];
+    let mut piece = vec![0; 16 * 1024];
     while let Ok(length) = soon("the server closes", socket.read(&mut piece)).await {
         if length == 0 {
             break;

@@ -4,7 +4,7 @@ use crate::{
     Payload,
     config_ops::*,
     fault::{Fault, Shape},
-    json,
+    json::{self, JsonError},
     naming_ops::*,
     operation::Operation,
     server_ops::*,
@@ -73,9 +73,12 @@ pub(crate) fn header<'a>(payload: &'a Payload, name: &str) -> Option<&'a str> {
     (!value.is_empty()).then_some(value)
 }
 
-/// The request id of a payload, if it can be read.
-pub(crate) fn request_id(payload: &Payload) -> Option<String> {
-    json::read::<Head>(body(payload)).ok()?.request_id
+/// The request id of a payload, if it says one.
+///
+/// # Errors
+/// When its body cannot be read: nothing else of it can, then.
+pub(crate) fn request_id(payload: &Payload) -> Result<Option<String>, JsonError> {
+    Ok(json::read::<Head>(body(payload))?.request_id)
 }
 
 /// A request parsed, with the type of its answer.
@@ -84,11 +87,11 @@ pub(crate) struct Parsed {
     pub(crate) operation: Result<Operation, Fault>,
 }
 
-/// Finds the operation of a request.
+/// Finds the operation of a request, whose request id could be read or not.
 ///
 /// # Errors
 /// No such type, not for SDKs, or the connection has not been set up: in this order, as Nacos does.
-pub(crate) fn route(payload: &Payload, registered: bool) -> Result<Parsed, Fault> {
+pub(crate) fn route(payload: &Payload, readable: bool, registered: bool) -> Result<Parsed, Fault> {
     let kind = kind(payload);
     let error =
         |status, code, text: String| Fault::new(Shape::Error { result: 500 }, status, code, text);
@@ -106,11 +109,7 @@ pub(crate) fn route(payload: &Payload, registered: bool) -> Result<Parsed, Fault
             Err(error(StatusCode::FORBIDDEN, 301, text))
         }
         Served(response, parse) => {
-            let body = body(payload);
-            let operation = match json::read::<Head>(body) {
-                Ok(_) => parse(body),
-                Err(_) => Err(Fault::deserialize()),
-            };
+            let operation = if readable { parse(body(payload)) } else { Err(Fault::deserialize()) };
             Ok(Parsed { response, operation })
         }
     }

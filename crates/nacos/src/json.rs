@@ -25,8 +25,13 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     serde_json::from_slice(bytes).map_err(|error| JsonError::Malformed(error.to_string()))
 }
 
-/// How many brackets are open at most, outside of strings. Right for valid JSON; for anything else the parser refuses.
+/// How many brackets are open at most, outside of strings; of a text with few of them, no less than that. Right for
+/// valid JSON; for anything else the parser refuses.
 fn depth(bytes: &[u8]) -> usize {
+    let opening = bytes.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    if opening <= JSON_DEPTH_MAX {
+        return opening; // nearly every body: many times faster than to look for strings
+    }
     let (mut open, mut most, mut in_text, mut escaped) = (0_usize, 0, false, false);
     for byte in bytes {
         match byte {

@@ -177,7 +177,9 @@ impl Session {
     }
 
     fn unary(&mut self, now: Now, views: &impl Views, call: CallId, payload: &Payload) {
-        let request_id = grpc::request_id(payload);
+        let read = grpc::request_id(payload);
+        let readable = read.is_ok();
+        let request_id = read.unwrap_or_default();
         if grpc::kind(payload) == "ServerCheckRequest" {
             let door = Door::Grpc { request_id, response: "ServerCheckResponse" };
             let rendered = match views.state() {
@@ -189,7 +191,7 @@ impl Session {
             };
             return self.send(call, rendered);
         }
-        match grpc::route(payload, self.client.registered) {
+        match grpc::route(payload, readable, self.client.registered) {
             Err(fault) => {
                 let door = Door::Grpc { request_id, response: "ErrorResponse" };
                 self.send(call, door.refuse(&fault, now.unix_ms));
@@ -215,7 +217,9 @@ impl Session {
                 Ok(setup) => self.set_up(now, setup),
                 Err(_) => return self.close("the connection setup cannot be read"),
             }
-        } else if let Some(request) = grpc::request_id(payload).and_then(|id| id.parse().ok()) {
+        } else if let Ok(Some(id)) = grpc::request_id(payload)
+            && let Ok(request) = id.parse()
+        {
             // Whatever answers a request confirms it: SDKs exist that answer with another type.
             self.client.listening.acknowledge(request);
             let acknowledged = self.client.subscriptions.acknowledge(request);

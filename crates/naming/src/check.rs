@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Characters of all keys and values of one instance's or service's metadata, as in Nacos.
 pub const METADATA_CHARS_MAX: usize = 1_024;
-/// Instances that one edit may name.
+/// Instances that one edit may name. With the limits below an edit stays within 11 MiB, and so within an entry of the log.
 pub const INSTANCES_EDITED_MAX: usize = 10_000;
 /// Characters of a selector's expression.
 const SELECTOR_CHARS_MAX: usize = 4_096;
-/// Characters of a name or an address: no shorter than what edges let pass.
+/// Characters of an address or a cluster name, as in Nacos.
+const PLACE_CHARS_MAX: usize = 128;
+/// Characters of any other name: no shorter than what edges let pass.
 const NAME_CHARS_MAX: usize = 512;
 /// Of a weight.
 const WEIGHT_MAX: f64 = 10_000.0;
@@ -49,19 +51,17 @@ pub(crate) fn edit(places: &[Place], edit: &Edit) -> Result<(), Refusal> {
             metadata.as_ref().map_or(Ok(()), self::metadata)
         }
         Edit::AddMetadata(metadata) => self::metadata(metadata),
-        Edit::RemoveMetadata(keys) => {
-            keys.iter().try_for_each(|key| within("metadata key", key, METADATA_CHARS_MAX))
-        }
+        Edit::RemoveMetadata(keys) => metadata_fits(keys.iter().map(|key| key.chars().count())),
     }
 }
 
 pub(crate) fn ip(ip: &str) -> Result<(), Refusal> {
-    name_fits("ip", ip)
+    within("ip", ip, PLACE_CHARS_MAX)
 }
 
 fn place(place: &Place) -> Result<(), Refusal> {
     ip(&place.ip)?;
-    name_fits("cluster name", &place.cluster_name)
+    within("cluster name", &place.cluster_name, PLACE_CHARS_MAX)
 }
 
 fn name_fits(what: &'static str, text: &str) -> Result<(), Refusal> {
@@ -73,8 +73,11 @@ fn within(what: &'static str, text: &str, limit: usize) -> Result<(), Refusal> {
 }
 
 fn metadata(metadata: &BTreeMap<Arc<str>, Arc<str>>) -> Result<(), Refusal> {
-    let chars: usize = metadata.iter().map(|(k, v)| k.chars().count() + v.chars().count()).sum();
-    if chars > METADATA_CHARS_MAX {
+    metadata_fits(metadata.iter().map(|(k, v)| k.chars().count() + v.chars().count()))
+}
+
+fn metadata_fits(chars: impl Iterator<Item = usize>) -> Result<(), Refusal> {
+    if chars.sum::<usize>() > METADATA_CHARS_MAX {
         return Err(Refusal::TooLong { what: "metadata", limit: METADATA_CHARS_MAX });
     }
     Ok(())

@@ -1,6 +1,8 @@
 use crate::setup::{
-    group, in_memory, instance, naming, naming_at, naming_on_one_port, subscribe, until,
+    group, in_memory, instance, naming, naming_at, naming_on_one_port, running, settings,
+    subscribe, until,
 };
+use nacos_sdk::api::naming::ServiceInstance;
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -117,4 +119,37 @@ async fn forward(socket: TcpListener, server: SocketAddr) {
             let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
         });
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persistent_instance_outlives_its_client_and_the_server() {
+    let data = tempfile::tempdir().expect("a directory");
+    let at = settings(Some(data.path().to_owned()));
+    let first = running(at.clone()).await;
+    let (provider, consumer) = (naming(&first).await, naming(&first).await);
+    let name = "database".to_owned();
+    let persistent = ServiceInstance { ephemeral: false, ..instance(5432) };
+    let mut pushes = subscribe(&consumer, &name).await;
+    provider
+        .register_instance(name.clone(), Some(group()), persistent.clone())
+        .await
+        .expect("registered");
+    until(&mut pushes, &["10.0.0.1:5432"]).await;
+    let mixed = provider.register_instance(name.clone(), Some(group()), instance(1)).await;
+    let why = mixed.expect_err("a service has instances of one kind").to_string();
+    assert!(why.contains("is persistent service, can't register ephemeral instance."), "{why}");
+    first.stop().await;
+
+    // On other ports: the first clients cannot find it and register anew.
+    let second = running(at).await;
+    let consumer = naming(&second).await;
+    let mut pushes = subscribe(&consumer, &name).await;
+    let listed = consumer
+        .get_all_instances(name.clone(), Some(group()), Vec::new(), false)
+        .await
+        .expect("listed");
+    assert_eq!((listed.len(), listed[0].ephemeral, listed[0].port), (1, false, 5432));
+    consumer.deregister_instance(name, Some(group()), persistent).await.expect("deregistered");
+    until(&mut pushes, &[]).await;
+    second.stop().await;
 }

@@ -13,7 +13,7 @@ struct Engine {
 const ENGINES: &[Engine] = &[
     Engine {
         crates: &["tokio", "tokio-util", "tokio-stream", "tokio-rustls"],
-        owners: &["server", "trine"],
+        owners: &["server", "trine", "bench"],
         why: "everything below `server` is stepped by whoever holds it and must run under virtual time",
     },
     Engine {

@@ -26,6 +26,7 @@ async fn answer_while_sending(socket: TcpStream, piece: Vec<u8>) -> u16 {
     let mut writer = TcpStream::from_std(second).expect("a socket");
     let sending = async { while writer.write_all(&piece).await.is_ok() {} };
     tokio::select! {
+        biased;
         reply = soon("an answer", read_reply(&mut reader)) => reply.expect("an answer").status,
         () = sending => read_reply(&mut reader).await.expect("an answer, even if late").status,
     }

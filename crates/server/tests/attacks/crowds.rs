@@ -74,7 +74,7 @@ async fn listeners(target: &Target, data_id: &str) -> usize {
 async fn until_listeners(target: &Target, data_id: &str, wanted: usize) {
     let counted = async {
         while listeners(target, data_id).await != wanted {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::task::yield_now().await;
         }
     };
     soon("the number of listeners", counted).await;

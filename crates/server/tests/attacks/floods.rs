@@ -34,6 +34,7 @@ async fn ends_it(what: &str, mut socket: TcpStream, mut next: impl FnMut(u32) ->
     let drain = tokio::io::copy(&mut reader, &mut sink);
     let ended = async {
         tokio::select! {
+            biased;
             () = flood => {}
             // However it ends.
             _ = drain => {}
@@ -148,6 +149,7 @@ async fn settings_and_pings_without_end_hurt_nobody_else() {
     let flood = [frame(SETTINGS, 0, 0, &[]), frame(PING, 0, 0, &[0; 8])].concat().repeat(100);
     let attack = async { while writer.write_all(&flood).await.is_ok() {} };
     tokio::select! {
+        biased;
         _ = drain => {}
         () = attack => {}
         () = target.serves() => {}

@@ -87,7 +87,7 @@ impl Target {
     pub async fn quiet(&self, connections: usize) {
         let counted = async {
             while self.running.connections_open() != connections {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                tokio::task::yield_now().await;
             }
         };
         let open = || self.running.connections_open();

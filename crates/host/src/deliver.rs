@@ -12,6 +12,7 @@ use nacos::{CallId, Payload};
 use node::Input;
 use std::{
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     task::{Poll, Waker},
 };
@@ -150,15 +151,26 @@ impl Host {
             if sessions.closed {
                 continue;
             }
-            match message {
+            let stepped = catch_unwind(AssertUnwindSafe(|| match message {
                 Message::Nacos(input) => sessions.nacos.step(now, &self.views, input),
                 Message::Console(input) => sessions.console.step(now, &self.views, input),
+            }));
+            if stepped.is_err() {
+                // A session knows nothing but its own connection: what broke in it ends with that.
+                self.sessions_broken.fetch_add(1, Ordering::Relaxed);
+                sessions.closed = true;
+                slot.close();
+                continue;
             }
             self.drain_nacos(now, slot, &mut sessions);
             self.drain_console(now, slot, &mut sessions);
         }
-        let deadline = [sessions.nacos.deadline(), sessions.console.deadline()];
-        let deadline = deadline.into_iter().flatten().min().filter(|_| !sessions.closed);
+        let deadline = if sessions.closed {
+            None
+        } else {
+            let deadlines = [sessions.nacos.deadline(), sessions.console.deadline()];
+            deadlines.into_iter().flatten().min()
+        };
         self.set_session_deadline(&mut sessions, slot.connection, deadline);
         drop(sessions);
         slot.signal.raise();

@@ -27,7 +27,8 @@
 //! # When a node ends
 //!
 //! `Output::Halt` or a panic while the node is stepped ends this one node: `halted` tells why, every session is closed, and
-//! later calls do nothing. Other hosts in the process live on.
+//! later calls do nothing. Other hosts in the process live on. A panic in a session ends its connection alone, and is
+//! counted: a session holds nothing that others share.
 #![forbid(unsafe_code)]
 
 mod answers;
@@ -84,6 +85,8 @@ pub struct Host {
     udp: udp::Udp,
     connections: AtomicU64,
     connections_open: AtomicUsize,
+    /// Sessions that ended by a broken invariant of their own. Each is a defect.
+    sessions_broken: AtomicU64,
     stream_limits: Mutex<StreamLimits>,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,

@@ -30,6 +30,8 @@ pub struct Gauges {
     pub connections_open: usize,
     /// Connections since the start.
     pub connections_opened: u64,
+    /// Sessions that ended by a broken invariant of their own: each is a defect.
+    pub sessions_broken: u64,
     /// Since the node started.
     pub uptime: Duration,
 }
@@ -64,6 +66,7 @@ impl Host {
             configs: self.views.configs_len(),
             connections_open: self.connections_open(),
             connections_opened: self.connections.load(std::sync::atomic::Ordering::Relaxed),
+            sessions_broken: self.sessions_broken.load(std::sync::atomic::Ordering::Relaxed),
             uptime: status.uptime,
         }
     }

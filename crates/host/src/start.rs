@@ -113,6 +113,7 @@ impl Host {
             udp: crate::udp::Udp::default(),
             connections: 0.into(),
             connections_open: 0.into(),
+            sessions_broken: 0.into(),
             stream_limits: Mutex::default(),
             streams_bytes: Arc::default(),
             timers: Mutex::new(Timers::default()),

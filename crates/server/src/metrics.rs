@@ -69,6 +69,8 @@ fn page(gauges: Gauges) -> String {
     gauge("disk_full", "Whether writes are refused for want of space", gauges.disk_full.into());
     let opened = ConstCounter::new(gauges.connections_opened);
     registry.register("connections_opened", "Client connections since the start", opened);
+    let broken = ConstCounter::new(gauges.sessions_broken);
+    registry.register("sessions_broken", "Sessions ended by a defect of ours", broken);
     let mut text = String::new();
     encode(&mut text, &registry).expect("a string takes all text");
     text
@@ -93,6 +95,7 @@ mod tests {
             configs: 2,
             connections_open: 1,
             connections_opened: 5,
+            sessions_broken: 0,
             uptime: Duration::from_millis(1500),
         });
         for line in [

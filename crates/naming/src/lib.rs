@@ -412,17 +412,17 @@ impl Naming {
     pub fn counts(&self) -> Counts {
         let connection_clients = self.connections.len();
         let persistent_clients = self.agreed.clients_count();
-        let responsible_clients = connection_clients + self.address_clients_count;
+        let clients = connection_clients + self.address_clients_count + persistent_clients;
         Counts {
             services: self.published_count,
             instances: self.listed_count,
-            responsible_instances: self.distro.owned_count(),
+            responsible_instances: self.distro.owned_count() + self.agreed.instances_count,
             subscriptions: self.subscriptions_count,
-            clients: responsible_clients + persistent_clients,
+            clients,
             connection_clients,
             address_clients: self.address_clients_count,
             persistent_clients,
-            responsible_clients,
+            responsible_clients: clients,
         }
     }
 

@@ -242,7 +242,7 @@ pub struct Counts {
     pub connection_clients: usize,
     /// Clients that are addresses.
     pub address_clients: usize,
-    /// Clients with persistent instances; no node owns them.
+    /// Clients with persistent instances. All nodes own them, as in Nacos.
     pub persistent_clients: usize,
     /// Clients owned by this node.
     pub responsible_clients: usize,

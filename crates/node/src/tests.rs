@@ -139,6 +139,17 @@ impl Stage {
                 let (service, instance) = (service(), instance(port.parse().expect("a port")));
                 self.ask(Request::Naming(naming::Request::Register { client, service, instance }));
             }
+            ["keep", port] => {
+                let (service, instance) = (service(), instance(port.parse().expect("a port")));
+                self.ask(Request::Naming(naming::Request::RegisterPersistent {
+                    service,
+                    instance,
+                }));
+            }
+            ["tables"] => {
+                self.durable.applied = self.tables.0;
+                self.durable.rows = self.tables.1.clone();
+            }
             ["open"] => self.node.step(self.now, Input::Opened(connection(1))),
             ["close"] => {
                 let closed = Input::Closed { connection: connection(1), reason: "test" };
@@ -297,6 +308,21 @@ fn a_crash_after_the_fsync_keeps_what_was_acknowledged() {
     let after_crash = said.split("is gone").nth(1).expect("crashed");
     assert!(after_crash.contains("view a = 1"), "{said}");
     assert!(said.ends_with("view a = 2\nreply q2 published\n"), "{said}");
+}
+
+#[test]
+fn a_persistent_instance_is_answered_after_its_fsync_and_its_view_and_is_kept() {
+    let said = after_first_start("keep 80\nfsync\nfsync\ncrash\nfsync\nfsync\nopen\nregister 81");
+    assert!(said.contains("> keep 80\npersist 1 entries\n> fsync\n"), "{said}");
+    assert!(said.contains("view 1 hosts\nreply q1 Outcome(Done)\n"), "{said}");
+    let after_crash = said.split("is gone").nth(1).expect("crashed");
+    assert!(after_crash.contains("view 1 hosts"), "from the log: {said}");
+    assert!(said.ends_with("reply q2 Refused(PersistentService(\"g@@s\"))\n"), "{said}");
+    let said =
+        after_first_start("keep 80\nfsync\nfsync\ntables\ncrash\nfsync\nfsync\nkeep 81\nfsync");
+    let after_crash = said.split("is gone").nth(1).expect("crashed");
+    assert!(after_crash.starts_with("\nview"), "from the tables: {said}");
+    assert!(said.ends_with("view 2 hosts\nreply q2 Outcome(Done)\n"), "{said}");
 }
 
 #[test]

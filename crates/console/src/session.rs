@@ -94,6 +94,7 @@ impl Session {
             Input::Notify { listener, key: _, md5: _ } => {
                 self.notify(now, views, CallId(listener));
             }
+            Input::AccessChanged => self.access_changed(now, views),
             Input::Drain => self.drain(),
             Input::Wake => self.wake(now, views),
         }

@@ -3,7 +3,7 @@
 //! A stream keeps the newest unsent state of what it watches, and sends one chunk at a time: a client that does not
 //! read misses states in between, never the last one.
 
-use crate::{Views, operation::Right, shape};
+use crate::{Views, op::namespace_list, operation::Right, shape};
 use base::{Duration, Instant, Now};
 use bytes::Bytes;
 use config::ConfigKey;
@@ -33,6 +33,13 @@ pub(crate) enum Watch {
         changed: bool,
         /// What was sent last: a revision, or that there is none.
         sent: Option<Option<u64>>,
+    },
+    /// The list of namespaces.
+    Namespaces {
+        /// It may have changed since the last event.
+        changed: bool,
+        /// What was sent last.
+        sent: Option<Vec<shape::Namespace>>,
     },
 }
 
@@ -77,6 +84,19 @@ impl Stream {
                     Some(entry) => event("config", revision, &shape::Config::from(&*entry)),
                     None => event("absent", None, &Absent::from(&*key)),
                 })
+            }
+            Watch::Namespaces { changed, sent } => {
+                if !std::mem::take(changed) {
+                    return None;
+                }
+                let access = views.access();
+                let newest: Vec<_> = namespace_list::all(&access).collect();
+                if sent.as_ref() == Some(&newest) {
+                    return None;
+                }
+                let event = event("namespaces", Some(access.revision.0), &newest);
+                *sent = Some(newest);
+                Some(event)
             }
         }
     }

@@ -69,6 +69,9 @@ pub enum Input {
         /// Its md5 now; empty when it is gone.
         md5: Arc<str>,
     },
+    /// The access tables may have changed, and this session asked to be told (`Output::WatchAccess`). Also said once in
+    /// answer to that output, so that no change falls between the first look and the watching.
+    AccessChanged,
     /// The node is about to stop: streams end, their clients come back elsewhere.
     Drain,
     /// The deadline has come.
@@ -108,6 +111,8 @@ pub enum Output {
         /// What.
         ask: Ask,
     },
+    /// Tell this session from now on (or no more) when the access tables change.
+    WatchAccess(bool),
     /// The first subscription follows: let the node know the connection (`Opened`). At most once.
     Open,
 }

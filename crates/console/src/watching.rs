@@ -45,6 +45,9 @@ impl Session {
             beat_at: now.instant,
         };
         stream.put_off(now);
+        if matches!(stream.watch, Watch::Namespaces { .. }) {
+            self.outputs.push_back(Output::WatchAccess(true));
+        }
         self.streams.insert(work.call, stream);
         self.flush(now, views, work.call);
     }
@@ -66,7 +69,7 @@ impl Session {
                     *newest = Some(Arc::clone(view));
                     told.push(*call);
                 }
-                Watch::Service { .. } | Watch::Config { .. } => {}
+                Watch::Service { .. } | Watch::Config { .. } | Watch::Namespaces { .. } => {}
             }
         }
         for call in told {
@@ -80,6 +83,20 @@ impl Session {
             self.streams.get_mut(&call)
         {
             *changed = true;
+            self.flush(now, views, call);
+        }
+    }
+
+    /// The access tables may have changed.
+    pub(crate) fn access_changed(&mut self, now: Now, views: &dyn Views) {
+        let mut told = Vec::new();
+        for (call, stream) in &mut self.streams {
+            if let Watch::Namespaces { changed, .. } = &mut stream.watch {
+                *changed = true;
+                told.push(*call);
+            }
+        }
+        for call in told {
             self.flush(now, views, call);
         }
     }
@@ -151,6 +168,12 @@ impl Session {
                 let (listener, keys) = (call.0, Vec::new());
                 let ask = Ask::Config(config::Request::Unlisten { listener, keys });
                 self.ask(ask, Waiting::Nobody);
+            }
+            Watch::Namespaces { .. } => {
+                let watches = |stream: &Stream| matches!(stream.watch, Watch::Namespaces { .. });
+                if !self.streams.values().any(watches) {
+                    self.outputs.push_back(Output::WatchAccess(false));
+                }
             }
         }
     }

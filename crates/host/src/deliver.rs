@@ -112,6 +112,7 @@ impl Host {
             sessions.closed = true;
             self.set_session_deadline(&mut sessions, connection, None);
         }
+        lock(&self.access_watchers).remove(&connection);
         self.push_input(Input::Closed { connection, reason });
         self.run(now, Vec::new());
     }
@@ -220,6 +221,14 @@ impl Host {
                 }
                 console::Output::Ask { id, ask } => self.ask_console(slot, id, ask),
                 console::Output::Open => self.announce(slot, sessions),
+                console::Output::WatchAccess(true) => {
+                    lock(&self.access_watchers).insert(slot.connection);
+                    // What changed before the session was in the set must not be missed.
+                    slot.post(Message::Console(console::Input::AccessChanged));
+                }
+                console::Output::WatchAccess(false) => {
+                    lock(&self.access_watchers).remove(&slot.connection);
+                }
             }
         }
     }

@@ -151,7 +151,13 @@ impl Host {
 
     fn hand_on(&self, output: Output, dirty: &mut Dirty) {
         match output {
-            Output::Publish(view) => self.views.swap(view),
+            Output::Publish(view) => {
+                let of_access = matches!(view, node::View::Access(_));
+                self.views.swap(view);
+                if of_access {
+                    self.tell_access_watchers(dirty);
+                }
+            }
             Output::Reply { to, id, reply } => {
                 if let Some(slot) = self.slot(to) {
                     slot.post(self.answer(id, reply));
@@ -199,6 +205,15 @@ impl Host {
         if near > cell.ceiling {
             cell.ceiling = clock_ceiling(near, now);
             self.push_disk_job(DiskJob::Clock(cell.ceiling));
+        }
+    }
+
+    fn tell_access_watchers(&self, dirty: &mut Dirty) {
+        for connection in lock(&self.access_watchers).iter() {
+            if let Some(slot) = self.slot(*connection) {
+                slot.post(Message::Console(console::Input::AccessChanged));
+                dirty.insert(*connection, slot);
+            }
         }
     }
 

@@ -90,6 +90,8 @@ pub struct Host {
     stream_limits: Mutex<StreamLimits>,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
+    /// Connections that want to hear of changes of the access tables.
+    access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
     disk_jobs: Mutex<VecDeque<DiskJob>>,
     work: Mutex<work::Works>,

@@ -116,6 +116,7 @@ impl Host {
             sessions_broken: 0.into(),
             stream_limits: Mutex::default(),
             streams_bytes: Arc::default(),
+            access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
             work: Mutex::default(),

@@ -1,7 +1,7 @@
 //! The views of a node that holds one service and one config.
 
 use crate::{Check, Filter, NodeState, Page, Views};
-use access::{ADMINISTRATOR, ADMINISTRATOR_ROLE, Permission, Secret, User, View};
+use access::{ADMINISTRATOR, ADMINISTRATOR_ROLE, Namespace, Permission, Secret, User, View};
 use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Revision};
 use config::{ConfigKey, Details, Entry, HistoryRow, Operation};
 use journal::{Cause, Event, EventId, Kind, Subject};
@@ -56,6 +56,14 @@ impl Fake {
     pub(super) fn take_rights(&mut self, user: &str) {
         let mut access = View::clone(&self.access);
         access.users.remove(user);
+        self.access = Arc::new(access);
+    }
+
+    pub(super) fn put_namespace(&mut self, id: &str) {
+        let mut access = View::clone(&self.access);
+        let namespace = Namespace { name: id.into(), description: "".into() };
+        access.namespaces.insert(id.into(), namespace);
+        access.revision = access.revision.next();
         self.access = Arc::new(access);
     }
 

@@ -64,6 +64,11 @@ impl Conversation {
             ["drop", call] => self.step(Input::Dropped(call_id(call))),
             ["remember"] => self.views.remembers = true,
             ["take", "rights", "of", user] => self.views.take_rights(user),
+            ["namespace", id] => {
+                self.views.put_namespace(id);
+                self.step(Input::AccessChanged);
+            }
+            ["access", "changed"] => self.step(Input::AccessChanged),
             ["service", version, rest @ ..] => {
                 let view = self.views.put_service(version.parse().expect("a version"), rest);
                 self.step(Input::Push { clusters: [].into(), view });
@@ -224,6 +229,7 @@ fn show(output: &Output) -> String {
         }
         Output::StreamEnd(call) => format!("{} end", call.0),
         Output::Ask { id, ask } => format!("{id} {ask:?}"),
+        Output::WatchAccess(wanted) => format!("watch access: {wanted}"),
         Output::Open => "open".to_owned(),
     }
 }

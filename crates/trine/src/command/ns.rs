@@ -1,6 +1,6 @@
-//! `trine ns list|get|put|delete|history`.
+//! `trine ns list|get|put|delete|watch|history`.
 
-use super::{events, service};
+use super::{events, service, watch};
 use crate::{
     cli::Consistency,
     client::{Call, Client},
@@ -48,6 +48,8 @@ pub(crate) enum Verb {
         /// Its id
         id: String,
     },
+    /// Show all namespaces each time one changes, until interrupted
+    Watch,
     /// What happened to a namespace
     History {
         /// Its id
@@ -85,6 +87,18 @@ pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(
             let call = Call::new(Method::DELETE, &["v1", "namespaces", &id]);
             let written: Written = client.call(call).await?;
             service::say_written(format, &written, "removed", "there was nothing to remove");
+        }
+        Verb::Watch => {
+            let call = || Call::get(&["v1", "namespaces"]);
+            watch::watch(client, call, |event| {
+                let namespaces: Vec<Namespace> = watch::data(event)?;
+                match format {
+                    Format::Json => output::json_line(&namespaces),
+                    Format::Table => output::write(format, &namespaces, || rows(&namespaces)),
+                }
+                Ok(())
+            })
+            .await?;
         }
         Verb::History { id, args } => {
             let call = Call::get(&["v1", "namespaces", &id, "history"]);

@@ -184,13 +184,6 @@ impl Running {
         let threads = self.threads;
         let _ = tokio::task::spawn_blocking(move || threads.stop()).await;
     }
-
-    /// Ends at once, as a killed process would: nothing is drained and nothing more is written.
-    pub fn kill(self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
 }
 
 async fn run_timer(host: Arc<Host>, clock: Clock, mut stop: watch::Receiver<bool>) {

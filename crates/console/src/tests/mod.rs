@@ -268,25 +268,21 @@ fn run(script: &str) -> String {
     conversation.transcript
 }
 
+/// With `UPDATE_GOLDENFILES` in the environment the scripts are rewritten instead: read the difference before you
+/// commit it.
 #[test]
 fn conversations_go_as_written() {
     let paths = scripts();
     assert!(!paths.is_empty());
+    let update = std::env::var_os("UPDATE_GOLDENFILES").is_some();
     for path in paths {
         let script = fs::read_to_string(&path).expect("readable");
         let transcript = run(&script);
+        if update {
+            fs::write(&path, transcript).expect("writable");
+            continue;
+        }
         assert!(transcript == script, "{} went:\n{transcript}", path.display());
-    }
-}
-
-/// Writes down how the conversations go now. Read the difference before you commit it:
-/// `cargo test -p console rewrite_conversations -- --ignored`.
-#[test]
-#[ignore = "it changes the scripts"]
-fn rewrite_conversations() {
-    for path in scripts() {
-        let script = fs::read_to_string(&path).expect("readable");
-        fs::write(&path, run(&script)).expect("writable");
     }
 }
 

@@ -4,7 +4,7 @@
 //! carried out in the order in which the node said them, so what comes later may rely on what came before.
 
 use base::{HybridTime, LogIndex};
-use node::{TableRow, consensus::WriteId};
+use node::{RESTORED_TABLES, TableRow, consensus::WriteId};
 use std::{collections::VecDeque, ops::Bound};
 use storage::{Disk, Error, LogWrite, Place};
 
@@ -47,7 +47,7 @@ pub enum DiskJob {
         /// How many at most.
         limit: usize,
     },
-    /// Read the next piece of a state table; answered by `DiskDone::Piece`.
+    /// Read the next piece of the state tables, from this one on; answered by `DiskDone::Piece`.
     Restore {
         /// The table.
         table: u8,
@@ -76,14 +76,12 @@ pub enum DiskDone {
         /// Key and value, greatest key first.
         rows: config::LoadedRows,
     },
-    /// A piece of a state table, in key order; the last one of the table is shorter than the others or empty.
+    /// A piece of the state tables, in order of table and key.
     Piece {
-        /// The table.
-        table: u8,
         /// The rows.
         rows: Vec<TableRow>,
-        /// Whether this was the last one.
-        last: bool,
+        /// From where the next piece is to be read; `None` after the last one.
+        next: Option<(u8, Option<Vec<u8>>)>,
     },
     /// Whether there is room for writes; told when it changed.
     Full(bool),
@@ -250,18 +248,27 @@ impl DiskWorker {
         after: Option<Vec<u8>>,
         done: &mut Vec<DiskDone>,
     ) -> Result<(), Error> {
-        let mut range = storage::Range::all(table, RESTORE_ROWS_MAX);
-        if let Some(key) = after {
-            range.from = Bound::Excluded(key);
+        let mut rows: Vec<TableRow> = Vec::new();
+        let mut next = Some((table, after));
+        // Most tables are small: one piece holds all of them, and a start costs one round to the disk.
+        while let Some((table, after)) = next.take() {
+            let mut range = storage::Range::all(table, RESTORE_ROWS_MAX - rows.len());
+            if let Some(key) = after {
+                range.from = Bound::Excluded(key);
+            }
+            let found = self.disk.range(&range)?;
+            rows.extend(found.into_iter().map(|(key, value)| TableRow {
+                table,
+                key,
+                value: Some(value),
+            }));
+            if rows.len() == RESTORE_ROWS_MAX {
+                next = Some((table, rows.last().map(|row| row.key.clone())));
+                break;
+            }
+            next = RESTORED_TABLES.contains(&(table + 1)).then_some((table + 1, None));
         }
-        let rows: Vec<TableRow> = self
-            .disk
-            .range(&range)?
-            .into_iter()
-            .map(|(key, value)| TableRow { table, key, value: Some(value) })
-            .collect();
-        let last = rows.len() < RESTORE_ROWS_MAX;
-        done.push(DiskDone::Piece { table, rows, last });
+        done.push(DiskDone::Piece { rows, next });
         Ok(())
     }
 

@@ -61,8 +61,8 @@ impl Host {
                 DiskDone::Persisted(id) => self.push_input(Input::Persisted(id)),
                 DiskDone::Checkpointed(applied) => self.push_input(Input::Checkpointed(applied)),
                 DiskDone::Loaded { id, rows } => self.push_input(Input::Loaded { id, rows }),
-                DiskDone::Piece { table, rows, last } => {
-                    self.restored_piece(now, table, rows, last);
+                DiskDone::Piece { rows, next } => {
+                    self.restored_piece(now, rows, next);
                 }
                 DiskDone::Full(full) => {
                     lock(&self.timers).probe = full.then(|| now.instant.after(PROBE_INTERVAL));

@@ -133,16 +133,18 @@ impl Host {
         Ok(Begun { host, worker })
     }
 
-    /// A piece of a state table came: pass it on and ask for the next one.
-    pub(crate) fn restored_piece(&self, now: Now, table: u8, rows: Vec<TableRow>, last: bool) {
-        let after = rows.last().map(|row| row.key.clone());
+    /// A piece of the state tables came: pass it on and ask for the next one.
+    pub(crate) fn restored_piece(
+        &self,
+        now: Now,
+        rows: Vec<TableRow>,
+        next: Option<(u8, Option<Vec<u8>>)>,
+    ) {
         if !rows.is_empty() {
             self.push_input(Input::Restore(rows));
         }
-        if !last {
+        if let Some((table, after)) = next {
             self.push_disk_job(DiskJob::Restore { table, after });
-        } else if RESTORED_TABLES.contains(&(table + 1)) {
-            self.push_disk_job(DiskJob::Restore { table: table + 1, after: None });
         } else {
             let restoring = crate::sessions::lock(&self.node).restoring.take();
             if let Some(Restoring { hint: Some(hint) }) = restoring {

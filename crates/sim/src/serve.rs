@@ -294,8 +294,8 @@ fn shown(done: &[DiskDone]) -> String {
             DiskDone::Loaded { id, rows } => {
                 format!("loaded {id}: {:?}", rows.as_ref().map(Vec::len))
             }
-            DiskDone::Piece { table, rows, last } => {
-                format!("table {table}: {} rows, last {last}", rows.len())
+            DiskDone::Piece { rows, next } => {
+                format!("{} rows of the tables, last {}", rows.len(), next.is_none())
             }
             DiskDone::Full(full) => format!("full {full}"),
             DiskDone::Failed(why) => format!("failed: {why}"),

@@ -72,3 +72,32 @@ fn neighbouring_writes_share_one_fsync_and_a_failed_one_ends_the_disk() {
     let done = worker.run(vec![write(10, 10), write(11, 11)]);
     assert!(matches!(&done[..], [DiskDone::Failed(_)]), "{done:?}");
 }
+
+/// A table that does not fit into a piece goes on in the next; small ones share a piece.
+#[test]
+fn the_state_tables_come_back_in_few_pieces_and_whole() {
+    let disk = SimDisk::new(Rng::from_seed([3; 32]));
+    let Opened { mut worker, .. } = DiskWorker::open(Place::Simulated(disk)).expect("empty");
+    let rows: Vec<TableRow> = (0..2 * RESTORE_ROWS_MAX as u16 + 3)
+        .map(|number| {
+            let table = if number < 700 { 16 } else { 32 + (number % 2) as u8 };
+            TableRow { table, key: number.to_be_bytes().to_vec(), value: Some(vec![1]) }
+        })
+        .collect();
+    let mut wanted: Vec<_> = rows.iter().map(|row| (row.table, row.key.clone())).collect();
+    wanted.sort();
+    worker.run(vec![DiskJob::Tables { applied: LogIndex(1), rows }]);
+    let (mut found, mut pieces) = (Vec::new(), 0);
+    let mut next = Some((RESTORED_TABLES.start, None));
+    while let Some((table, after)) = next.take() {
+        match worker.run(vec![DiskJob::Restore { table, after }]).pop() {
+            Some(DiskDone::Piece { rows, next: following }) => {
+                found.extend(rows.into_iter().map(|row| (row.table, row.key)));
+                next = following;
+                pieces += 1;
+            }
+            other => panic!("not a piece: {other:?}"),
+        }
+    }
+    assert_eq!((found, pieces), (wanted, 3));
+}

@@ -136,7 +136,7 @@ impl Host {
                 halted = Some(reason);
                 break;
             }
-            if output == Output::NeedSecrets {
+            if matches!(output, Output::NeedSecrets) {
                 self.make_secrets(&mut cell.rng);
             } else {
                 self.hand_on(output, dirty);

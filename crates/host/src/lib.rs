@@ -16,13 +16,14 @@
 //! ```
 //!
 //! The thread that brings an input carries it through. If another thread holds the node, that one takes the input
-//! along: it looks at the lanes once more *after* it let go of the lock, so no input waits for the next one.
+//! along: whoever held the node looks at the lanes once more *after* letting go, so no input waits for the next one.
 //!
 //! # Order of locks
 //!
 //! `node` → (`lanes`, views, inboxes, job queues); `sessions of a slot` → (`lanes`, outbox, streams, UDP inbox); `UDP session` →
 //! (`lanes`, timers, its inbox and outbox). No thread holds two of node, a slot's sessions and the UDP session at once, so there
-//! is no cycle. Signals are raised with no lock held.
+//! is no cycle. The timers, the sets and the queues are locked last and for a moment. Wakers are called under some of these
+//! locks, so what they do must not call back into `run`.
 //!
 //! # When a node ends
 //!

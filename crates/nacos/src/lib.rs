@@ -42,9 +42,9 @@
 //!
 //! # Left out
 //!
-//! Persistent instances, fuzzy watch, locks, operator metadata, switches, catalog,
-//! import and export, the API of v3 but for logins, probes and the config of clients: each is answered by a typed refusal, and those of
-//! HTTP stand in the routing table with their fate.
+//! Health checks of persistent instances, fuzzy watch, locks, switches, catalog, import and export of configs, the API of v3
+//! but for logins, probes and the config of clients: each is answered by a typed refusal, and those of HTTP stand in the
+//! routing table with their fate.
 #![forbid(unsafe_code)]
 
 mod access_ops;

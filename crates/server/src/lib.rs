@@ -1,6 +1,6 @@
 //! The world around a host: sockets, files, threads, clocks and settings. The only async crate.
 //!
-//! Nothing is decided here. A connection's bytes become `host::Arrival`s and its `host::Sending`s become bytes; disk jobs
+//! Nothing is decided here but what a connection may cost (`Limits`). A connection's bytes become `host::Arrival`s and its `host::Sending`s become bytes; disk jobs
 //! run on one thread, bcrypt on a few others, and a timer wakes the host when it asked to be woken.
 //!
 //! ```text

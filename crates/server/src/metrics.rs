@@ -37,7 +37,8 @@ pub(crate) fn serve(door: &Door, request: &Request<Incoming>) -> Response<Body> 
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         return response;
     }
-    let mut response = Response::new(Body::Whole(Some(page(door.host.gauges()).into())));
+    let mut response =
+        Response::new(Body::Whole(Some(page(door.host.gauges(door.clock.now())).into())));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response

@@ -11,6 +11,7 @@ mod remove;
 mod remove_many;
 mod search;
 mod version;
+mod watch;
 
 pub(crate) use changes::{ListChanges, ShowChange};
 pub(crate) use listen::BatchListen;
@@ -21,3 +22,4 @@ pub(crate) use query::QueryConfig;
 pub(crate) use remove::RemoveConfig;
 pub(crate) use remove_many::RemoveConfigs;
 pub(crate) use search::SearchConfigs;
+pub(crate) use watch::WatchConfigs;

@@ -178,6 +178,7 @@ operations!(
     ListChanges,
     ShowChange,
     BatchListen,
+    WatchConfigs,
     Poll,
     HealthCheck,
     ShowInstance,

@@ -81,6 +81,13 @@ pub enum Input {
         /// Its md5 now; empty when it is gone.
         md5: Arc<str>,
     },
+    /// A config came or went whose name this connection watches.
+    Existence {
+        /// The config.
+        key: ConfigKey,
+        /// Whether there is such a config now.
+        exists: bool,
+    },
     /// The node is about to stop: ask the client to go elsewhere.
     Drain,
     /// The deadline has come.

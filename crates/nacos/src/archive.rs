@@ -128,9 +128,9 @@ fn long(bytes: &[u8], at: usize) -> u32 {
 fn end(bytes: &[u8]) -> Result<(usize, Range<usize>), ArchiveError> {
     let last = bytes.len().checked_sub(END_BYTES).ok_or(Malformed("it is too short for a zip"))?;
     let first = last.saturating_sub(END_COMMENT_BYTES_MAX);
-    let found = (first..=last).rev().find(|&at| {
-        bytes[at..].starts_with(b"PK\x05\x06") && word(bytes, at + 20) == last - at
-    });
+    let found = (first..=last)
+        .rev()
+        .find(|&at| bytes[at..].starts_with(b"PK\x05\x06") && word(bytes, at + 20) == last - at);
     let at = found.ok_or(Malformed("it does not end as a zip does"))?;
     let (count, size) = (word(bytes, at + 10), long(bytes, at + 12));
     let offset = long(bytes, at + 16);

@@ -44,12 +44,13 @@
 //!
 //! # Left out
 //!
-//! Health checks of persistent instances, the fuzzy watch of services, locks, switches, catalog, import and export of configs, the API of v3
+//! Health checks of persistent instances, the fuzzy watch of services, locks, switches, catalog, the API of v3
 //! but for logins, probes and the config of clients: each is answered by a typed refusal, and those of HTTP stand in the
 //! routing table with their fate.
 #![forbid(unsafe_code)]
 
 mod access_ops;
+mod archive;
 mod call;
 mod check;
 mod client;
@@ -62,6 +63,7 @@ mod form;
 mod grpc;
 mod json;
 mod liveness;
+mod multipart;
 mod naming_ops;
 mod notify;
 mod operation;
@@ -79,6 +81,9 @@ mod tests;
 mod udp;
 mod watching;
 
+pub use archive::{
+    ARCHIVE_FILES_MAX, ARCHIVE_INFLATED_BYTES_MAX, ARCHIVE_RATIO_MAX, Archive, ArchiveError, pack,
+};
 pub use grpc::grpc_api;
 pub use payload::{Any, Metadata, Payload};
 pub use routes::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, body_bytes_max, http_api, serves};

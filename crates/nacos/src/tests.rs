@@ -11,6 +11,7 @@ mod junk;
 mod naming;
 mod operator;
 mod search;
+mod transfer;
 mod udp;
 mod watching;
 mod wrapped;
@@ -539,6 +540,7 @@ fn answer(text: &str) -> Answer {
         "changed" => Answer::Access(access::Reply::Outcome(access::Outcome::Changed)),
         "exists" => Answer::Access(access::Reply::Outcome(access::Outcome::Exists("namespace"))),
         "verified" => Answer::Verified(rest == "yes"),
+        "packed" => Answer::Packed(Bytes::copy_from_slice(rest.as_bytes())),
         "hashed" => Answer::Hashed("hash".into()),
         other => panic!("unknown answer {other}"),
     }

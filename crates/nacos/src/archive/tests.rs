@@ -110,7 +110,8 @@ fn what_is_packed_comes_out_again() {
 #[test]
 fn archives_of_other_writers_are_taken() {
     let stored = Forged { packed: b"s".to_vec(), method: STORED, ..file("G/s", b"s") };
-    let directory = Forged { packed: Vec::new(), method: STORED, mode: 0o040_755, ..file("G/", b"") };
+    let directory =
+        Forged { packed: Vec::new(), method: STORED, mode: 0o040_755, ..file("G/", b"") };
     let mut bytes = forge(&[directory, file("G/a", b"content"), stored]);
     let archive = Archive::inspect(bytes.clone().into()).unwrap();
     assert!(archive.names().map(|name| &**name).eq(["G/a", "G/s"]), "a directory is no file");
@@ -170,7 +171,10 @@ fn an_overlap_bomb_is_refused() {
         ..kernel.clone()
     });
     let files: Vec<Forged> = [kernel.clone()].into_iter().chain(shares).collect();
-    assert_eq!(refusal(&files), "the archive cannot be read: a file of it is not where its directory says");
+    assert_eq!(
+        refusal(&files),
+        "the archive cannot be read: a file of it is not where its directory says"
+    );
     // The form in which names agree: each file's bytes hold the next one's record.
     let inner = forge(&[file("G/b", b"x")]);
     let inner_record = inner[..30 + 3 + file("G/b", b"x").packed.len()].to_vec();
@@ -197,10 +201,15 @@ fn a_bomb_is_refused_by_what_it_inflates_to_whatever_it_says() {
     assert!(refusal(&[modest]).ends_with("its content is not what the archive says of it"));
     let lie = Forged { size: u32::MAX - 1, ..file("G/a", b"x") };
     assert!(refusal(&[lie]).ends_with("its content is not what the archive says of it"));
-    assert_eq!(refusal(&[Forged { size: u32::MAX, ..file("G/a", b"x") }]), "the archive uses zip64, which is not taken: pack it again without");
+    assert_eq!(
+        refusal(&[Forged { size: u32::MAX, ..file("G/a", b"x") }]),
+        "the archive uses zip64, which is not taken: pack it again without"
+    );
     // Not dense, and too much all the same.
-    let noise: Vec<u8> = (0_u32..1 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 & 15).collect();
-    let files: Vec<Forged> = (0..101).map(|n| Forged { name: format!("G/{n}").into(), ..file("", &noise) }).collect();
+    let noise: Vec<u8> =
+        (0_u32..1 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 & 15).collect();
+    let files: Vec<Forged> =
+        (0..101).map(|n| Forged { name: format!("G/{n}").into(), ..file("", &noise) }).collect();
     assert_eq!(refusal(&files), "the archive has more than 104857600 bytes of content: split it");
     assert!(refusal(&files[..100]).starts_with("taken"));
 }
@@ -220,7 +229,9 @@ fn lies_about_contents_are_refused() {
     ] {
         assert!(refusal(&[forged]).ends_with(wrong));
     }
-    assert!(refusal(&[Forged { method: 12, ..good.clone() }]).contains("a packing other than deflate"));
+    assert!(
+        refusal(&[Forged { method: 12, ..good.clone() }]).contains("a packing other than deflate")
+    );
     assert!(refusal(&[Forged { flags: 1, ..good }]).contains("encryption"));
 }
 
@@ -233,7 +244,8 @@ fn an_archive_within_an_archive_is_refused() {
 
 #[test]
 fn too_many_files_are_refused_before_they_are_looked_at() {
-    let files: Vec<Forged> = (0..=ARCHIVE_FILES_MAX).map(|n| file(&format!("G/{n}"), b"x")).collect();
+    let files: Vec<Forged> =
+        (0..=ARCHIVE_FILES_MAX).map(|n| file(&format!("G/{n}"), b"x")).collect();
     assert_eq!(refusal(&files), "the archive has more than 10000 files: split it");
     assert!(refusal(&files[1..]).starts_with("taken"));
 }

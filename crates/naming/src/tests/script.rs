@@ -390,6 +390,7 @@ impl Conversation {
             Output::Reply { .. }
             | Output::Propose { .. }
             | Output::Tidy(_)
+            | Output::Peer { .. }
             | Output::Hint(_)
             | Output::Halt(_)
             | Output::Event(..) => {}
@@ -432,6 +433,7 @@ impl Conversation {
                     text += &self.logged(false, command);
                     continue;
                 }
+                Output::Peer { to, .. } => format!("to {to}"),
                 Output::Halt(reason) => format!("halt: {reason}"),
                 Output::Hint(bytes) => {
                     self.disk = Some(bytes);

@@ -1,5 +1,7 @@
 //! Conversations with one node: a script of inputs goes in, the transcript of what it says comes out.
 
+mod cluster;
+
 use crate::{
     Initial, Input, Node, Output, Recovered, Reply, Request, Settings, TableRow, View, consensus,
 };
@@ -194,6 +196,10 @@ impl Stage {
                     self.hint = Some(bytes);
                     None
                 }
+                Output::Peer { .. }
+                | Output::OpenSnapshot { .. }
+                | Output::SendSnapshot { .. }
+                | Output::Reload => panic!("a sole voter has no peers: {output:?}"),
                 Output::NeedSecrets => Some("need secrets".to_owned()),
                 Output::Halt(reason) => Some(format!("halt: {reason}")),
             };

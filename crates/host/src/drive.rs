@@ -194,6 +194,10 @@ impl Host {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
             Output::Hint(bytes) => self.push_disk_job(DiskJob::Hint(bytes)),
+            Output::Peer { .. }
+            | Output::OpenSnapshot { .. }
+            | Output::SendSnapshot { .. }
+            | Output::Reload => unreachable!("a sole voter that was told of no link has no peers"),
             Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
         }
     }

@@ -10,6 +10,14 @@
 //!                 └──► Publish, then Reply(outcome), then Tables(rows)
 //! ```
 //!
+//! # Peers
+//!
+//! Over a link, `Peer` messages carry what consensus, the registry and the writes of other nodes have to say
+//! ([`PeerMessage`]). A write goes to whoever leads, from the node that was asked; that node answers its client when it has
+//! applied the entry itself, so its client reads its own write. While nobody is known to lead, writes wait, for as long as
+//! an SDK does. After a snapshot the planes forget their state and read the rows anew (`Reload`); what the engine says of
+//! the state meanwhile waits, what keeps the node in its group does not.
+//!
 //! # Order
 //!
 //! * A view is published before the reply that follows from it: a client reads its own write.
@@ -25,7 +33,8 @@
 //! # Invariants
 //!
 //! * Every `Input::Request` gets exactly one `Output::Reply`, unless its connection closed before.
-//! * `proposals_pending ≤` a named limit; every proposal is answered within 5 s.
+//! * `proposals_pending ≤` a named limit; every proposal is answered within 5 s,
+//!   and within 2 s while nobody leads.
 #![forbid(unsafe_code)]
 
 mod command;

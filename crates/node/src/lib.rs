@@ -115,9 +115,9 @@ impl Node {
             }
             Input::Request { from, id, request } => self.request(from, id, request),
             Input::Restore(rows) => self.restore(rows),
-            Input::Hint(bytes) => {
+            Input::Hint(pieces) => {
                 self.cause = Cause::Start;
-                self.naming.step(now, naming::Input::Hint(bytes));
+                self.naming.step(now, naming::Input::Hint(pieces));
             }
             Input::Restored => self.restored(),
             Input::Persisted(id) => self.engine(consensus::Input::Persisted(id)),
@@ -237,7 +237,7 @@ impl Node {
                     self.propose(start::OURSELVES, RequestId(0), &command);
                 }
                 naming::Output::Halt(reason) => self.halt(reason),
-                naming::Output::Hint(bytes) => self.outputs.push_back(Output::Hint(bytes)),
+                naming::Output::Hint(piece) => self.outputs.push_back(Output::Hint(piece)),
                 naming::Output::Event(kind, subject) => self.file(kind, subject),
             }
         }

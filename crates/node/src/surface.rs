@@ -48,8 +48,8 @@ pub enum Input {
     },
     /// A piece of the state tables, at start: table, key, value.
     Restore(Vec<TableRow>),
-    /// What the node listed before it stopped.
-    Hint(Vec<u8>),
+    /// What the node listed before it stopped: the pieces, oldest first.
+    Hint(Vec<Vec<u8>>),
     /// All pieces were given: take part from now on.
     Restored,
     /// A `Persist` is durable.
@@ -264,7 +264,7 @@ pub enum Output {
         limit: usize,
     },
     /// Leave this on disk without waiting.
-    Hint(Vec<u8>),
+    Hint(naming::HintPiece),
     /// The first start: make a token key and the first administrator's password hash, then `Input::Secrets`.
     NeedSecrets,
     /// A broken invariant: this node must stop. Nothing after it is sent.

@@ -34,6 +34,32 @@ impl OfferKey {
     }
 }
 
+impl distro::Key for OfferKey {
+    fn bytes(&self, sink: &mut dyn FnMut(&[u8])) {
+        let mut text = |text: &str| {
+            // With its length, so that no two keys run together.
+            sink(&(text.len() as u32).to_le_bytes());
+            sink(text.as_bytes());
+        };
+        let ServiceKey { namespace, group, name } = &*self.service;
+        for part in [namespace, group, name, &self.place.ip, &self.place.cluster_name] {
+            text(part);
+        }
+        sink(&self.place.port.to_le_bytes());
+        match &self.client {
+            ClientId::Connection(ConnectionId { node, boot, counter }) => {
+                for number in [node.0, boot.0, *counter] {
+                    sink(&number.to_le_bytes());
+                }
+            }
+            ClientId::Address { ip, port } => {
+                sink(ip.as_bytes());
+                sink(&port.to_le_bytes());
+            }
+        }
+    }
+}
+
 /// The same name, ordered so that the offers of a client are neighbours, and in there those of a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ByClient {

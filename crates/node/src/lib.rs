@@ -236,6 +236,7 @@ impl Node {
                     let command = command::Command::Naming(command);
                     self.propose(start::OURSELVES, RequestId(0), &command);
                 }
+                naming::Output::Peer { to, .. } => unreachable!("no link to {to} was told of"),
                 naming::Output::Halt(reason) => self.halt(reason),
                 naming::Output::Hint(piece) => self.outputs.push_back(Output::Hint(piece)),
                 naming::Output::Event(kind, subject) => self.file(kind, subject),

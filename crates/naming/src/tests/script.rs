@@ -405,6 +405,7 @@ impl Conversation {
             Output::Reply { .. }
             | Output::Propose { .. }
             | Output::Tidy(_)
+            | Output::Peer { .. }
             | Output::Hint(_)
             | Output::Halt(_)
             | Output::Event(..) => {}
@@ -447,6 +448,7 @@ impl Conversation {
                     text += &self.logged(false, command);
                     continue;
                 }
+                Output::Peer { to, .. } => format!("to {to}"),
                 Output::Halt(reason) => format!("halt: {reason}"),
                 Output::Hint(piece) => {
                     self.keep(piece);

@@ -193,7 +193,7 @@ impl Host {
             Output::Load { id, table, from, until, limit } => {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
-            Output::Hint(bytes) => self.push_disk_job(DiskJob::Hint(bytes)),
+            Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
             Output::Peer { .. }
             | Output::OpenSnapshot { .. }
             | Output::SendSnapshot { .. }

@@ -102,7 +102,7 @@ pub use beat::BEATS_JUDGED_PER_WAKE;
 pub use check::{INSTANCES_EDITED_MAX, METADATA_CHARS_MAX};
 pub use command::{Applied, Command, Edit, Outcome};
 pub use connection::CLOSED_PER_WAKE;
-pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, hint_high_water};
+pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, HintPiece, hint_high_water};
 pub use model::{
     ClientId, ClusterNames, Instance, Place, Selector, ServiceKey, ServiceKind, ServiceMetadata,
     ServiceView,
@@ -124,7 +124,7 @@ use hint::{Hints, Restoring};
 use journal::{Kind, Subject};
 use offer::{ByClient, OfferKey};
 use overlay::Absent;
-use service::Service;
+use service::{Changed, Service};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -154,7 +154,7 @@ pub struct Naming {
     connections: BTreeMap<ConnectionId, Connection>,
     closing: VecDeque<Closing>,
     /// What changed since the last publishing, by service.
-    changed: BTreeMap<Arc<ServiceKey>, BTreeSet<Place>>,
+    changed: BTreeMap<Arc<ServiceKey>, Changed>,
     /// When to judge which instance by its beats, on the clock of `hearing`.
     judgements: BTreeSet<(Instant, OfferKey)>,
     pushes: BTreeSet<(Instant, Arc<ServiceKey>)>,
@@ -233,7 +233,7 @@ impl Naming {
                     Err(refusal) => Output::Reply { to, id, reply: Reply::Refused(refusal) },
                 });
             }
-            Input::Hint(bytes) => self.hint(bytes),
+            Input::Hint(pieces) => self.hint(pieces),
             Input::Restore(piece) => self.restore(&piece),
             Input::Reset => self.reset(),
             Input::Restored => self.settle(),
@@ -363,8 +363,9 @@ impl Naming {
                 Change::Hidden => self.instance_event(Kind::OrphanHidden, &key),
                 Change::Written | Change::Deleted | Change::Reclaimed | Change::Dropped => {}
             }
-            self.changed.entry(key.service).or_default().insert(key.place);
-            self.hint_outdated();
+            let changed = self.changed.entry(key.service).or_default();
+            changed.places.insert(key.place);
+            changed.offers = true;
         }
         for key in came_late {
             self.take_back(key, Kind::Adopted);

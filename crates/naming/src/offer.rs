@@ -25,6 +25,10 @@ impl OfferKey {
         Self { service, place, client: ClientId::Connection(first) }
     }
 
+    pub(crate) fn is_of(&self, service: &Arc<ServiceKey>) -> bool {
+        Arc::ptr_eq(&self.service, service) || self.service == *service
+    }
+
     pub(crate) fn is_at(&self, service: &ServiceKey, place: &Place) -> bool {
         *self.service == *service && self.place == *place
     }

@@ -1,6 +1,8 @@
 //! The three verbs' two enums.
 
-use crate::{ClusterNames, Command, PeerMessage, Reply, Request, ServiceKey, ServiceView};
+use crate::{
+    ClusterNames, Command, HintPiece, PeerMessage, Reply, Request, ServiceKey, ServiceView,
+};
 use base::{ConnectionId, HybridTime, Instant, NodeId, RequestId, Row};
 use std::sync::Arc;
 
@@ -32,9 +34,10 @@ pub enum Input {
         /// What.
         request: Request,
     },
-    /// What the node listed before it stopped (the bytes of an earlier `Output::Hint`): these records are orphans
-    /// until their clients are heard again. Bytes that do not read are ignored: a hint is only a hint.
-    Hint(Vec<u8>),
+    /// What the node listed before it stopped (the bytes of each `HintPiece` that is left of an earlier life, oldest
+    /// first): these records are orphans until their clients are heard again. Pieces that do not read are ignored: a hint
+    /// is only a hint.
+    Hint(Vec<Vec<u8>>),
     /// A piece of the state tables, in any order; only at start or while a snapshot is installed.
     Restore(Vec<Row>),
     /// Forget what is agreed: a snapshot follows as `Restore`. Readers keep the views they have until `Restored`.
@@ -114,7 +117,7 @@ pub enum Output {
         message: PeerMessage,
     },
     /// Leave this on disk, without waiting for it: after a restart it comes back as `Input::Hint`.
-    Hint(Vec<u8>),
+    Hint(HintPiece),
     /// The state cannot be trusted (a row does not read): the node must stop, for this reason.
     Halt(String),
     /// For the journal.

@@ -138,9 +138,9 @@ impl Node {
             }
             Input::Request { from, id, request } => self.request(from, id, request),
             Input::Restore(rows) => self.restore(rows),
-            Input::Hint(bytes) => {
+            Input::Hint(pieces) => {
                 self.cause = Cause::Start;
-                self.naming.step(now, naming::Input::Hint(bytes));
+                self.naming.step(now, naming::Input::Hint(pieces));
             }
             Input::Restored => self.restored(),
             Input::PeerUp(peer) => self.peer_up(peer),
@@ -281,7 +281,7 @@ impl Node {
                     self.outputs.push_back(Output::Peer { to, message });
                 }
                 naming::Output::Halt(reason) => self.halt(reason),
-                naming::Output::Hint(bytes) => self.outputs.push_back(Output::Hint(bytes)),
+                naming::Output::Hint(piece) => self.outputs.push_back(Output::Hint(piece)),
                 naming::Output::Event(kind, subject) => self.file(kind, subject),
             }
         }

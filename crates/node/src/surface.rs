@@ -52,8 +52,8 @@ pub enum Input {
     },
     /// A piece of the state tables, at start: table, key, value.
     Restore(Vec<TableRow>),
-    /// What the node listed before it stopped.
-    Hint(Vec<u8>),
+    /// What the node listed before it stopped: the pieces, oldest first.
+    Hint(Vec<Vec<u8>>),
     /// All pieces were given: take part from now on, or go on after `Output::Reload`.
     Restored,
     /// There is a link to this node now; a new one, if there was one before.
@@ -332,7 +332,7 @@ pub enum Output {
     /// A snapshot took the place of the state tables: give all rows again as `Restore`, then `Restored`.
     Reload,
     /// Leave this on disk without waiting.
-    Hint(Vec<u8>),
+    Hint(naming::HintPiece),
     /// The first start: make a token key and the first administrator's password hash, then `Input::Secrets`.
     NeedSecrets,
     /// A broken invariant: this node must stop. Nothing after it is sent.

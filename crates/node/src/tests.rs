@@ -27,7 +27,7 @@ struct Stage {
     durable: Durable,
     written: Vec<(consensus::WriteId, consensus::Write)>,
     tables: (LogIndex, Vec<TableRow>),
-    hint: Option<Vec<u8>>,
+    hint: Vec<Vec<u8>>,
     transcript: String,
     asked: u64,
 }
@@ -65,7 +65,7 @@ impl Stage {
             durable,
             written: Vec::new(),
             tables: (LogIndex(0), Vec::new()),
-            hint: None,
+            hint: Vec::new(),
             transcript: String::new(),
             asked: 0,
         }
@@ -110,8 +110,8 @@ impl Stage {
         if !self.durable.rows.is_empty() {
             self.node.step(self.now, Input::Restore(self.durable.rows.clone()));
         }
-        if let Some(hint) = self.hint.clone() {
-            self.node.step(self.now, Input::Hint(hint));
+        if !self.hint.is_empty() {
+            self.node.step(self.now, Input::Hint(self.hint.clone()));
         }
         self.node.step(self.now, Input::Restored);
     }
@@ -192,8 +192,11 @@ impl Stage {
                     Some("checkpoint".to_owned())
                 }
                 Output::Load { table, .. } => Some(format!("load table {table}")),
-                Output::Hint(bytes) => {
-                    self.hint = Some(bytes);
+                Output::Hint(piece) => {
+                    if piece.begins {
+                        self.hint.clear();
+                    }
+                    self.hint.push(piece.bytes);
                     None
                 }
                 Output::Peer { .. }

@@ -93,10 +93,17 @@ impl Machine {
         self.disk.crash_after(operations);
     }
 
+    /// Another disk takes the place of the one that nobody uses any more.
+    pub(crate) fn replace_disk(&mut self, disk: SimDisk) {
+        self.disk = disk;
+        self.power_until = None;
+    }
+
     /// Nothing goes wrong any more.
     pub(crate) fn heal(&mut self) {
         self.disk.free();
         self.disk.fail_syncs(0);
+        self.disk.lose_syncs(false);
         self.disk.crash_after(u64::MAX / 2);
         self.power_until = None;
     }

@@ -162,7 +162,10 @@ fn add(
                 1..=2 => DiskFile::Log,
                 _ => DiskFile::Tables,
             };
-            Fault::FlipBit { file, byte: rng.below(1 << 40), bit: rng.below(8) as u8 }
+            // What is in use lies mostly near the beginning.
+            let reach = if rng.below(2) == 0 { 1 << 40 } else { 64 * 1024 };
+            let byte = rng.below(reach);
+            Fault::FlipBit { file, byte, bit: rng.below(8) as u8 }
         }
         "disk-full" => {
             let free = at.after(Duration::from_millis(500 + rng.below(10_000)));

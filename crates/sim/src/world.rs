@@ -6,11 +6,12 @@ use crate::{
     config_client::{ConfigClient, ConfigHabits},
     fault::Fault,
     line::{Heard, Send},
-    machine::{Machine, Planted},
+    machine::Machine,
     naming_client::{NamingClient, NamingHabits},
     note::{Note, Seen},
     operator::Copy,
     payload,
+    planted::Planted,
     queue::EventQueue,
     trace::Trace,
 };
@@ -179,6 +180,9 @@ pub fn settings() -> Settings {
         doors: Vec::new(),
         version: "simulated",
         naming: naming::Settings::default(),
+        // So short that a run of large configs has several checkpoints.
+        log_bytes_max: 512 * 1024,
+        planted: host::Planted::Nothing,
     }
 }
 

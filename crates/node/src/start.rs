@@ -26,6 +26,8 @@ pub struct Settings {
     pub journal_bytes_max: usize,
     /// For the registry.
     pub naming: naming::Settings,
+    /// How long the Raft log may get between two checkpoints; one entry may be a quarter of it.
+    pub log_bytes_max: usize,
 }
 
 /// What an earlier life left.
@@ -67,7 +69,11 @@ impl Node {
         let mut clock = HybridClock::above(recovered.clock_high_water);
         let life = clock.tick(now);
         let applied = recovered.consensus.applied;
-        let consensus = consensus::Settings::new(settings.id, settings.voters, rng.next_u64());
+        let consensus = consensus::Settings {
+            log_bytes_max: settings.log_bytes_max,
+            entry_bytes_max: settings.log_bytes_max / 4,
+            ..consensus::Settings::new(settings.id, settings.voters, rng.next_u64())
+        };
         let mut node = Self {
             id: settings.id,
             life,

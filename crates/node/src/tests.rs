@@ -42,6 +42,7 @@ fn node(now: Now, durable: &Durable) -> Node {
         voters: vec![NodeId(1)],
         journal_bytes_max: 1 << 20,
         naming: naming::Settings::default(),
+        log_bytes_max: 64 << 20,
     };
     let recovered = Recovered {
         consensus: consensus::Recovered {

@@ -198,6 +198,12 @@ impl Host {
                     dirty.insert(to, slot);
                 }
             }
+            Output::Existence { to, key, exists } => {
+                if let Some(slot) = self.slot(to) {
+                    slot.post(Message::Nacos(nacos::Input::Existence { key, exists }));
+                    dirty.insert(to, slot);
+                }
+            }
             Output::Persist { id, write } => self.push_disk_job(DiskJob::Persist { id, write }),
             Output::Tables { applied, rows } => {
                 self.push_disk_job(DiskJob::Tables { applied, rows });

@@ -308,6 +308,9 @@ impl Node {
                 config::Output::Notify { to, listener, key, md5 } => {
                     self.outputs.push_back(Output::Notify { to, listener, key, md5 });
                 }
+                config::Output::Existence { to, key, exists } => {
+                    self.outputs.push_back(Output::Existence { to, key, exists });
+                }
                 config::Output::Reply { to, id, reply } => {
                     self.reply(to, id, Reply::Config(reply));
                 }

@@ -279,6 +279,15 @@ pub enum Output {
         /// Its md5 now; empty when it is gone.
         md5: Arc<str>,
     },
+    /// A config came or went whose name this connection watches.
+    Existence {
+        /// The watcher's connection.
+        to: ConnectionId,
+        /// Which config.
+        key: ConfigKey,
+        /// Whether there is such a config now.
+        exists: bool,
+    },
     /// Append to the Raft log; durable before `Input::Persisted`.
     Persist {
         /// To be named in `Persisted`.

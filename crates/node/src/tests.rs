@@ -177,6 +177,7 @@ impl Stage {
                 Output::Reply { id, reply, .. } => Some(format!("reply {id} {}", replied(&reply))),
                 Output::Push { view, .. } => Some(format!("push {} hosts", view.instances.len())),
                 Output::Notify { key, .. } => Some(format!("notify {key}")),
+                Output::Existence { key, exists, .. } => Some(format!("{key} exists: {exists}")),
                 Output::Persist { id, write } => {
                     let text = format!("persist {} entries", write.entries.len());
                     self.written.push((id, write));

@@ -34,6 +34,12 @@ impl Gossip {
         self.begin_exchange(Some(node), address);
     }
 
+    /// Infection left this node out, or many came at once: there may be more of it.
+    fn exchange_again(&mut self, now: Now) {
+        let soon = now.instant.after(self.up_to(self.settings.exchange_again));
+        self.timers.exchange = self.timers.exchange.map(|at| at.min(soon));
+    }
+
     pub(crate) fn begin_exchange(&mut self, to: Option<NodeId>, address: Address) {
         self.counters.exchanges += 1;
         let body = match self.settings.exchange {
@@ -146,8 +152,12 @@ impl Gossip {
         delta: Delta,
     ) -> bool {
         let mut mistaken = false;
+        let news_before = self.news_taken;
         for member in delta.members {
             mistaken |= self.learn(now, from, Update::Member(member), Via::Exchange);
+        }
+        if self.news_taken > news_before {
+            self.exchange_again(now);
         }
         let members = if delta.wants_all {
             self.all(Some(from))

@@ -93,7 +93,7 @@ impl Gossip {
         // At random, so that nodes which start together do not probe together for ever.
         let settings = &self.settings;
         let (probe, exchange, reconnect) =
-            (settings.probe_interval, settings.exchange_interval, settings.reconnect_interval);
+            (settings.probe_interval, settings.exchange_again, settings.reconnect_interval);
         self.timers.probe = Some(now.instant.after(self.up_to(probe)));
         self.timers.exchange = Some(now.instant.after(self.up_to(exchange)));
         self.timers.reconnect = Some(now.instant.after(self.up_to(reconnect)));
@@ -103,6 +103,8 @@ impl Gossip {
     /// The last other member is gone.
     pub(crate) fn lost_all(&mut self, now: Now) {
         self.timers = Timers::default();
+        // Whoever did not answer this probe is down; it must not be judged by it when it is back.
+        self.probes.abandon();
         self.event(Event::Isolated);
         let wait = self.up_to(self.settings.join_backoff_min);
         self.timers.join = Some(now.instant.after(wait));

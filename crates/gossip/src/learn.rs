@@ -98,7 +98,7 @@ impl Gossip {
         }
         match member.state {
             State::Suspect if member.incarnation == incarnation => {
-                if self.suspicions.confirm(node, by) {
+                if self.suspicions.confirm(now.instant, node, by) {
                     self.spread(now, node);
                 }
             }
@@ -212,6 +212,7 @@ impl Gossip {
 
     /// The one place where the list changes, so that what depends on it follows.
     fn enter(&mut self, now: Now, member: Member) {
+        self.news_taken += 1;
         let node = member.node();
         if let Some(suspicion) = self.suspicions.get(node) {
             let same = member.state == State::Suspect

@@ -92,6 +92,8 @@ pub struct Gossip {
     twin_quiet_until: TwinQuietUntil,
     /// What is being taken in comes to a node that knew nobody.
     joining: bool,
+    /// How often the list changed.
+    news_taken: u64,
     counters: Counters,
     outputs: VecDeque<Output>,
     overflowed: bool,
@@ -132,6 +134,7 @@ impl Gossip {
             greet_after: now.instant,
             twin_quiet_until: None,
             joining: false,
+            news_taken: 0,
             counters: Counters::default(),
             outputs: VecDeque::new(),
             overflowed: false,
@@ -274,10 +277,11 @@ impl Gossip {
             Standing::Active => {}
         }
         self.probe_wake(now);
-        self.end_suspicions(now);
         if due(self.timers.probe) {
             self.probe_tick(now);
         }
+        // After the probe: its failure may have confirmed one to its end.
+        self.end_suspicions(now);
         if due(self.timers.exchange) {
             self.exchange_tick(now);
         }

@@ -124,10 +124,9 @@ impl Gossip {
             if relay.nack_at.take().is_some() {
                 let (to, address, seq) = (relay.origin, relay.address.clone(), relay.seq);
                 self.send(Some(to), address, Body::Nack { seq });
-            } else {
-                self.probes.relays.remove(&seq);
             }
         }
+        self.probes.relays.retain(|_, relay| relay.forget_at > now.instant);
     }
 
     fn ask_others(&mut self, seq: Seq, target: NodeId) {

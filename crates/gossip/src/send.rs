@@ -32,7 +32,7 @@ impl Gossip {
         };
         let mut message = self.message(body);
         // Lifeguard's buddy system: whoever is suspected is told first, since only it can refute.
-        let told = to.and_then(|to| self.accusation(to));
+        let told = to.and_then(|to| self.to_be_told(to, &address));
         message.updates.extend(told);
         if lane == Lane::Urgent {
             self.add_news(&mut message, to);
@@ -77,11 +77,15 @@ impl Gossip {
         Message { cluster: self.settings.cluster, from: self.own.node(), body, updates: Vec::new() }
     }
 
-    fn accusation(&self, node: NodeId) -> Option<Update> {
+    /// What one should know of its own image: that it is accused, or that it is listed elsewhere than where it is. The
+    /// latter is how a node whose id is used twice hears of it.
+    fn to_be_told(&self, node: NodeId, address: &Address) -> Option<Update> {
         let member = self.table.get(node)?;
         match member.state {
             State::Suspect | State::Down => Some(self.news(member)),
-            State::Alive | State::Left => None,
+            State::Alive if member.record.description.addresses.contains(address) => None,
+            State::Alive => Some(self.news(member)),
+            State::Left => None,
         }
     }
 

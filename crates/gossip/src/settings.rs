@@ -48,6 +48,8 @@ pub struct Settings {
     pub datagram_bytes_max: usize,
     /// How often the full view is compared with that of a random member.
     pub exchange_interval: Duration,
+    /// How long after an exchange that brought news another one follows, at most.
+    pub exchange_again: Duration,
     /// In which way.
     pub exchange: Exchange,
     /// Messages of at least this many bytes are marked as worth compressing.
@@ -84,6 +86,7 @@ impl Settings {
             retransmit_factor: 4,
             datagram_bytes_max: 1200,
             exchange_interval: Duration::from_secs(30),
+            exchange_again: Duration::from_secs(2),
             exchange: Exchange::Incremental,
             compress_bytes_min: 1024,
             join_backoff_min: Duration::from_secs(1),
@@ -112,6 +115,7 @@ impl Settings {
         let pauses = [
             self.gossip_interval,
             self.exchange_interval,
+            self.exchange_again,
             self.join_backoff_min,
             self.reconnect_interval,
             self.forget_after,

@@ -95,7 +95,7 @@ impl Suspicions {
     }
 
     /// One more accuser. `true` if its word shortens the suspicion, and so should be passed on.
-    pub(crate) fn confirm(&mut self, node: NodeId, by: NodeId) -> bool {
+    pub(crate) fn confirm(&mut self, now: Instant, node: NodeId, by: NodeId) -> bool {
         let Some(suspicion) = self.by_node.get_mut(&node) else { return false };
         if suspicion.by.contains(&by) || suspicion.by.len() > suspicion.wanted {
             return false;
@@ -103,7 +103,8 @@ impl Suspicions {
         suspicion.by.push(by);
         let lasts = timeout(suspicion.min, suspicion.max, suspicion.by.len() - 1, suspicion.wanted);
         self.by_due.remove(&(suspicion.due, node));
-        suspicion.due = suspicion.since.after(lasts);
+        // Never in the past: a deadline that was missed looks like a pause of this node.
+        suspicion.due = suspicion.since.after(lasts).max(now);
         self.by_due.insert((suspicion.due, node));
         true
     }

@@ -15,8 +15,8 @@ pub fn seconds(duration: Duration) -> f64 {
 /// The value below which this share of the sorted values lies.
 pub fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    let index = (values.len() as f64 * share) as usize;
-    values[index.min(values.len() - 1)]
+    let rank = (values.len() as f64 * share).ceil() as usize;
+    values[rank.max(1) - 1]
 }
 
 pub fn mean(values: &[f64]) -> f64 {

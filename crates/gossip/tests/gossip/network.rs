@@ -44,6 +44,8 @@ impl Faults {
 pub struct Slow {
     pub works: Duration,
     pub hangs: Duration,
+    /// Only what comes in waits; its timers go on. Else all of it stands still.
+    pub deaf_only: bool,
 }
 
 /// What a node has sent.
@@ -266,7 +268,8 @@ impl Network {
 
     fn happen(&mut self, happening: Happening) {
         let (Happening::Arrival { to: index, .. } | Happening::Wake { node: index }) = happening;
-        if let Some(later) = self.hangs_until(index) {
+        let timer = matches!(happening, Happening::Wake { .. });
+        if let Some(later) = self.hangs_until(index, timer) {
             self.plan(later, happening);
             return;
         }
@@ -284,8 +287,11 @@ impl Network {
         }
     }
 
-    fn hangs_until(&self, index: usize) -> Option<Instant> {
-        let Slow { works, hangs } = self.nodes[index].slow?;
+    fn hangs_until(&self, index: usize, timer: bool) -> Option<Instant> {
+        let Slow { works, hangs, deaf_only } = self.nodes[index].slow?;
+        if deaf_only && timer {
+            return None;
+        }
         let cycle = (works + hangs).as_nanos() as u64;
         let phase = self.now.as_nanos() % cycle;
         let left = cycle - phase;

@@ -44,11 +44,11 @@ impl Gossip {
         self.counters.exchanges += 1;
         let body = match self.settings.exchange {
             Exchange::Incremental => {
-                let buckets = (self.len() / MEMBERS_PER_BUCKET).max(1);
+                let buckets = (self.present_len() / MEMBERS_PER_BUCKET).max(1);
                 let buckets = buckets.next_power_of_two().min(BUCKETS_LEN_MAX);
                 let salt = self.rng.next_u64() as u32;
                 let hashes = self.hashes(buckets, salt);
-                let present = self.len() as u32;
+                let present = self.present_len() as u32;
                 Body::Digest(Digest { member: self.own.clone(), present, salt, buckets: hashes })
             }
             Exchange::Full => {

@@ -122,14 +122,14 @@ impl Gossip {
     fn suspect(&mut self, now: Now, node: NodeId, incarnation: Incarnation, by: NodeId) {
         let known = self.table.get(node).expect("the caller found it").clone();
         let suspected = Member { incarnation, state: State::Suspect, ..known.clone() };
-        let min = self.settings.suspicion_min(self.len());
+        let min = self.settings.suspicion_min(self.present_len());
         let terms = Terms {
             generation: known.generation(),
             incarnation,
             min,
             max: min * self.settings.suspicion_max_factor,
             // Neither the suspect nor this node can confirm it.
-            wanted: self.settings.confirmations.min(self.len().saturating_sub(2)),
+            wanted: self.settings.confirmations.min(self.present_len().saturating_sub(2)),
         };
         self.suspicions.begin(now.instant, node, terms, by);
         self.relist(now, &known, suspected);

@@ -1,4 +1,120 @@
 //! Gossip: who is in the cluster and alive.
+//!
+//! # The problem
+//!
+//! Every node must know which others there are, where they are and whether they live, without anyone in charge, on every
+//! side of a partition, and at a cost per node that does not grow with the cluster. Nobody can be *known* to be dead: a
+//! slow node, a cut cable and a corpse look alike. So a node is suspected first, told so, and given time to object.
+//!
+//! Gossip informs, Raft decides. What is said here steers who is asked, listed and shown; it never changes who may vote.
+//!
+//! # Roles
+//!
+//! All nodes are alike. A *member* is a node as another one lists it. Once per interval a node *probes* one member, going
+//! round all of them in an order that is shuffled after each round. A *seed* is an address where the first members may
+//! be found; it has no other meaning.
+//!
+//! ```text
+//! member = record, incarnation, state
+//! record = node id, generation, version, description (addresses, roles, protocol versions, a few opaque facts)
+//! state  = Alive | Suspect | Down | Left
+//! ```
+//!
+//! A node is its id. Its *generation* is another in each life, its *version* grows with each description it gives of
+//! itself (a new address is a new version), its *incarnation* grows when it objects to being suspect or down. Only the node
+//! itself raises these; others may only say `Suspect` or `Down` of an incarnation that they have heard of.
+//!
+//! # Messages
+//!
+//! | message | from → to | if it is lost |
+//! |---|---|---|
+//! | `Probe`, `Ack` | prober ⇄ target | after the probe timeout others are asked to probe |
+//! | `IndirectProbe`, `Nack` | prober ⇄ others | there are several; a missing nack makes the prober doubt itself, not the target |
+//! | `Gossip` | anyone → a few | each piece of news is sent several times by everybody who hears it |
+//! | `Digest`, `Summary`, `Delta` | one ⇄ another, now and then | the next exchange finds the same difference |
+//!
+//! News (`Update`) travels on the first three kinds as well: whatever is left of a datagram's budget of bytes is filled with
+//! what was sent least so far. Every message may also come twice, late or out of order: `Member::merge` decides.
+//!
+//! # A death, step by step
+//!
+//! 1. The next prober of the dead node gets no ack, asks three others, gets three nacks and no ack, and at the end of
+//!    its interval suspects it. The suspicion spreads as news; a probe of the suspect carries it as well (*buddy*).
+//! 2. A living suspect raises its incarnation; that is news which ends the suspicion wherever it comes.
+//! 3. Everybody who suspects it waits `max − (max − min) · log(c + 1) / log(K + 1)` for that, where `c` others independently
+//!    say the same. Then it is down, which is news too. It stays listed for a while, and is looked for now and then.
+//!
+//! A node that gets too few answers first doubts itself: each missing nack, each refutation it had to make and each late wake
+//! multiplies its own interval and timeout (*local health*), each ack takes one back. A node that was stopped altogether (its
+//! wake comes late) adds the lost time to all suspicions, because nobody could object to it in that time.
+//!
+//! # Exchange
+//!
+//! Infection reaches all but a few; the exchange reaches the rest, and those that were away. It compares hashes of buckets,
+//! then versions in the buckets that differ, then sends what differs: two equal views cost one message. One who knows nobody
+//! gets everything at once. A record that is `Down` is only a suspicion when it comes by exchange: it may be what
+//! the other believed while it was cut off. An exchange that brought news is followed by another one soon.
+//!
+//! Messages of an exchange may be long. `Output::Send` marks those that are worth compressing; compression is no matter of a
+//! core without std, but of the transport, between `Message::encode` and encryption, with a bit of its own in the frame.
+//!
+//! # Finding each other again
+//!
+//! * Nobody is left: seeds and those that are down are tried with waits that double, each with jitter.
+//! * Somebody is left: now and then one of those that are down, or a seed that is no member, gets an exchange. In a healed
+//!   partition one such contact is enough: both hear that they are down, object, and tell their halves of each other.
+//! * A message of somebody who is not listed is answered with an exchange; of somebody who is down, with the word that it is.
+//!
+//! # Two nodes with one id
+//!
+//! Somebody copied a data directory. Others list the later generation, and tell the other node so when it talks from an
+//! address that is not listed. It cannot know yet whether that is its own past or a twin, and takes the generation that
+//! follows. The twin does the same: a generation that follows one's own comes from no clock. Then both report
+//! [`Event::Twin`], and stop answering each other.
+//!
+//! # Invariants
+//!
+//! ```text
+//! merge:      commutative, associative, idempotent
+//!             a later generation wins whole; else record = max by (version, content), (incarnation, state) = max
+//! growth:     (generation, incarnation) of a member in a view never fall, until it is forgotten
+//! origin:     only node n issues generations, incarnations, versions and Left of n
+//! suspicion:  state(m) = Suspect  ⇔  there is a suspicion of (generation(m), incarnation(m)), by somebody else than m
+//! rounds:     the probe order has exactly the present members; each is probed within 2n − 1 intervals
+//! news:       at most one piece per member; sent at most λ · ceil(log10(n + 1)) times by each node
+//! self:       a node does not list itself; Left ⇔ it takes no part
+//! ```
+//!
+//! [`Gossip::check`] is the same list as code; tests call it after every conversation, and after every message of junk.
+//!
+//! # Limits and their answers
+//!
+//! [`MEMBERS_LEN_MAX`]: who is away longest is forgotten; if all are present, a new one is not listed, and counted.
+//! [`RELAYS_LEN_MAX`]: no more probes for others. [`OUTPUTS_LEN_MAX`]: messages are dropped, news is replaced by
+//! [`Event::Overflowed`]. [`EXCHANGE_BYTES_MAX`]: the rest comes with the next exchange. A message that contradicts itself or
+//! belongs to another cluster is an [`Error`], counted, and changes nothing, not even by its good parts.
+//!
+//! # Theory and measurement
+//!
+//! In virtual time on a network of real cores (`cargo test -p gossip`, `cargo run -p gossip --example measure --release`):
+//!
+//! (figures to come)
+//!
+//! # What was left out, and what was changed
+//!
+//! * No TCP probe beside the datagram (memberlist): the transport below may be one already.
+//! * No second send of a suspicion to all who confirmed, no "dead" messages with an author: a confirmation counts once, by
+//!   the name in it.
+//! * No scaling of the exchange interval with the size of the cluster (memberlist): equal views cost almost nothing.
+//! * Generations. SWIM has incarnations only, and a restarted node must learn its former one before it is seen again.
+//! * A digest before the full state. memberlist and Serf send all of it every time; chitchat sends versions of all nodes.
+//! * Nothing is stored: after a restart a node has its seeds. Keys, encryption and who may take part at all are the
+//!   transport's; a cluster number in each message only keeps two clusters apart that share addresses.
+//! * Round-trip times, weights and zones do not influence who is chosen.
+//!
+//! Sources: A. Das, I. Gupta, A. Motivala, *SWIM* (DSN 2002): probes, suspicion, infection. A. Dadgar, J. Phillips, J. Currey,
+//! *Lifeguard* (arXiv 1707.00788): local health, suspicion times, buddy. A. Demers et al., *Epidemic algorithms* (PODC
+//! 1987): push, push-pull, anti-entropy. Defaults: HashiCorp memberlist.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
@@ -204,14 +320,8 @@ impl Gossip {
 
     /// How many present members there are, this node counted.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn present_len(&self) -> usize {
         self.table.present_len() + 1
-    }
-
-    /// Never: there is always this node.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        false
     }
 
     /// The local health multiplier less one: 0 is healthy, [`Settings::health_max`] the worst.

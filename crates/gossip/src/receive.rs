@@ -25,12 +25,13 @@ impl Gossip {
         for update in updates {
             mistaken |= self.learn(now, sender, update, Via::Infection);
         }
-        let answered = matches!(body, Body::Probe { .. });
+        // The ack says already what is to be said of the sender.
+        let told = matches!(body, Body::Probe { .. });
         mistaken |= self.take(now, (sender, from.clone()), body);
         if mistaken {
             self.send_own(sender, from);
-        } else if !answered {
-            self.greet(now, sender, from);
+        } else {
+            self.greet(now, sender, from, told);
         }
     }
 
@@ -62,10 +63,11 @@ impl Gossip {
 
     /// One who is not listed as present talks: let it know, or get to know it. An exchange costs more than a word, so
     /// strangers get one per gossip interval.
-    fn greet(&mut self, now: Now, sender: NodeId, address: Address) {
+    fn greet(&mut self, now: Now, sender: NodeId, address: Address, told: bool) {
         let state = self.table.get(sender).map(|member| member.state);
         match state {
             Some(State::Alive | State::Suspect) => {}
+            Some(State::Down) if told => {}
             Some(State::Down) => self.send(Some(sender), address, Body::Gossip),
             Some(State::Left) | None => {
                 if self.greet_after <= now.instant {

@@ -130,7 +130,7 @@ impl Gossip {
             message.updates.push(update);
             sent.push(node);
         }
-        let sent_max = self.settings.retransmit_max(self.len());
+        let sent_max = self.settings.retransmit_max(self.present_len());
         for node in sent {
             self.spread.sent(node, sent_max);
         }

@@ -228,7 +228,8 @@ pub fn formation(count: usize, seed: u64) -> (Duration, u64) {
         network.start(index, seeds, |_| {});
     }
     let step = Duration::from_millis(100);
-    let complete = |network: &Network| network.nodes.iter().all(|n| n.core().len() == count);
+    let complete =
+        |network: &Network| network.nodes.iter().all(|n| n.core().present_len() == count);
     while !complete(&network) {
         assert!(network.now < Instant::START.after(Duration::from_secs(300)), "seed {seed}");
         network.run(step);
@@ -246,7 +247,10 @@ pub fn healing(count: usize, seed: u64, cut_for: Duration) -> Duration {
     let (ones, others): (Vec<usize>, Vec<usize>) = (0..count).partition(|index| index % 2 == 0);
     network.part(&ones, &others);
     network.run(cut_for);
-    assert!(network.nodes.iter().all(|n| n.core().len() <= count.div_ceil(2)), "seed {seed}");
+    assert!(
+        network.nodes.iter().all(|n| n.core().present_len() <= count.div_ceil(2)),
+        "seed {seed}"
+    );
     network.heal();
     let healed = network.now;
     let whole = |network: &Network| {

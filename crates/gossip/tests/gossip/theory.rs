@@ -4,7 +4,7 @@
 use crate::measures::{
     Churn, alarms, detection, formation, healing, mean, percentile, seconds, spread, traffic,
 };
-use crate::network::{Faults, Slow};
+use crate::network::{Faults, Network, Slow};
 use base::{Duration, Rng};
 use gossip::{Exchange, Settings};
 
@@ -99,6 +99,21 @@ fn loss_takes_nobody_down() {
     println!("30 nodes, 5 min, 10 % lost: {found:?}");
     assert!(found.suspicions > 0, "the test must be able to fail: {found:?}");
     assert_eq!(found.false_downs, 0, "{found:?}");
+}
+
+#[test]
+fn cuts_between_some_take_nobody_down() {
+    // One way between two, both ways between two others: the fifth sees everybody.
+    let mut network = Network::formed(9, Faults::NONE, 5, |_| {});
+    network.cut_one_way(0, 1);
+    network.cut(2, 3);
+    network.run(Duration::from_secs(300));
+    for node in &network.nodes {
+        assert_eq!(node.core().present_len(), 5);
+        assert_eq!(node.core().counters().suspected, 0, "{:?}", node.core().counters());
+    }
+    let asked = network.nodes.iter().map(|node| node.core().counters().indirect_probes);
+    assert!(asked.sum::<u64>() > 100, "the cuts were there");
 }
 
 #[test]

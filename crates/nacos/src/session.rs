@@ -81,6 +81,7 @@ impl Session {
                 self.client.streams = self.client.streams.saturating_add(1);
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
+                self.client.service_watches.restart();
             }
             Input::StreamPayload(payload) => {
                 self.stream(now, &payload);
@@ -103,6 +104,7 @@ impl Session {
             }
             Input::Answer { id, answer } => self.answer(now, views, id, answer),
             Input::Push { clusters, view } => self.client.subscriptions.offer(clusters, view),
+            Input::Watched { service } => self.client.service_watches.changed(&service),
             Input::Notify { listener: 0, key, md5: _ } => self.client.listening.changed(&key),
             Input::Notify { listener, key, md5: _ } => {
                 let held = CallId(listener - 1);
@@ -134,7 +136,8 @@ impl Session {
         }
         let streamed = if self.client.is_streaming() {
             let pushed = self.client.subscriptions.deadline();
-            [pushed, self.client.listening.deadline()].into_iter().flatten().min()
+            let watched = self.client.service_watches.deadline();
+            [pushed, self.client.listening.deadline(), watched].into_iter().flatten().min()
         } else {
             None
         };
@@ -147,7 +150,9 @@ impl Session {
         let config = ["/nacos/v1/cs/", "/nacos/v2/cs/"].iter().any(|cs| path.starts_with(cs));
         let envelope = Envelope::of(request.method(), path);
         let door = Door::Http { path: path.to_owned(), config, envelope };
+        let status = views.switches().status;
         let parsed = routes::check_size(request)
+            .and_then(|()| routes::check_status(status, request.method(), path))
             .and_then(|()| Form::read(request))
             .and_then(|form| Ok((routes::route(request.method(), path, &form)?, form)));
         match parsed {
@@ -222,6 +227,7 @@ impl Session {
         {
             // Whatever answers a request confirms it: SDKs exist that answer with another type.
             self.client.listening.acknowledge(request);
+            self.client.service_watches.acknowledge(request);
             let acknowledged = self.client.subscriptions.acknowledge(request);
             self.outputs.extend(acknowledged.map(Output::Tell));
         }

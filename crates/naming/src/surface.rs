@@ -1,6 +1,6 @@
 //! The three verbs' two enums.
 
-use crate::{ClusterNames, Command, Reply, Request, ServiceKey, ServiceView};
+use crate::{ClusterNames, Command, Reply, Request, ServiceKey, ServiceView, Switches};
 use base::{ConnectionId, RequestId, Row};
 use std::sync::Arc;
 
@@ -60,6 +60,15 @@ pub enum Output {
         clusters: ClusterNames,
         /// The newest view.
         view: Arc<ServiceView>,
+    },
+    /// The switches, for readers; to be swapped in before anything that follows is done.
+    Switches(Switches),
+    /// This service came into the lists or left them: whoever watches it is to look again.
+    Watched {
+        /// Who watches it.
+        to: ConnectionId,
+        /// Which.
+        service: ServiceKey,
     },
     /// The answer to `Input::Request`.
     Reply {

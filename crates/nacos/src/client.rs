@@ -2,7 +2,7 @@
 
 use crate::{
     Payload, UdpSubscription, Views, notify::Listening, push::Subscriptions,
-    service_watch::ServiceWatches,
+    service_watch::ServiceWatches, watching::WatchedConfigs,
 };
 use base::Now;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub(crate) struct Client {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) listening: Listening,
     pub(crate) service_watches: ServiceWatches,
+    pub(crate) watched_configs: WatchedConfigs,
     /// What the running operation asks of the node's `UdpSession`.
     pub(crate) udp: Option<UdpSubscription>,
     /// The newest request that was sent on the stream.
@@ -45,7 +46,8 @@ impl Client {
 
     /// The pushes and notifications that may be sent by now.
     pub(crate) fn sendable(&mut self, now: Now, views: &dyn Views) -> Vec<Payload> {
-        let Self { subscriptions, listening, service_watches, requests, .. } = self;
+        let Self { subscriptions, listening, service_watches, watched_configs, requests, .. } =
+            self;
         let mut next_request = || {
             *requests += 1;
             *requests
@@ -53,6 +55,7 @@ impl Client {
         let mut payloads = subscriptions.send(now, views, &mut next_request);
         payloads.extend(listening.send(now, &mut next_request));
         payloads.extend(service_watches.send(now, views, &mut next_request));
+        payloads.extend(watched_configs.send(now, &mut next_request));
         payloads
     }
 }

@@ -82,6 +82,7 @@ impl Session {
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
                 self.client.service_watches.restart();
+                self.client.watched_configs.restart();
             }
             Input::StreamPayload(payload) => {
                 self.stream(now, &payload);
@@ -112,6 +113,7 @@ impl Session {
                     self.drive(now, views, held, Event::Changed(key));
                 }
             }
+            Input::Existence { key, exists } => self.client.watched_configs.changed(&key, exists),
             Input::Drain => self.drain(now, views),
             Input::Wake => {}
         }
@@ -136,8 +138,10 @@ impl Session {
         }
         let streamed = if self.client.is_streaming() {
             let pushed = self.client.subscriptions.deadline();
-            let watched = self.client.service_watches.deadline();
-            [pushed, self.client.listening.deadline(), watched].into_iter().flatten().min()
+            let listened = self.client.listening.deadline();
+            let services = self.client.service_watches.deadline();
+            let configs = self.client.watched_configs.deadline();
+            [pushed, listened, services, configs].into_iter().flatten().min()
         } else {
             None
         };
@@ -228,6 +232,7 @@ impl Session {
             // Whatever answers a request confirms it: SDKs exist that answer with another type.
             self.client.listening.acknowledge(request);
             self.client.service_watches.acknowledge(request);
+            self.client.watched_configs.acknowledge(request);
             let acknowledged = self.client.subscriptions.acknowledge(request);
             self.outputs.extend(acknowledged.map(Output::Tell));
         }

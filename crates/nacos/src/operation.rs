@@ -182,6 +182,7 @@ operations!(
     ImportConfigs,
     ExportConfigs,
     CloneConfigs,
+    ShowCapacity,
     Poll,
     HealthCheck,
     ShowInstance,

@@ -4,11 +4,15 @@
 //! `drop CALL`, `answer ID WHAT`, `push …`, `notify …`, `exists KEY`, `gone KEY`, `wait MS` (then wake), `drain`, and what the views show:
 //! `service …`, `config …`, `gray beta:ADDRESSES|tag:TAG …` (as `config`), `state …`, `user …`. A `#` begins a comment.
 
+mod apis;
 mod auth;
 mod bad_input;
 mod catalog;
 mod configs;
+mod details_access;
+mod details_config;
 mod details_naming;
+mod inquiries;
 mod junk;
 mod naming;
 mod operator;
@@ -562,6 +566,28 @@ fn answer(text: &str) -> Answer {
             let (count, rest) = rest.split_once(' ').unwrap();
             let (count, rows) = (count.parse().unwrap(), history(rest));
             Answer::Config(config::Reply::HistoryPage { count, rows })
+        }
+        "listeners" => {
+            let listener = |text: &str| {
+                let parts: Vec<&str> = text.split('=').collect();
+                let counter = parts[0].parse().unwrap();
+                let connection =
+                    base::ConnectionId { node: NodeId(1), boot: HybridTime(0), counter };
+                config::KeyListener { connection, address: parts[1].into(), md5: parts[2].into() }
+            };
+            let listeners = rest.split(' ').map(listener).collect();
+            Answer::Config(config::Reply::Listeners(listeners))
+        }
+        "held" => {
+            let held = rest.split(' ').map(|text| {
+                let (key, md5) = text.split_once('=').unwrap();
+                (config_key(key), md5.into())
+            });
+            Answer::Config(config::Reply::ListenersAt(held.collect()))
+        }
+        "unknown-account" => {
+            let outcome = access::Outcome::Unknown("user");
+            Answer::Access(access::Reply::Outcome(outcome))
         }
         "too-many-versions" => {
             let outcome = config::Outcome::TooManyVersions { limit: 10 };

@@ -163,12 +163,12 @@ fn paths_that_are_none() {
         ("/nacos/v1/core/cluster/node/self", not_found("/nacos/v1/core/cluster/node/self")),
         ("/nacos/v1/cs/ops/derby", not_found("/nacos/v1/cs/ops/derby")),
         (
-            "/nacos/v1/cs/listener",
+            "/nacos/v1/cs/metrics/cluster",
             framework(
                 501,
                 "Not Implemented",
-                "not served yet: GET /nacos/v1/cs/listener",
-                "/nacos/v1/cs/listener",
+                "not served yet: GET /nacos/v1/cs/metrics/cluster",
+                "/nacos/v1/cs/metrics/cluster",
             ),
         ),
         (

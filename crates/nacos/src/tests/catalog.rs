@@ -121,6 +121,21 @@ fn clusters_are_described_and_switches_shown_as_recorded() {
     );
 }
 
+#[test]
+fn metadata_of_many_instances_changes_at_once_in_v2() {
+    let mut registry = Registry::new();
+    registry.http("POST /nacos/v2/ns/instance?serviceName=f2&ip=10.2.1.1&port=8080");
+    let batch = "/nacos/v2/ns/instance/metadata/batch";
+    for verb in ["PUT", "DELETE"] {
+        let request =
+            format!("{verb} {batch}?serviceName=f2&metadata=k=v&consistencyType=ephemeral");
+        let expected = r#"200 application/json | {"code":0,"message":"success","data":{"updated":["10.2.1.1:8080:unknown:DEFAULT:ephemeral"]}}"#;
+        assert_eq!(registry.http(&request), expected);
+        let list = registry.http("GET /nacos/v2/ns/instance/list?serviceName=f2");
+        assert_eq!(list.contains(r#""metadata":{"k":"v"}"#), verb == "PUT", "{list}");
+    }
+}
+
 /// The recorded body has 1000 bytes, of which 900 were kept.
 #[test]
 fn the_switches_have_as_many_bytes_as_recorded() {

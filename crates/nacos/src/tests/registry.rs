@@ -140,7 +140,8 @@ impl Registry {
                     let answer = Answer::Naming(::naming::Reply::Outcome(applied.outcome));
                     self.step(to.counter, Input::Answer { id, answer }, heard);
                 }
-                ::naming::Output::Tidy(_)
+                ::naming::Output::Peer { .. }
+                | ::naming::Output::Tidy(_)
                 | ::naming::Output::Hint(_)
                 | ::naming::Output::Event(..) => {}
                 ::naming::Output::Halt(why) => panic!("{why}"),

@@ -84,6 +84,14 @@ impl ByClient {
         &self.client
     }
 
+    pub(crate) fn service(&self) -> &Arc<ServiceKey> {
+        &self.service
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     pub(crate) fn is_in(&self, client: &ClientId, service: &ServiceKey) -> bool {
         self.client == *client && *self.service == *service
     }

@@ -13,7 +13,8 @@ use std::{collections::BTreeSet, path::Path};
 const SAMPLE: &str = "serviceName=G%40%40s&groupName=G&protectThreshold=0.1&ip=1.1.1.1&port=1&dataId=a&group=G&content=x&pageNo=1&pageSize=9&username=u&password=password2\
     &newPassword=password2&role=r&resource=*&action=rw&customNamespaceId=n1&namespaceId=n1&namespaceName=n&namespace=n1\
     &namespaceShowName=n&nid=1&id=1&healthy=true&instances=%5B%5D&metadata=a%3Db&Listening-Configs=a%02G%021%01\
-    &tenant=n1&clusterName=c&beat=&key=a%40%40b&clientId=c&entry=debug&value=true&checkPort=1&healthChecker=%7B%7D";
+    &tenant=n1&clusterName=c&beat=&key=a%40%40b&clientId=c&entry=pushEnabled&value=true&checkPort=1&useInstancePort4Check=true\
+    &healthChecker=%7B%22type%22%3A%22NONE%22%7D";
 
 /// The same for requests of gRPC.
 const BODY: &str = r#"{"serviceName":"s","groupName":"G","namespace":"n1","type":"registerInstance","instance":{"ip":"1.1.1.1","port":1},

@@ -172,12 +172,12 @@ fn paths_that_are_none() {
             ),
         ),
         (
-            "/nacos/v2/ns/client/list",
+            "/nacos/v2/ns/client/nothing",
             framework(
                 501,
                 "Not Implemented",
-                "not served yet: GET /nacos/v2/ns/client/list",
-                "/nacos/v2/ns/client/list",
+                "not served yet: GET /nacos/v2/ns/client/nothing",
+                "/nacos/v2/ns/client/nothing",
             ),
         ),
     ] {

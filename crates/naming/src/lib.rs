@@ -148,6 +148,8 @@ enum Answer {
 #[derive(Debug)]
 pub struct Naming {
     settings: Settings,
+    /// The cluster name that most instances have; its text is kept once.
+    default_cluster: Arc<str>,
     distro: Distro<OfferKey, Arc<Instance>>,
     by_client: BTreeSet<ByClient>,
     services: BTreeMap<Arc<ServiceKey>, Service>,
@@ -185,6 +187,7 @@ impl Naming {
     pub fn new(settings: Settings, now: Now, node: NodeId, clock: HybridClock) -> Self {
         Self {
             settings,
+            default_cluster: "DEFAULT".into(),
             distro: Distro::new(now, node, clock),
             by_client: BTreeSet::new(),
             services: BTreeMap::new(),
@@ -295,16 +298,22 @@ impl Naming {
     fn request(&mut self, from: ConnectionId, request: Request) -> Result<Answer, Refusal> {
         let reply = match request {
             Request::Register { client, service, instance } => {
+                let (client, service) = (self.client(client), self.shared(&service));
                 self.register(&client, &service, vec![instance])?
             }
             Request::RegisterBatch { client, service, instances } => {
+                let (client, service) = (self.client(client), self.shared(&service));
                 self.register(&client, &service, instances)?
             }
             Request::Deregister { client, service, ip, port, cluster_name } => {
-                self.deregister(&client, &service, Place { ip, port, cluster_name })
+                let (client, service) = (self.client(client), self.shared(&service));
+                let place = Arc::new(Place { ip, port, cluster_name });
+                self.deregister(&client, &service, &place)
             }
             Request::Beat { client, service, full, ip, port, cluster_name } => {
-                self.beat(&client, &service, &Place { ip, port, cluster_name }, full)
+                let (client, service) = (self.client(client), self.shared(&service));
+                let place = Arc::new(Place { ip, port, cluster_name });
+                self.beat(&client, &service, &place, full)
             }
             Request::Subscribe { service, clusters, subscriber } => {
                 self.subscribe(from, &service, clusters, subscriber)?
@@ -336,7 +345,12 @@ impl Naming {
 
     /// Steps the owned core and takes note of what it changed.
     fn distro(&mut self, input: distro::Input<OfferKey, Arc<Instance>>) {
+        use distro::Input;
+        let one = matches!(input, Input::Write { .. } | Input::Claim { .. } | Input::Amend { .. });
+        let before = self.distro.len();
         self.distro.step(self.hearing(), input);
+        // Another state of an offer that was there: it is where it was.
+        let known = one && self.distro.len() == before;
         let mut came_late = Vec::new();
         while let Some(output) = self.distro.poll() {
             let (key, change) = match output {
@@ -352,7 +366,9 @@ impl Naming {
                     continue;
                 }
             };
-            self.index(&key);
+            if !known {
+                self.index(&key);
+            }
             match change {
                 Change::Orphaned => {
                     self.instance_event(Kind::Orphaned, &key);
@@ -364,7 +380,7 @@ impl Naming {
                 Change::Written | Change::Deleted | Change::Reclaimed | Change::Dropped => {}
             }
             let changed = self.changed.entry(key.service).or_default();
-            changed.places.insert(key.place);
+            changed.places.push(key.place);
             changed.offers = true;
         }
         for key in came_late {
@@ -372,7 +388,7 @@ impl Naming {
         }
     }
 
-    fn living_at(&self, service: &Arc<ServiceKey>, place: &Place) -> bool {
+    fn living_at(&self, service: &Arc<ServiceKey>, place: &Arc<Place>) -> bool {
         self.offers_at(service, place).any(|(_, entry)| entry.standing == Standing::Living)
     }
 
@@ -380,10 +396,12 @@ impl Naming {
     fn index(&mut self, key: &OfferKey) {
         let exists = self.distro.get(key).is_some();
         let offer = ByClient::from(key.clone());
-        if exists == self.by_client.contains(&offer) {
+        let changed =
+            if exists { self.by_client.insert(offer) } else { self.by_client.remove(&offer) };
+        if !changed {
             return;
         }
-        match &key.client {
+        match &*key.client {
             ClientId::Connection(id) => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.offers_count =
@@ -391,22 +409,17 @@ impl Naming {
                 }
             }
             ClientId::Address { .. } => {
-                let rest = self
+                let now = self
                     .by_client
                     .range(ByClient::first_of(key.client.clone())..)
-                    .take_while(|offer| *offer.client() == key.client)
+                    .take_while(|offer| offer.is_of(&key.client))
                     .take(2)
                     .count();
-                let first = exists && rest == 0;
-                let last = !exists && rest == 1;
+                let first = exists && now == 1;
+                let last = !exists && now == 0;
                 self.address_clients_count =
                     self.address_clients_count + usize::from(first) - usize::from(last);
             }
-        }
-        if exists {
-            self.by_client.insert(offer);
-        } else {
-            self.by_client.remove(&offer);
         }
     }
 
@@ -424,6 +437,17 @@ impl Naming {
     fn notice_pause(&mut self, now: Now) {
         if self.deadline().is_some_and(|due| now.instant.since(due) > LATE_MAX) {
             self.paused += now.instant.since(self.now.instant);
+        }
+    }
+
+    /// The shared form of a client's name if there is one.
+    fn client(&self, client: ClientId) -> Arc<ClientId> {
+        match &client {
+            ClientId::Connection(id) => match self.connections.get(id) {
+                Some(connection) => connection.client.clone(),
+                None => Arc::new(client),
+            },
+            ClientId::Address { .. } => Arc::new(client),
         }
     }
 

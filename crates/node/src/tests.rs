@@ -1,5 +1,7 @@
 //! Conversations with one node: a script of inputs goes in, the transcript of what it says comes out.
 
+mod cluster;
+
 use crate::{
     Initial, Input, Node, Output, Recovered, Reply, Request, Settings, TableRow, View, consensus,
 };
@@ -40,6 +42,7 @@ fn node(now: Now, durable: &Durable) -> Node {
         voters: vec![NodeId(1)],
         journal_bytes_max: 1 << 20,
         naming: naming::Settings::default(),
+        log_bytes_max: 64 << 20,
     };
     let recovered = Recovered {
         consensus: consensus::Recovered {
@@ -174,6 +177,7 @@ impl Stage {
                 Output::Reply { id, reply, .. } => Some(format!("reply {id} {}", replied(&reply))),
                 Output::Push { view, .. } => Some(format!("push {} hosts", view.instances.len())),
                 Output::Notify { key, .. } => Some(format!("notify {key}")),
+                Output::Existence { key, exists, .. } => Some(format!("{key} exists: {exists}")),
                 Output::Persist { id, write } => {
                     let text = format!("persist {} entries", write.entries.len());
                     self.written.push((id, write));
@@ -197,6 +201,10 @@ impl Stage {
                     self.hint.push(piece.bytes);
                     None
                 }
+                Output::Peer { .. }
+                | Output::OpenSnapshot { .. }
+                | Output::SendSnapshot { .. }
+                | Output::Reload => panic!("a sole voter has no peers: {output:?}"),
                 Output::NeedSecrets => Some("need secrets".to_owned()),
                 Output::Halt(reason) => Some(format!("halt: {reason}")),
             };

@@ -1,7 +1,7 @@
 //! Connections: what lives and ends with them.
 
 use crate::{
-    ClientId, Naming, ServiceKey, Subscriber,
+    ClientId, Naming, Place, ServiceKey, Subscriber,
     offer::{ByClient, OfferKey},
 };
 use base::ConnectionId;
@@ -20,6 +20,8 @@ pub const CLOSED_PER_WAKE: usize = 1000;
 pub(crate) struct Connection {
     /// As the owner of offers.
     pub(crate) client: Arc<ClientId>,
+    /// Where it offered something last. Most clients are at one place, or at least at one address, in all services.
+    pub(crate) place: Arc<Place>,
     pub(crate) subscriptions: BTreeSet<Arc<ServiceKey>>,
     /// How many offers it has in all services.
     pub(crate) offers_count: usize,
@@ -45,7 +47,8 @@ impl Naming {
     pub(crate) fn opened(&mut self, id: ConnectionId) {
         let client = Arc::new(ClientId::Connection(id));
         let (subscriptions, subscriber) = (BTreeSet::new(), None);
-        let connection = Connection { client, subscriptions, offers_count: 0, subscriber };
+        let place = Place::first();
+        let connection = Connection { client, place, subscriptions, offers_count: 0, subscriber };
         self.connections.entry(id).or_insert(connection);
     }
 

@@ -481,9 +481,14 @@ impl Naming {
         }
     }
 
+    fn grouped_name(&self, key: &ServiceKey) -> Arc<str> {
+        let known = self.services.get(key).map(|service| service.grouped_name.clone());
+        known.unwrap_or_else(|| key.grouped_name().into())
+    }
+
     fn service_event(&mut self, kind: Kind, key: &ServiceKey) {
         let namespace = key.namespace.clone();
-        let subject = Subject::Service { namespace, service: key.grouped_name().into() };
+        let subject = Subject::Service { namespace, service: self.grouped_name(key) };
         self.outputs.push_back(Output::Event(kind, subject));
     }
 
@@ -494,7 +499,7 @@ impl Naming {
     fn place_event(&mut self, kind: Kind, service: &ServiceKey, place: &Place) {
         let subject = Subject::Instance {
             namespace: service.namespace.clone(),
-            service: service.grouped_name().into(),
+            service: self.grouped_name(service),
             address: format!("{}:{}", place.ip, place.port).into(),
         };
         self.outputs.push_back(Output::Event(kind, subject));

@@ -34,7 +34,7 @@ impl Naming {
             .map(Place::of)
             .map(|place| match of_former(&place) {
                 Some(at) => former[at].place.clone(),
-                None => Arc::new(place),
+                None => self.shared_place(client, place),
             })
             .collect();
         let mut wanted = places.clone();
@@ -175,6 +175,17 @@ impl Naming {
             share(&mut instance.cluster_name, &self.default_cluster);
             share(&mut instance.cluster_name, known);
         }
+    }
+
+    /// A place, with what it has in common with the last one of the client.
+    fn shared_place(&mut self, client: &ClientId, mut place: Place) -> Arc<Place> {
+        let ClientId::Connection(id) = client else { return Arc::new(place) };
+        let Some(connection) = self.connections.get_mut(id) else { return Arc::new(place) };
+        if *connection.place != place {
+            share(&mut place.ip, &connection.place.ip);
+            connection.place = Arc::new(place);
+        }
+        connection.place.clone()
     }
 
     fn check_room(

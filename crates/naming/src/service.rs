@@ -20,6 +20,8 @@ const PLACES_SPLICED_MAX: usize = 16;
 pub(crate) struct Service {
     /// The newest; of a service that is not in the lists, what its subscribers were told.
     pub(crate) view: Arc<ServiceView>,
+    /// `group@@name`, for all that is told of it.
+    pub(crate) grouped_name: Arc<str>,
     /// Whether it is in the lists. A subscription alone does not bring it there.
     pub(crate) published: bool,
     pub(crate) subscribers: BTreeMap<ConnectionId, Subscription>,
@@ -83,6 +85,7 @@ impl Naming {
         };
         let service = Service {
             view: Arc::new(view),
+            grouped_name: key.grouped_name().into(),
             published: false,
             subscribers: BTreeMap::new(),
             push_at: None,

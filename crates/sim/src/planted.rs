@@ -2,6 +2,7 @@
 
 use base::Duration;
 use host::{DiskDone, DiskJob, Settings};
+use std::collections::VecDeque;
 
 /// A bug that is put in: between the host and its disk, into its settings, or between the host and its node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,9 +16,9 @@ pub enum Planted {
     IgnoredSyncFailure,
     /// The hint is thrown away.
     LostHint,
-    /// The first hint that was written is never replaced.
+    /// The hint that is written is always the third to last one.
     OldHint,
-    /// Once the disk was full, rows for the state tables are thrown away.
+    /// Every fourth time, the rows for the state tables are thrown away.
     LostRows,
     /// A row that was flipped on the disk is passed on as it is.
     UncheckedRow,
@@ -49,20 +50,20 @@ pub const PLANTED: [(&str, Planted); 15] = [
 /// A bug at work on a machine.
 pub(crate) struct Planting {
     planted: Planted,
-    has_hint: bool,
-    was_full: bool,
+    hints: VecDeque<Vec<u8>>,
+    tables: u64,
     /// In this life of the host a row was damaged already.
     damaged: bool,
 }
 
 impl Planting {
     pub(crate) fn new(planted: Planted) -> Self {
-        Self { planted, has_hint: false, was_full: false, damaged: false }
+        Self { planted, hints: VecDeque::new(), tables: 0, damaged: false }
     }
 
     /// A host begins.
     pub(crate) fn begin(&mut self) {
-        (self.was_full, self.damaged) = (false, false);
+        self.damaged = false;
     }
 
     /// The settings of a host.
@@ -91,20 +92,27 @@ impl Planting {
     pub(crate) fn jobs(&mut self, mut jobs: Vec<DiskJob>) -> Vec<DiskJob> {
         match self.planted {
             Planted::LostHint => jobs.retain(|job| !matches!(job, DiskJob::Hint(_))),
-            Planted::OldHint => jobs.retain(|job| {
-                !matches!(job, DiskJob::Hint(_)) || !std::mem::replace(&mut self.has_hint, true)
+            Planted::OldHint => jobs.retain_mut(|job| {
+                let DiskJob::Hint(hint) = job else { return true };
+                self.hints.push_back(std::mem::take(hint));
+                if self.hints.len() > 2 {
+                    *hint = self.hints.pop_front().expect("there are three");
+                }
+                !hint.is_empty()
             }),
-            Planted::LostRows if self.was_full => {
+            Planted::LostRows => {
                 for job in &mut jobs {
                     if let DiskJob::Tables { rows, .. } = job {
-                        rows.clear();
+                        self.tables += 1;
+                        if self.tables.is_multiple_of(4) {
+                            rows.clear();
+                        }
                     }
                 }
             }
             Planted::Nothing
             | Planted::EarlyPersisted
             | Planted::IgnoredSyncFailure
-            | Planted::LostRows
             | Planted::UncheckedRow
             | Planted::EndlessBeats
             | Planted::Node(_) => {}
@@ -114,7 +122,6 @@ impl Planting {
 
     /// What the host is told instead of this; `asked` are the answers that it waits for.
     pub(crate) fn done(&mut self, asked: Vec<DiskDone>, mut done: Vec<DiskDone>) -> Vec<DiskDone> {
-        self.was_full |= done.iter().any(|done| matches!(done, DiskDone::Full(true)));
         match self.planted {
             Planted::EarlyPersisted => {
                 done.retain(|done| !matches!(done, DiskDone::Persisted(_)));

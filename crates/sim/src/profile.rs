@@ -149,7 +149,12 @@ fn add(
         "power-loss-in-write" => Fault::PowerLossAfter(1 + rng.below(60), survivors(rng)),
         "pause" => Fault::Pause(Duration::from_millis(100 + rng.below(20_000))),
         "clock-jump" => Fault::ClockJump(rng.below(120_000) as i64 - 60_000),
-        "failed-fsync" => Fault::FailSync,
+        "failed-fsync" => {
+            // A host that went on would pay for it at the next crash.
+            let crash = at.after(Duration::from_millis(500 + rng.below(10_000)));
+            faults.push((crash, Fault::PowerLoss(survivors(rng))));
+            Fault::FailSync
+        }
         "lost-fsync" => {
             Fault::LoseSyncs(Duration::from_millis(50 + rng.below(4_000)), survivors(rng))
         }

@@ -198,6 +198,12 @@ impl Host {
                     dirty.insert(to, slot);
                 }
             }
+            Output::Existence { to, key, exists } => {
+                if let Some(slot) = self.slot(to) {
+                    slot.post(Message::Nacos(nacos::Input::Existence { key, exists }));
+                    dirty.insert(to, slot);
+                }
+            }
             Output::Persist { id, write } => self.push_disk_job(DiskJob::Persist { id, write }),
             Output::Tables { applied, rows } => {
                 self.push_disk_job(DiskJob::Tables { applied, rows });
@@ -206,7 +212,11 @@ impl Host {
             Output::Load { id, table, from, until, limit } => {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
-            Output::Hint(bytes) => self.push_disk_job(DiskJob::Hint(bytes)),
+            Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
+            Output::Peer { .. }
+            | Output::OpenSnapshot { .. }
+            | Output::SendSnapshot { .. }
+            | Output::Reload => unreachable!("a sole voter that was told of no link has no peers"),
             Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
         }
     }

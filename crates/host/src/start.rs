@@ -75,7 +75,7 @@ pub enum StartError {
 
 /// The state tables that are still to be read.
 pub(crate) struct Restoring {
-    hint: Option<Vec<u8>>,
+    hint: Vec<Vec<u8>>,
 }
 
 impl Host {
@@ -98,12 +98,9 @@ impl Host {
         // The time of boot is part of every connection's id, and times are given out from now on: the ceiling of them
         // must be on disk before.
         let forgets = settings.planted == Planted::ForgottenClock;
-        let clock_high_water = if forgets { HybridTime(0) } else { clock_high_water };
-        let hinted = hint
-            .as_deref()
-            .filter(|_| !forgets)
-            .and_then(naming::hint_high_water)
-            .unwrap_or_default();
+        let hinted = naming::hint_high_water(&hint).unwrap_or_default();
+        let (clock_high_water, hinted) =
+            if forgets { Default::default() } else { (clock_high_water, hinted) };
         let mut clock = HybridClock::above(clock_high_water.max(hinted));
         let boot = clock.tick(now);
         let ceiling = clock_ceiling(boot, now);
@@ -161,7 +158,7 @@ impl Host {
             self.push_disk_job(DiskJob::Restore { table, after });
         } else {
             let restoring = crate::sessions::lock(&self.node).restoring.take();
-            if let Some(Restoring { hint: Some(hint) }) = restoring {
+            if let Some(Restoring { hint }) = restoring.filter(|left| !left.hint.is_empty()) {
                 self.push_input(Input::Hint(hint));
             }
             self.push_input(Input::Restored);

@@ -2,7 +2,6 @@
 
 use base::Duration;
 use host::{DiskDone, DiskJob, Settings};
-use std::collections::VecDeque;
 
 /// A bug that is put in: between the host and its disk, into its settings, or between the host and its node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub enum Planted {
     IgnoredSyncFailure,
     /// The hint is thrown away.
     LostHint,
-    /// The hint that is written is always the third to last one.
+    /// Of the hint only what lists everything is kept, and none of the changes that follow.
     OldHint,
     /// Every fourth time, the rows for the state tables are thrown away.
     LostRows,
@@ -29,7 +28,7 @@ pub enum Planted {
 }
 
 /// All bugs by name.
-pub const PLANTED: [(&str, Planted); 15] = [
+pub const PLANTED: [(&str, Planted); 16] = [
     ("early-persisted", Planted::EarlyPersisted),
     ("ignored-sync-failure", Planted::IgnoredSyncFailure),
     ("lost-hint", Planted::LostHint),
@@ -43,6 +42,7 @@ pub const PLANTED: [(&str, Planted); 15] = [
     ("old-push", Planted::Node(host::Planted::OldPush)),
     ("lost-push", Planted::Node(host::Planted::LostPush)),
     ("deaf-to-close", Planted::Node(host::Planted::DeafToClose)),
+    ("no-tombstone", Planted::Node(host::Planted::NoTombstone)),
     ("late-hint", Planted::Node(host::Planted::LateHint)),
     ("forgotten-clock", Planted::Node(host::Planted::ForgottenClock)),
 ];
@@ -50,7 +50,6 @@ pub const PLANTED: [(&str, Planted); 15] = [
 /// A bug at work on a machine.
 pub(crate) struct Planting {
     planted: Planted,
-    hints: VecDeque<Vec<u8>>,
     tables: u64,
     /// In this life of the host a row was damaged already.
     damaged: bool,
@@ -58,7 +57,7 @@ pub(crate) struct Planting {
 
 impl Planting {
     pub(crate) fn new(planted: Planted) -> Self {
-        Self { planted, hints: VecDeque::new(), tables: 0, damaged: false }
+        Self { planted, tables: 0, damaged: false }
     }
 
     /// A host begins.
@@ -92,14 +91,10 @@ impl Planting {
     pub(crate) fn jobs(&mut self, mut jobs: Vec<DiskJob>) -> Vec<DiskJob> {
         match self.planted {
             Planted::LostHint => jobs.retain(|job| !matches!(job, DiskJob::Hint(_))),
-            Planted::OldHint => jobs.retain_mut(|job| {
-                let DiskJob::Hint(hint) = job else { return true };
-                self.hints.push_back(std::mem::take(hint));
-                if self.hints.len() > 2 {
-                    *hint = self.hints.pop_front().expect("there are three");
-                }
-                !hint.is_empty()
-            }),
+            Planted::OldHint => {
+                let follows = |piece: &naming::HintPiece| !piece.begins && !piece.completes;
+                jobs.retain(|job| !matches!(job, DiskJob::Hint(piece) if follows(piece)));
+            }
             Planted::LostRows => {
                 for job in &mut jobs {
                     if let DiskJob::Tables { rows, .. } = job {

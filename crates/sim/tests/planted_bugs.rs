@@ -42,18 +42,19 @@ macro_rules! bugs {
 
 bugs! {
     an_acknowledgement_before_the_write: "early-persisted" by "durable" from 1;
-    an_ignored_fsync_failure: "ignored-sync-failure" by "linear" from 1;
-    a_lost_hint: "lost-hint" by "living" from 1;
-    a_hint_that_is_never_replaced: "old-hint" by "gone" from 1;
+    an_ignored_fsync_failure: "ignored-sync-failure" by "" from 24;
+    a_lost_hint: "lost-hint" by "living" from 3;
+    a_hint_that_is_never_replaced: "old-hint" by "living" from 3;
     rows_lost_after_a_full_disk: "lost-rows" by "durable" from 1;
-    a_row_that_is_not_checked: "unchecked-row" by "sound" from 1;
+    a_row_that_is_not_checked: "unchecked-row" by "" from 3;
     beats_that_nobody_judges: "endless-beats" by "gone" from 1;
     a_condition_checked_too_early: "early-condition" by "linear" from 1;
     a_view_that_comes_after_the_word_of_it: "late-view" by "listen" from 1;
     a_lost_notification: "lost-notification" by "listen" from 1;
     an_old_push_after_a_newer_one: "old-push" by "versions" from 1;
     a_lost_push: "lost-push" by "stuck" from 1;
-    a_connection_whose_end_is_not_heard: "deaf-to-close" by "gone" from 1;
-    a_node_that_serves_before_its_hint_is_read: "late-hint" by "empty-push" from 1;
+    a_connection_whose_end_is_not_heard: "deaf-to-close" by "gone" from 3;
+    a_registration_that_comes_once_more: "no-tombstone" by "gone" from 1;
+    a_node_that_serves_before_its_hint_is_read: "late-hint" by "living" from 3;
     a_clock_whose_ceiling_is_forgotten: "forgotten-clock" by "versions" from 1;
 }

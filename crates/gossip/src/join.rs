@@ -1,8 +1,7 @@
 //! Finding others: at first, after isolation, and after a partition. And leaving them.
 
 use crate::{
-    Address, Error, Event, Gossip, Incarnation, Member, SEEDS_LEN_MAX, Standing, State, Timers,
-    table::shuffle,
+    Address, Error, Event, Gossip, Member, SEEDS_LEN_MAX, Standing, State, Timers, table::shuffle,
 };
 use alloc::vec::Vec;
 use base::{Duration, Instant, NodeId, Now};
@@ -39,7 +38,8 @@ impl Gossip {
         if self.standing != Standing::Active {
             self.standing = Standing::Active;
             self.own.state = State::Alive;
-            self.own.incarnation = Incarnation(self.own.incarnation.0 + 1);
+            // Above its own goodbye.
+            self.raise_above(self.own.generation(), self.own.incarnation);
             self.spread.add(self.own.node());
             if self.table.present_len() > 0 {
                 self.begin_routine(now);

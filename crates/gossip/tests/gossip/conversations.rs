@@ -8,6 +8,7 @@
 //! cut n1 → n3         one way only                       lose 300       per mille of all messages
 //! move n3 b:1         another address                    trace on       show messages, too
 //! copy n3 as n3b      another node with n3's id          view n1        whom it lists
+//! clock 5000          wall clocks at the start, in ms    forge 9 n1 X   a bad message of n9
 //! seeds n1 a:1 b:1    other seeds                        count n1 X     a counter
 //! ```
 
@@ -99,6 +100,7 @@ impl Conversation {
                 let (ones, others) = (side(), side());
                 self.network.part(&ones, &others);
             }
+            ["clock", unix_ms] => self.network.wall_ms = unix_ms.parse().expect("milliseconds"),
             ["heal"] => self.network.heal(),
             ["lose", per_mille] => {
                 self.network.faults.lost_per_mille = per_mille.parse().expect("a number");
@@ -199,6 +201,7 @@ conversations! {
     a_restart_is_a_later_life
     an_isolated_node_finds_its_way_back
     two_nodes_have_one_id
+    a_clock_that_was_set_back
     a_partition_heals
     halves_that_never_met_find_each_other
     bad_messages_change_nothing

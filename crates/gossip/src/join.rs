@@ -40,7 +40,7 @@ impl Gossip {
             self.own.state = State::Alive;
             // Above its own goodbye.
             self.raise_above(self.own.generation(), self.own.incarnation);
-            self.spread.add(self.own.node());
+            self.spread.add(self.own.node(), true);
             if self.table.present_len() > 0 {
                 self.begin_routine(now);
             }
@@ -84,7 +84,7 @@ impl Gossip {
         self.seeds.backoff = self.settings.join_backoff_min;
         self.event(Event::Joined);
         if self.standing == Standing::Active {
-            self.spread.add(self.own.node());
+            self.spread.add(self.own.node(), true);
             self.begin_routine(now);
         }
     }
@@ -167,7 +167,7 @@ impl Gossip {
         self.timers = Timers::default();
         self.probes.abandon();
         self.standing = Standing::Leaving { until: now.instant.after(self.settings.leave_time) };
-        self.spread.add(self.own.node());
+        self.spread.add(self.own.node(), true);
         self.gossip(now);
         self.leave_if_told(now);
     }

@@ -97,7 +97,7 @@ impl Gossip {
         match member.state {
             State::Suspect if member.incarnation == incarnation => {
                 if self.suspicions.confirm(now.instant, node, by) {
-                    self.spread(now, node);
+                    self.spread(now, node, false);
                 }
             }
             State::Alive | State::Suspect => self.suspect(now, node, incarnation, by),
@@ -171,7 +171,7 @@ impl Gossip {
             Ok(None) => {}
             Ok(Some(forgotten)) => self.forgot(forgotten),
         }
-        self.write(now, member, Change::Added);
+        self.write(now, member, Change::Added, true);
         true
     }
 
@@ -188,22 +188,23 @@ impl Gossip {
         } else {
             Some(Change::State(known.state))
         };
+        let record = known.record != member.record;
         match change {
-            Some(change) => self.write(now, member, change),
+            Some(change) => self.write(now, member, change, record),
             None => {
                 let node = member.node();
                 self.enter(now, member);
-                self.spread(now, node);
+                self.spread(now, node, record);
             }
         }
     }
 
-    fn write(&mut self, now: Now, member: Member, change: Change) {
+    fn write(&mut self, now: Now, member: Member, change: Change, record: bool) {
         let node = member.node();
         self.enter(now, member.clone());
         // One who comes to a cluster learns of all its members, which is news to nobody else.
         if !self.joining {
-            self.spread(now, node);
+            self.spread(now, node, record);
         }
         self.output(Output::Changed { member, change });
     }
@@ -280,7 +281,7 @@ impl Gossip {
         }
         self.counters.refuted += 1;
         self.health.worsen(1);
-        self.spread(now, self.own.node());
+        self.spread(now, self.own.node(), true);
         let incarnation = self.own.incarnation;
         self.event(Event::Refuted { told_by: from, incarnation });
         true
@@ -330,7 +331,7 @@ impl Gossip {
         }
         let raised = self.begin_generation_above(generation);
         if raised {
-            self.spread(now, self.own.node());
+            self.spread(now, self.own.node(), true);
         }
         raised
     }

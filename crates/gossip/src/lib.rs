@@ -128,7 +128,6 @@
 //! * A digest before the full state. memberlist and Serf send all of it every time; chitchat sends versions of all nodes.
 //! * Nothing is stored: after a restart a node has its seeds. Keys, encryption and who may take part at all are the
 //!   transport's; a cluster number in each message only keeps two clusters apart that share addresses.
-//! * A suspicion displaces a description of the same member that is still being passed on; an exchange brings it.
 //! * Round-trip times, weights and zones do not influence who is chosen.
 //!
 //! Sources: A. Das, I. Gupta, A. Motivala, *SWIM* (DSN 2002): probes, suspicion, infection. A. Dadgar, J. Phillips, J. Currey,
@@ -454,7 +453,7 @@ impl Gossip {
         let Record { generation, version, node, description: _ } = *self.own.record;
         let version = RecordVersion(version.0 + 1);
         self.own.record = Arc::new(Record { generation, version, node, description });
-        self.spread(now, node);
+        self.spread(now, node, true);
     }
 
     /// A random wait below `longest`.

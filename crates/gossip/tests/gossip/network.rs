@@ -64,6 +64,8 @@ pub struct Node {
     /// `None` while it is stopped.
     pub core: Option<Gossip>,
     pub slow: Option<Slow>,
+    /// It stands still, timers and all, and goes on with what came in the meantime.
+    pub stands_until: Option<Instant>,
     pub sent: Sent,
     lives: u64,
     wake_at: Option<Instant>,
@@ -179,6 +181,7 @@ impl Network {
             address,
             core: None,
             slow: None,
+            stands_until: None,
             sent: Sent::default(),
             lives: 0,
             wake_at: None,
@@ -291,6 +294,9 @@ impl Network {
     }
 
     fn hangs_until(&self, index: usize, timer: bool) -> Option<Instant> {
+        if let Some(until) = self.nodes[index].stands_until.filter(|until| self.now < *until) {
+            return Some(until);
+        }
         let Slow { works, hangs, deaf_only } = self.nodes[index].slow?;
         if deaf_only && timer {
             return None;

@@ -1,7 +1,7 @@
 //! Set a config, or a gray version of it: gRPC `ConfigPublishRequest`, `POST /v1/cs/configs`.
 
 use super::{
-    fields::{CAS_CONFLICT, ConfigFields, author, key_of_form, refused, resource},
+    fields::{CAS_CONFLICT, author, key_of_form, refused, request_of_config, resource},
     version,
 };
 use crate::{
@@ -14,7 +14,6 @@ use crate::{
 };
 use config::{ConfigKey, Details, GrayRule, Outcome, Reply, Request};
 use http::StatusCode;
-use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
 
 #[derive(Debug)]
@@ -29,17 +28,15 @@ pub(crate) struct Publish {
     source_user: String,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body {
-    #[serde(flatten)]
-    config: ConfigFields,
-    #[serde(deserialize_with = "json::text")]
-    content: Option<String>,
-    #[serde(deserialize_with = "json::text")]
-    cas_md5: Option<String>,
-    #[serde(deserialize_with = "json::texts")]
-    addition_map: BTreeMap<Arc<str>, Arc<str>>,
+request_of_config! {
+    struct Body {
+        #[serde(deserialize_with = "json::text")]
+        content: Option<String>,
+        #[serde(deserialize_with = "json::text")]
+        cas_md5: Option<String>,
+        #[serde(deserialize_with = "json::texts")]
+        addition_map: BTreeMap<Arc<str>, Arc<str>>,
+    }
 }
 
 /// Characters of the author that a client names.
@@ -50,9 +47,10 @@ const TYPES: [&str; 8] = ["properties", "xml", "json", "text", "html", "yaml", "
 
 impl Publish {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
-        let body: Body = grpc::read(body)?;
-        body.config.filter()?;
-        let key = body.config.key_or_fault()?;
+        let mut body: Body = grpc::read(body)?;
+        let fields = body.config();
+        fields.filter()?;
+        let key = fields.key_or_fault()?;
         let Some(content) = body.content else {
             return Err(Fault::caused("content is blank : null"));
         };

@@ -38,6 +38,7 @@ mod deliver;
 mod disk;
 mod drive;
 mod lanes;
+mod planted;
 mod rendered;
 mod scrape;
 mod sessions;
@@ -51,10 +52,11 @@ mod work;
 pub use deliver::Arrival;
 pub use disk::{DiskDone, DiskJob, DiskWorker, Opened};
 pub use lanes::LANE_LEN_MAX;
+pub use planted::Planted;
 pub use scrape::Gauges;
 pub use sessions::Sending;
 pub use signal::Signal;
-pub use start::{Begun, Identity, Settings, StartError};
+pub use start::{Begun, Identity, LOG_BYTES_MAX, Settings, StartError};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };
@@ -122,6 +124,7 @@ struct NodeCell {
     ceiling: HybridTime,
     /// The restored tables still to come.
     restoring: Option<start::Restoring>,
+    planting: planted::Planting,
 }
 
 /// When something is due: the node, and each connection that has a deadline.

@@ -1,8 +1,8 @@
 //! From a disk to a host whose node reads it.
 
 use crate::{
-    DiskWorker, Host, NodeCell, Opened, Timers, credentials::Credentials, disk::DiskJob,
-    lanes::Lanes, views::ViewStore,
+    DiskWorker, Host, NodeCell, Opened, Planted, Timers, credentials::Credentials, disk::DiskJob,
+    lanes::Lanes, planted::Planting, views::ViewStore,
 };
 use base::{HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
 use node::{Input, Node, RESTORED_TABLES, Recovered, TableRow, consensus};
@@ -18,6 +18,9 @@ const IDENTITY_VERSION: u8 = 1;
 const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How much the journal may hold.
 const JOURNAL_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long the Raft log of a node may get between two checkpoints.
+pub const LOG_BYTES_MAX: usize = 64 << 20;
 
 /// How a host is set up.
 #[derive(Clone, Debug)]
@@ -36,6 +39,10 @@ pub struct Settings {
     pub version: &'static str,
     /// For the registry.
     pub naming: naming::Settings,
+    /// Usually `LOG_BYTES_MAX`; one entry may be a quarter of it.
+    pub log_bytes_max: usize,
+    /// Nothing, but in a simulator.
+    pub planted: Planted,
 }
 
 /// Who a node is: written once, on its first start.
@@ -68,7 +75,7 @@ pub enum StartError {
 
 /// The state tables that are still to be read.
 pub(crate) struct Restoring {
-    hint: Option<Vec<u8>>,
+    hint: Vec<Vec<u8>>,
 }
 
 impl Host {
@@ -90,7 +97,10 @@ impl Host {
         };
         // The time of boot is part of every connection's id, and times are given out from now on: the ceiling of them
         // must be on disk before.
-        let hinted = hint.as_deref().and_then(naming::hint_high_water).unwrap_or_default();
+        let forgets = settings.planted == Planted::ForgottenClock;
+        let hinted = naming::hint_high_water(&hint).unwrap_or_default();
+        let (clock_high_water, hinted) =
+            if forgets { Default::default() } else { (clock_high_water, hinted) };
         let mut clock = HybridClock::above(clock_high_water.max(hinted));
         let boot = clock.tick(now);
         let ceiling = clock_ceiling(boot, now);
@@ -101,7 +111,8 @@ impl Host {
         let salts = Mutex::new(rng.fork());
         let views = ViewStore::new(identity.node, boot, Credentials::new(key), RENDERED_BYTES_MAX);
         let restoring = Some(Restoring { hint });
-        let cell = NodeCell { node, rng, latest: now, restoring, ceiling };
+        let planting = Planting::new(settings.planted);
+        let cell = NodeCell { node, rng, latest: now, restoring, ceiling, planting };
         let host = Arc::new(Self {
             id: identity.node,
             boot,
@@ -147,7 +158,7 @@ impl Host {
             self.push_disk_job(DiskJob::Restore { table, after });
         } else {
             let restoring = crate::sessions::lock(&self.node).restoring.take();
-            if let Some(Restoring { hint: Some(hint) }) = restoring {
+            if let Some(Restoring { hint }) = restoring.filter(|left| !left.hint.is_empty()) {
                 self.push_input(Input::Hint(hint));
             }
             self.push_input(Input::Restored);
@@ -174,6 +185,7 @@ fn make_node(
         voters: vec![identity.node],
         journal_bytes_max: JOURNAL_BYTES_MAX,
         naming: settings.naming.clone(),
+        log_bytes_max: settings.log_bytes_max,
     };
     let recovered = Recovered {
         consensus: consensus::Recovered {

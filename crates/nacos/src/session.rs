@@ -81,6 +81,7 @@ impl Session {
                 self.client.streams = self.client.streams.saturating_add(1);
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
+                self.client.watched_configs.restart();
             }
             Input::StreamPayload(payload) => {
                 self.stream(now, &payload);
@@ -110,6 +111,7 @@ impl Session {
                     self.drive(now, views, held, Event::Changed(key));
                 }
             }
+            Input::Existence { key, exists } => self.client.watched_configs.changed(&key, exists),
             Input::Drain => self.drain(now, views),
             Input::Wake => {}
         }
@@ -134,7 +136,8 @@ impl Session {
         }
         let streamed = if self.client.is_streaming() {
             let pushed = self.client.subscriptions.deadline();
-            [pushed, self.client.listening.deadline()].into_iter().flatten().min()
+            let watched = self.client.watched_configs.deadline();
+            [pushed, self.client.listening.deadline(), watched].into_iter().flatten().min()
         } else {
             None
         };
@@ -222,6 +225,7 @@ impl Session {
         {
             // Whatever answers a request confirms it: SDKs exist that answer with another type.
             self.client.listening.acknowledge(request);
+            self.client.watched_configs.acknowledge(request);
             let acknowledged = self.client.subscriptions.acknowledge(request);
             self.outputs.extend(acknowledged.map(Output::Tell));
         }

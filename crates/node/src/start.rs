@@ -26,6 +26,8 @@ pub struct Settings {
     pub journal_bytes_max: usize,
     /// For the registry.
     pub naming: naming::Settings,
+    /// How long the Raft log may get between two checkpoints; one entry may be a quarter of it.
+    pub log_bytes_max: usize,
 }
 
 /// What an earlier life left.
@@ -65,11 +67,16 @@ impl Node {
     #[must_use]
     pub fn new(settings: Settings, now: Now, mut rng: Rng, recovered: Recovered) -> Self {
         let mut clock = HybridClock::above(recovered.clock_high_water);
-        clock.tick(now);
+        let life = clock.tick(now);
         let applied = recovered.consensus.applied;
-        let consensus = consensus::Settings::new(settings.id, settings.voters, rng.next_u64());
+        let consensus = consensus::Settings {
+            log_bytes_max: settings.log_bytes_max,
+            entry_bytes_max: settings.log_bytes_max / 4,
+            ..consensus::Settings::new(settings.id, settings.voters, rng.next_u64())
+        };
         let mut node = Self {
             id: settings.id,
+            life,
             phase: Phase::Restoring,
             now,
             cause: Cause::Start,
@@ -82,7 +89,10 @@ impl Node {
             journal: Journal::new(settings.id, settings.journal_bytes_max),
             clock,
             clients: BTreeSet::new(),
+            peers: BTreeSet::new(),
             proposals: Proposals::default(),
+            forwarded: BTreeMap::new(),
+            reloading: None,
             reads: Reads::default(),
             loads: BTreeMap::new(),
             next_load: 0,
@@ -90,6 +100,7 @@ impl Node {
             join: Join::NotAsked,
             started: now.instant,
             leader: None,
+            leaderless_since: Some(now.instant),
             term: Term(0),
             applied,
             tabled: applied,
@@ -102,7 +113,8 @@ impl Node {
     }
 
     pub(crate) fn restore(&mut self, rows: Vec<TableRow>) {
-        assert_eq!(self.phase, Phase::Restoring, "rows come before `Restored`");
+        let expected = self.phase == Phase::Restoring || self.reloading.is_some();
+        assert!(expected, "rows come before `Restored`, or after `Reload`");
         self.cause = Cause::Start;
         let (mut config, mut access, mut naming) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
@@ -126,6 +138,9 @@ impl Node {
     pub(crate) fn restored(&mut self) {
         self.config.step(self.now, config::Input::Restored);
         self.naming.step(self.now, naming::Input::Restored);
+        if let Some(held) = self.reloading.take() {
+            return self.reloaded(held);
+        }
         let unstarted = self.unstarted.take().expect("`Restored` comes once");
         match consensus::Consensus::recover(unstarted.settings, self.now, unstarted.recovered) {
             Ok(consensus) => {
@@ -163,7 +178,7 @@ impl Node {
         let change = access::Change::Initialize { token_key, password_hash };
         let at_ms = self.now.unix_ms;
         let command = Command::Access(access::Command { change, at_ms });
-        self.propose(OURSELVES, RequestId(0), &command);
+        self.propose(OURSELVES, RequestId(0), command);
     }
 
     /// The last word of a node that its host stops because of the disk.

@@ -1,5 +1,7 @@
 //! Conversations with one node: a script of inputs goes in, the transcript of what it says comes out.
 
+mod cluster;
+
 use crate::{
     Initial, Input, Node, Output, Recovered, Reply, Request, Settings, TableRow, View, consensus,
 };
@@ -25,7 +27,7 @@ struct Stage {
     durable: Durable,
     written: Vec<(consensus::WriteId, consensus::Write)>,
     tables: (LogIndex, Vec<TableRow>),
-    hint: Option<Vec<u8>>,
+    hint: Vec<Vec<u8>>,
     transcript: String,
     asked: u64,
 }
@@ -40,6 +42,7 @@ fn node(now: Now, durable: &Durable) -> Node {
         voters: vec![NodeId(1)],
         journal_bytes_max: 1 << 20,
         naming: naming::Settings::default(),
+        log_bytes_max: 64 << 20,
     };
     let recovered = Recovered {
         consensus: consensus::Recovered {
@@ -63,7 +66,7 @@ impl Stage {
             durable,
             written: Vec::new(),
             tables: (LogIndex(0), Vec::new()),
-            hint: None,
+            hint: Vec::new(),
             transcript: String::new(),
             asked: 0,
         }
@@ -108,8 +111,8 @@ impl Stage {
         if !self.durable.rows.is_empty() {
             self.node.step(self.now, Input::Restore(self.durable.rows.clone()));
         }
-        if let Some(hint) = self.hint.clone() {
-            self.node.step(self.now, Input::Hint(hint));
+        if !self.hint.is_empty() {
+            self.node.step(self.now, Input::Hint(self.hint.clone()));
         }
         self.node.step(self.now, Input::Restored);
     }
@@ -174,6 +177,7 @@ impl Stage {
                 Output::Reply { id, reply, .. } => Some(format!("reply {id} {}", replied(&reply))),
                 Output::Push { view, .. } => Some(format!("push {} hosts", view.instances.len())),
                 Output::Notify { key, .. } => Some(format!("notify {key}")),
+                Output::Existence { key, exists, .. } => Some(format!("{key} exists: {exists}")),
                 Output::Persist { id, write } => {
                     let text = format!("persist {} entries", write.entries.len());
                     self.written.push((id, write));
@@ -190,10 +194,17 @@ impl Stage {
                     Some("checkpoint".to_owned())
                 }
                 Output::Load { table, .. } => Some(format!("load table {table}")),
-                Output::Hint(bytes) => {
-                    self.hint = Some(bytes);
+                Output::Hint(piece) => {
+                    if piece.begins {
+                        self.hint.clear();
+                    }
+                    self.hint.push(piece.bytes);
                     None
                 }
+                Output::Peer { .. }
+                | Output::OpenSnapshot { .. }
+                | Output::SendSnapshot { .. }
+                | Output::Reload => panic!("a sole voter has no peers: {output:?}"),
                 Output::NeedSecrets => Some("need secrets".to_owned()),
                 Output::Halt(reason) => Some(format!("halt: {reason}")),
             };

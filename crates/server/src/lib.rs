@@ -22,8 +22,10 @@ mod listen;
 mod metrics;
 mod running;
 mod settings;
+mod socket;
 mod threads;
 mod traffic;
+mod turn;
 mod udp;
 
 pub use limits::Limits;

@@ -103,6 +103,8 @@ pub async fn start_within(settings: Settings, limits: Limits) -> Result<Running,
         disk_kept: settings.data.is_some(),
         version: env!("CARGO_PKG_VERSION"),
         naming: naming::Settings::default(),
+        log_bytes_max: host::LOG_BYTES_MAX,
+        planted: host::Planted::Nothing,
     };
     let Begun { host, worker } =
         Host::begin(host_settings, clock.now(), Rng::from_seed(seed), place)?;

@@ -127,6 +127,7 @@ public final class Suite {
         step("many_listeners", 90, Config::manyListeners);
         step("gray", 30, Config::gray);
         step("remove", 30, Config::remove);
+        step("fuzzy_config", 45, FuzzyConfig::run);
         step("outage", 120, Outage::run);
         return failed;
     }

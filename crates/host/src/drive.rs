@@ -189,6 +189,12 @@ impl Host {
                     self.udp.post(nacos::UdpInput::Push { connection: to, view });
                 }
             }
+            Output::Watched { to, service } => {
+                if let Some(slot) = self.slot(to) {
+                    slot.post(Message::Nacos(nacos::Input::Watched { service }));
+                    dirty.insert(to, slot);
+                }
+            }
             Output::Notify { to, listener, key, md5 } => {
                 if let Some(slot) = self.slot(to) {
                     let (same, alike) = (key.clone(), md5.clone());

@@ -81,6 +81,7 @@ impl Session {
                 self.client.streams = self.client.streams.saturating_add(1);
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
+                self.client.service_watches.restart();
                 self.client.watched_configs.restart();
             }
             Input::StreamPayload(payload) => {
@@ -104,6 +105,7 @@ impl Session {
             }
             Input::Answer { id, answer } => self.answer(now, views, id, answer),
             Input::Push { clusters, view } => self.client.subscriptions.offer(clusters, view),
+            Input::Watched { service } => self.client.service_watches.changed(&service),
             Input::Notify { listener: 0, key, md5: _ } => self.client.listening.changed(&key),
             Input::Notify { listener, key, md5: _ } => {
                 let held = CallId(listener - 1);
@@ -136,8 +138,10 @@ impl Session {
         }
         let streamed = if self.client.is_streaming() {
             let pushed = self.client.subscriptions.deadline();
-            let watched = self.client.watched_configs.deadline();
-            [pushed, self.client.listening.deadline(), watched].into_iter().flatten().min()
+            let listened = self.client.listening.deadline();
+            let services = self.client.service_watches.deadline();
+            let configs = self.client.watched_configs.deadline();
+            [pushed, listened, services, configs].into_iter().flatten().min()
         } else {
             None
         };
@@ -150,7 +154,9 @@ impl Session {
         let config = ["/nacos/v1/cs/", "/nacos/v2/cs/"].iter().any(|cs| path.starts_with(cs));
         let envelope = Envelope::of(request.method(), path);
         let door = Door::Http { path: path.to_owned(), config, envelope };
+        let status = views.switches().status;
         let parsed = routes::check_size(request)
+            .and_then(|()| routes::check_status(status, request.method(), path))
             .and_then(|()| Form::read(request))
             .and_then(|form| Ok((routes::route(request.method(), path, &form)?, form)));
         match parsed {
@@ -225,6 +231,7 @@ impl Session {
         {
             // Whatever answers a request confirms it: SDKs exist that answer with another type.
             self.client.listening.acknowledge(request);
+            self.client.service_watches.acknowledge(request);
             self.client.watched_configs.acknowledge(request);
             let acknowledged = self.client.subscriptions.acknowledge(request);
             self.outputs.extend(acknowledged.map(Output::Tell));

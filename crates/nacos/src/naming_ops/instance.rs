@@ -215,7 +215,15 @@ pub(crate) fn settled(event: Event) -> Result<(), Fault> {
         Reply::Refused(refusal) | Reply::Outcome(Outcome::Refused(refusal)) => {
             Err(refused(&refusal))
         }
-        reply @ (Reply::Beat { .. } | Reply::Counts(_) | Reply::Subscribers(_)) => {
+        reply @ (Reply::Beat { .. }
+        | Reply::Counts(_)
+        | Reply::Subscribers(_)
+        | Reply::Clusters(_)
+        | Reply::Clients { .. }
+        | Reply::Published { .. }
+        | Reply::SubscribedBy(_)
+        | Reply::Publishers(_)
+        | Reply::SubscribingClients(_)) => {
             Err(unexpected_fault(Event::Answer(Answer::Naming(reply))))
         }
     }
@@ -232,7 +240,8 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
         Refusal::PersistentService(_) | Refusal::EphemeralService(_) => {
             // As Nacos's exception writes itself, with the blank at its end.
             let text = format!("errCode: 400, errMsg: {refusal} ");
-            return Fault::new(Shape::Error { result: 400 }, StatusCode::BAD_REQUEST, 400, text);
+            return Fault::new(Shape::Error { result: 400 }, StatusCode::BAD_REQUEST, 400, text)
+                .with(ErrorCode::ServerError);
         }
         Refusal::NoSuchService(ServiceKey { namespace, group, name }) => {
             return Fault::plain(format!(
@@ -240,11 +249,14 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
             ));
         }
         Refusal::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, 500),
+        Refusal::NoSuchClient | Refusal::NoSuchInstance => (StatusCode::NOT_FOUND, 404),
         Refusal::NotEphemeral
         | Refusal::TooLong { .. }
         | Refusal::OutOfRange { .. }
         | Refusal::TooManyEdited { .. }
         | Refusal::TooMany { .. }
+        | Refusal::TooManyPatterns { .. }
+        | Refusal::HealthIsChecked { .. }
         | Refusal::ServiceNotEmpty(_)
         | Refusal::ServiceExists(_)
         | Refusal::ServiceUnknown(_) => (StatusCode::BAD_REQUEST, 400),
@@ -254,7 +266,11 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
         Refusal::ServiceExists(_) => fault.with(ErrorCode::ServiceExists),
         Refusal::ServiceUnknown(_) => fault.with(ErrorCode::ServiceUnknown),
         Refusal::ServiceNotEmpty(_) => fault.with(ErrorCode::ServiceNotEmpty),
+        Refusal::HealthIsChecked { .. } => fault.with(ErrorCode::ServerError),
         Refusal::UnknownClient
+        | Refusal::NoSuchClient
+        | Refusal::NoSuchInstance
+        | Refusal::TooManyPatterns { .. }
         | Refusal::PersistentService(_)
         | Refusal::EphemeralService(_)
         | Refusal::NoSuchService(_)

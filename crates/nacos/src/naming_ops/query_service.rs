@@ -22,6 +22,8 @@ pub(crate) struct QueryService {
     selection: Selection,
     /// Where the caller wants to hear of changes.
     receiver: Option<Receiver>,
+    /// Only the instances, as v3 has it.
+    bare: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -44,13 +46,22 @@ impl QueryService {
         clusters.iter().try_for_each(|name| check::cluster(name))?;
         let healthy_only = body.healthy_only.unwrap_or(false);
         let selection = Selection { clusters, healthy_only };
-        Ok(Self { service: body.service.key()?, selection, receiver: None }.into())
+        let service = body.service.key()?;
+        Ok(Self { service, selection, receiver: None, bare: false }.into())
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
         let clusters = form::clusters(form.get("clusters"));
         let selection = Selection { clusters, healthy_only: form.flag("healthyOnly", false) };
-        Ok(Self { service: form.service()?, selection, receiver: Receiver::of_form(form) }.into())
+        let receiver = Receiver::of_form(form);
+        Ok(Self { service: form.service()?, selection, receiver, bare: false }.into())
+    }
+
+    /// Of v3: the instances alone.
+    pub(crate) fn from_http_v3(form: &Form) -> Result<Operation, Fault> {
+        let clusters = form::clusters(form.get("clusterName"));
+        let selection = Selection { clusters, healthy_only: form.flag("healthyOnly", false) };
+        Ok(Self { service: form.service()?, selection, receiver: None, bare: true }.into())
     }
 }
 
@@ -60,6 +71,10 @@ impl Operate for QueryService {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
+        if self.bare {
+            let view = context.views.service(&self.service);
+            return Next::Reply(service_info::hosts(view.as_deref(), &self.selection));
+        }
         let list =
             |format| service_info::current(context.views, &self.service, format, &self.selection);
         let address =

@@ -117,6 +117,7 @@ public final class Suite {
         step("listen", 45, Config::listen);
         step("remove", 30, Config::remove);
         step("fuzzy_config", 45, FuzzyConfig::run);
+        step("fuzzy_naming", 45, FuzzyNaming::run);
         step("outage", 120, Outage::run);
         return failed;
     }

@@ -117,7 +117,8 @@
 //! is taken for down at 10, 30 and 100 nodes; without local health and long suspicions the deaf do it hundreds of times.
 //! Spread is faster than in theory since news travels on probes and acks too, and a node that hears it need not wait for a
 //! round that all begin together. With 30 % loss a thousand nodes suspect each other so often that accusations and their
-//! refutations fill the datagrams; then it is the exchange that brings news. With 10 % they do not (4.9 rounds). At 1000 nodes a death is seen sooner than the mean of theory because five runs are few.
+//! refutations fill the datagrams; then it is the exchange that brings news. With 10 % they do not (4.9 rounds).
+//! At 1000 nodes a death is seen sooner than in theory because five runs are few.
 //!
 //! # What was left out, and what was changed
 //!

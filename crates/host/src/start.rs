@@ -163,7 +163,7 @@ impl Host {
             }
             self.push_input(Input::Restored);
         }
-        self.run(now, Vec::new());
+        self.run(now, &[]);
     }
 }
 

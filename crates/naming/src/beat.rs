@@ -52,7 +52,7 @@ impl Naming {
         place: &Arc<Place>,
         full: Option<Instance>,
     ) -> Reply {
-        let interval = self.settings.beat_interval;
+        let interval = self.usual_beat_interval();
         if let Some(key) = self.find(client, service, place) {
             return self.beat_known(key);
         }
@@ -113,6 +113,12 @@ impl Naming {
         if !self.distro.owns(entry) {
             return; // its owner judges it, and an orphan has a time of its own
         }
+        if !self.agreed.switches.health_check {
+            // Beats are taken note of all the same: whoever beats is not touched when it is switched on again.
+            let at = self.hearing().instant.after(self.settings.unhealthy_after);
+            self.judgements.insert((at, key));
+            return;
+        }
         let instance = entry.value.clone();
         let unhealthy_after = time_in(&instance, "preserved.heart.beat.timeout")
             .unwrap_or(self.settings.unhealthy_after);
@@ -134,7 +140,13 @@ impl Naming {
     }
 
     fn beat_interval(&self, instance: &Instance) -> Duration {
-        time_in(instance, "preserved.heart.beat.interval").unwrap_or(self.settings.beat_interval)
+        time_in(instance, "preserved.heart.beat.interval")
+            .unwrap_or_else(|| self.usual_beat_interval())
+    }
+
+    fn usual_beat_interval(&self) -> Duration {
+        let switched = self.agreed.switches.beat_interval_ms;
+        switched.map_or(self.settings.beat_interval, |ms| Duration::from_millis(ms.into()))
     }
 }
 

@@ -54,6 +54,7 @@ impl Naming {
 
     pub(crate) fn closed(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
+        self.watchers.close(id);
         let subscriptions = connection.subscriptions.into_iter().collect();
         self.closing.push_back(Closing { id, subscriptions });
         self.close_piece();

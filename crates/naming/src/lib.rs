@@ -58,6 +58,8 @@
 //!            that is not in the lists has an empty view that is pushed to subscribers, and not published)
 //! lists:     published ⇔ Publish was sent and no Retire since; Retire only when the view is empty
 //! push:      a subscriber's pushed version ≤ the view's; when no push is planned they are equal
+//! watch:     a service that came into the lists or left them is told to whoever watches it, after the view
+//! switches:  told to readers before the Reply of the one who set them
 //! silence:   after Unsubscribe or Closed nothing is pushed to that subscriber
 //! indices:   by_client = keys of Distro's entries; the counts are those of the tables
 //! ```
@@ -65,19 +67,22 @@
 //! # At the limits
 //!
 //! Refused: more than `INSTANCES_PER_CONNECTION_MAX` instances or `SUBSCRIPTIONS_PER_CONNECTION_MAX` subscriptions of a
-//! connection; by the log more than `PERSISTENT_INSTANCES_MAX`, `SERVICES_DESCRIBED_MAX` or `OVERLAYS_MAX`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
+//! connection; by the log more than `PERSISTENT_INSTANCES_MAX`, `SERVICES_DESCRIBED_MAX` or `OVERLAYS_MAX`. Refused too: a
+//! watch over `PATTERNS_PER_CONNECTION_MAX` or `PATTERNS_MAX`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
 //! hint, a fan-out, idle services) goes on by `Input::Wake` after a named number of them.
 //!
 //! # What is left out
 //!
-//! Health checks of persistent instances, what selectors select and fuzzy watch; talking to other nodes (`distro` merges
-//! already). A limit of ephemeral instances and services of the whole node. A restore is settled in one step.
+//! Health checks of persistent instances (`cluster` keeps how they are to be done), what selectors select; talking to other
+//! nodes (`distro` merges already). A limit of ephemeral instances and services of the whole node. A restore is settled in one step.
 #![forbid(unsafe_code)]
 
 mod agreed;
 mod apply;
 mod beat;
 mod check;
+mod clients;
+mod cluster;
 mod command;
 mod connection;
 mod hint;
@@ -94,12 +99,18 @@ mod service;
 mod settings;
 mod subscribe;
 mod surface;
+mod switches;
 #[cfg(test)]
 mod tests;
+mod watch;
 
-pub use apply::{OVERLAYS_MAX, PERSISTENT_INSTANCES_MAX, SERVICES_DESCRIBED_MAX};
+pub use apply::{
+    CLUSTERS_DESCRIBED_MAX, OVERLAYS_MAX, PERSISTENT_INSTANCES_MAX, SERVICES_DESCRIBED_MAX,
+};
 pub use beat::BEATS_JUDGED_PER_WAKE;
 pub use check::{INSTANCES_EDITED_MAX, METADATA_CHARS_MAX};
+pub use clients::{CLIENTS_OF_SERVICE_MAX, CLIENTS_PER_PIECE, ClientName};
+pub use cluster::{Checker, ClusterSettings};
 pub use command::{Applied, Command, Edit, Outcome};
 pub use connection::CLOSED_PER_WAKE;
 pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, HintPiece, hint_high_water};
@@ -115,6 +126,8 @@ pub use request::{Counts, Refusal, Reply, Request, Subscriber};
 pub use settings::Settings;
 pub use subscribe::SUBSCRIPTIONS_PER_CONNECTION_MAX;
 pub use surface::{Input, Output};
+pub use switches::{BEAT_INTERVAL_MS, ServerStatus, Switch, Switches};
+pub use watch::{PATTERNS_MAX, PATTERNS_PER_CONNECTION_MAX, Pattern};
 
 use agreed::Agreed;
 use base::{ConnectionId, Duration, HybridClock, HybridTime, Instant, NodeId, Now};
@@ -129,6 +142,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
+use watch::Watchers;
 
 /// How many idle services one `Wake` retires at most.
 pub const RETIRED_PER_WAKE: usize = 1000;
@@ -166,6 +180,11 @@ pub struct Naming {
     /// What comes from a snapshot, until all of it is there.
     incoming: Option<Agreed>,
     absent: Absent,
+    /// As they were told to readers last.
+    switches_told: Switches,
+    /// No push before this: they were off until then.
+    pushes_since: Instant,
+    watchers: Watchers,
     hints: Hints,
     restoring: Option<Restoring>,
     now: Now,
@@ -200,6 +219,9 @@ impl Naming {
             agreed: Agreed::default(),
             incoming: None,
             absent: Absent::default(),
+            switches_told: Switches::default(),
+            pushes_since: Instant::START,
+            watchers: Watchers::default(),
             hints: Hints::default(),
             restoring: None,
             now,
@@ -272,7 +294,7 @@ impl Naming {
         let (push, hint) = if self.restoring.is_some() {
             (None, None)
         } else {
-            (self.pushes.first().map(|(at, _)| *at), self.hints.due())
+            (self.push_deadline(), self.hints.due())
         };
         let idle = self.idle.first().map(|(at, _)| *at);
         let unfinished = unfinished.then_some(self.now.instant);
@@ -339,6 +361,23 @@ impl Naming {
             Request::EditInstances { service, places, edit } => {
                 return self.propose_edit(service, places, edit).map(Answer::Propose);
             }
+            Request::UpdateCluster { service, cluster_name, settings } => {
+                return Self::propose_cluster(service, cluster_name, settings).map(Answer::Propose);
+            }
+            Request::SetHealth { service, place, healthy } => {
+                return Self::propose_health(service, place, healthy).map(Answer::Propose);
+            }
+            Request::Switch(switch) => {
+                return Self::propose_switch(switch).map(Answer::Propose);
+            }
+            Request::Clusters { service } => self.cluster_settings(&service),
+            Request::Clients { after } => self.clients(after),
+            Request::PublishedBy { client, after } => self.published_by(&client, after)?,
+            Request::SubscribedBy { client } => self.subscribed_by(&client)?,
+            Request::PublishersOf { service } => self.publishers_of(&service),
+            Request::SubscribingClients { service } => self.subscribing_clients(&service),
+            Request::Watch { pattern } => self.watch(from, pattern)?,
+            Request::Unwatch { pattern } => self.unwatch(from, &pattern),
         };
         Ok(Answer::Reply(reply))
     }

@@ -139,9 +139,16 @@ impl ByClient {
         Self { client, service, place: Place::first() }
     }
 
-    #[cfg(test)]
     pub(crate) fn client(&self) -> &ClientId {
         &self.client
+    }
+
+    pub(crate) fn service(&self) -> &Arc<ServiceKey> {
+        &self.service
+    }
+
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
     }
 
     pub(crate) fn is_of(&self, client: &Arc<ClientId>) -> bool {

@@ -102,6 +102,7 @@ impl Naming {
 
     /// Publishes every service that changed since the last call.
     pub(crate) fn publish_changed(&mut self) {
+        self.tell_switches();
         while let Some((key, Changed { mut places, offers })) = self.changed.pop_first() {
             places.sort_unstable();
             places.dedup();
@@ -281,9 +282,12 @@ impl Naming {
         let kind = if persistent { ServiceKind::Persistent } else { ServiceKind::Ephemeral };
         service.kind = if count > 0 { Some(kind) } else { service.kind };
         service.view = view.clone();
-        self.published_count += usize::from(!service.published);
-        service.published = true;
+        let comes = !std::mem::replace(&mut service.published, true);
+        self.published_count += usize::from(comes);
         self.outputs.push_back(Output::Publish(view));
+        if comes {
+            self.tell_watchers(key);
+        }
         let instances = u32::try_from(count).unwrap_or(u32::MAX);
         self.service_event(Kind::Listed { version, instances }, key);
         self.schedule_push(key);
@@ -305,6 +309,7 @@ impl Naming {
         }
         self.published_count -= 1;
         self.outputs.push_back(Output::Retire((**key).clone()));
+        self.tell_watchers(key);
         self.review(key);
     }
 

@@ -1,7 +1,7 @@
 //! From a disk to a host whose node reads it.
 
 use crate::{
-    DiskWorker, Host, NodeCell, Opened, Timers, credentials::Credentials, disk::DiskJob,
+    DiskWorker, Host, Limits, NodeCell, Opened, Timers, credentials::Credentials, disk::DiskJob,
     lanes::Lanes, views::ViewStore,
 };
 use base::{HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
@@ -14,10 +14,6 @@ use storage::Place;
 
 /// Version of the identity record on disk.
 const IDENTITY_VERSION: u8 = 1;
-/// How much may be kept of what was written out for readers.
-const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How much the journal may hold.
-const JOURNAL_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How a host is set up.
 #[derive(Clone, Debug)]
@@ -36,6 +32,8 @@ pub struct Settings {
     pub version: &'static str,
     /// For the registry.
     pub naming: naming::Settings,
+    /// Everything that refuses.
+    pub limits: Limits,
 }
 
 /// Who a node is: written once, on its first start.
@@ -99,30 +97,35 @@ impl Host {
         let mut key = [0; 32];
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
-        let views = ViewStore::new(identity.node, boot, Credentials::new(key), RENDERED_BYTES_MAX);
+        let views = ViewStore::new(
+            identity.node,
+            boot,
+            Credentials::new(key),
+            settings.limits.rendered_bytes_max,
+        );
         let restoring = Some(Restoring { hint });
         let cell = NodeCell { node, rng, latest: now, restoring, ceiling };
         let host = Arc::new(Self {
             id: identity.node,
             boot,
-            settings,
+            work: Mutex::new(crate::work::Works::new(settings.limits.work_len_max)),
+            udp: crate::udp::Udp::new(&settings.limits),
             node: Mutex::new(cell),
-            lanes: Mutex::new(Lanes::default()),
+            lanes: Mutex::new(Lanes::new(settings.limits.lane_len_max)),
             views,
             slots: Mutex::new(BTreeMap::new()),
-            udp: crate::udp::Udp::default(),
             connections: 0.into(),
             connections_open: 0.into(),
             sessions_broken: 0.into(),
-            stream_limits: Mutex::default(),
             streams_bytes: Arc::default(),
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
-            work: Mutex::default(),
             salts,
             halted: Mutex::default(),
             generated_password: Mutex::default(),
+            settings,
+            tally: crate::Tally::default(),
             disk_signal: crate::Signal::default(),
             work_signal: crate::Signal::default(),
             timer_signal: crate::Signal::default(),
@@ -172,8 +175,12 @@ fn make_node(
     let settings = node::Settings {
         id: identity.node,
         voters: vec![identity.node],
-        journal_bytes_max: JOURNAL_BYTES_MAX,
+        journal_bytes_max: settings.limits.journal_bytes_max,
+        log_bytes_max: settings.limits.log_bytes_max,
+        proposals_max: settings.limits.proposals_max,
         naming: settings.naming.clone(),
+        config: settings.limits.config,
+        access: settings.limits.access,
     };
     let recovered = Recovered {
         consensus: consensus::Recovered {

@@ -1,7 +1,7 @@
 //! One request from its arrival to its answer: authenticate, freshness, authorize, run.
 
 use crate::{
-    Answer, Ask, CallId, Facts, Login, NodeState, Password, Views,
+    Answer, Ask, CallId, Denial, Facts, Login, NodeState, Password, Views,
     client::Client,
     credential::{Credential, may_be_tried},
     fault::Fault,
@@ -157,7 +157,11 @@ impl Call {
     }
 
     fn wrong(&self) -> Next {
-        Next::Fault(Fault::forbidden(WRONG_CREDENTIAL))
+        let why = match self.credential {
+            Credential::None => Denial::NoCredential,
+            Credential::Token(_) | Credential::Password { .. } => Denial::WrongPassword,
+        };
+        Next::Fault(Fault::forbidden(why, WRONG_CREDENTIAL))
     }
 
     fn authenticate(&mut self, around: &mut Surroundings<'_>) -> Next {
@@ -170,9 +174,9 @@ impl Call {
                         self.refresh(around)
                     }
                     Err(access::TokenError::Expired) => {
-                        Next::Fault(Fault::forbidden("token expired!"))
+                        Next::Fault(Fault::forbidden(Denial::TokenExpired, "token expired!"))
                     }
-                    Err(_) => Next::Fault(Fault::forbidden("token invalid!")),
+                    Err(_) => Next::Fault(Fault::forbidden(Denial::TokenInvalid, "token invalid!")),
                 }
             }
             Credential::Password { user, password } if !may_be_tried(user, password) => {
@@ -208,7 +212,7 @@ impl Call {
         if let Need::Right { action, resources, .. } = self.operation.need() {
             let access = around.views.access();
             if resources.iter().any(|r| access.allows(&self.principal, action, r).is_err()) {
-                return Next::Fault(Fault::forbidden("authorization failed!"));
+                return Next::Fault(Fault::forbidden(Denial::NoRight, "authorization failed!"));
             }
             if action == Action::Read {
                 self.freshness = Some(freshness);
@@ -244,13 +248,16 @@ impl Call {
 /// Why a password may not be tried. No hint whether the user exists.
 pub(crate) fn throttled(reply: &access::Reply) -> Fault {
     match reply {
-        access::Reply::TooManyFailures { retry_after } => Fault::forbidden(format!(
-            "too many failed logins: try again in {} s",
-            retry_after.as_millis().div_ceil(1_000)
-        )),
+        access::Reply::TooManyFailures { retry_after } => Fault::forbidden(
+            Denial::TooManyFailures,
+            format!(
+                "too many failed logins: try again in {} s",
+                retry_after.as_millis().div_ceil(1_000)
+            ),
+        ),
         access::Reply::Outcome(_)
         | access::Reply::Proceed
         | access::Reply::Noted
-        | access::Reply::Refused(_) => Fault::forbidden(WRONG_CREDENTIAL),
+        | access::Reply::Refused(_) => Fault::forbidden(Denial::WrongPassword, WRONG_CREDENTIAL),
     }
 }

@@ -1,7 +1,8 @@
 //! What edges ask of the registry, and what it answers.
 
 use crate::{ClientId, ClusterNames, Edit, Instance, Outcome, Place, ServiceKey, ServiceMetadata};
-use std::{sync::Arc, time::Duration};
+use base::Limit;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A question to the plane. Owned values only, so that the same value can be forwarded to another node.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +122,48 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Whether no instance or service in it has more characters of metadata, keys and values together.
+    #[must_use]
+    pub fn metadata_within(&self, chars_max: usize) -> bool {
+        let fits = |metadata| chars_within(metadata, chars_max);
+        match self {
+            Self::Register { instance, .. } | Self::RegisterPersistent { instance, .. } => {
+                fits(&instance.metadata)
+            }
+            Self::RegisterBatch { instances, .. } => {
+                instances.iter().all(|instance| fits(&instance.metadata))
+            }
+            Self::Beat { full, .. } => full.as_ref().is_none_or(|full| fits(&full.metadata)),
+            Self::CreateService { metadata, .. } | Self::UpdateService { metadata, .. } => {
+                fits(&metadata.metadata)
+            }
+            Self::EditInstances { edit, .. } => match edit {
+                Edit::Replace { metadata, .. } | Edit::AddMetadata(metadata) => fits(metadata),
+                Edit::Patch { metadata, .. } => metadata.as_ref().is_none_or(fits),
+                Edit::RemoveMetadata(_) => true,
+            },
+            Self::Deregister { .. }
+            | Self::DeregisterPersistent { .. }
+            | Self::Subscribe { .. }
+            | Self::Unsubscribe { .. }
+            | Self::Subscribers { .. }
+            | Self::RemoveService { .. }
+            | Self::Count => true,
+        }
+    }
+}
+
+fn chars_within(metadata: &BTreeMap<Arc<str>, Arc<str>>, chars_max: usize) -> bool {
+    // A text has at most as many characters as bytes: most are decided without counting.
+    metadata.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() <= chars_max
+        || metadata
+            .iter()
+            .map(|(key, value)| key.chars().count() + value.chars().count())
+            .sum::<usize>()
+            <= chars_max
+}
+
 /// What a subscriber says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subscriber {
@@ -223,6 +266,45 @@ pub enum Refusal {
     /// Removal of a service that does not exist.
     #[error("service {0} not found!")]
     ServiceUnknown(String),
+}
+
+impl Reply {
+    /// Which limit it was refused at, if it was.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Refused(refusal) | Self::Outcome(Outcome::Refused(refusal)) => refusal.limit(),
+            Self::Done
+            | Self::Outcome(Outcome::Done | Outcome::Edited(_))
+            | Self::Beat { .. }
+            | Self::Counts(_)
+            | Self::Subscribers(_) => None,
+        }
+    }
+}
+
+impl Refusal {
+    /// Which limit it is about, if it is about one.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooLong { what: "metadata", .. } => Some(Limit::InstanceMetadata),
+            Self::TooLong { .. } => Some(Limit::NameLength),
+            Self::TooManyEdited { .. } => Some(Limit::Instances),
+            Self::Full { .. } => Some(Limit::TableFull),
+            Self::TooMany { what: "subscriptions", .. } => Some(Limit::Subscriptions),
+            Self::TooMany { .. } => Some(Limit::Instances),
+            Self::UnknownClient
+            | Self::NotEphemeral
+            | Self::PersistentService(_)
+            | Self::EphemeralService(_)
+            | Self::OutOfRange { .. }
+            | Self::NoSuchService(_)
+            | Self::ServiceNotEmpty(_)
+            | Self::ServiceExists(_)
+            | Self::ServiceUnknown(_) => None,
+        }
+    }
 }
 
 /// What this node holds.

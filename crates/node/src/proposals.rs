@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 /// How long a write may wait for its outcome; then it is answered as unknown, and the client must read.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many writes may wait at once; one more is answered as overloaded.
-const PENDING_LEN_MAX: usize = 65_536;
+/// How many writes may wait at once, unless set otherwise; one more is answered as overloaded.
+pub const PROPOSALS_MAX: usize = 65_536;
 
 /// Who waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,18 +15,23 @@ pub(crate) struct Waiter {
     pub(crate) id: RequestId,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Proposals {
+    len_max: usize,
     next: ProposalId,
     /// Ids grow with time, so the first one has the earliest deadline.
     pending: BTreeMap<ProposalId, (Waiter, Instant)>,
 }
 
 impl Proposals {
+    pub(crate) fn new(len_max: usize) -> Self {
+        Self { len_max, next: ProposalId(0), pending: BTreeMap::new() }
+    }
+
     /// # Errors
     /// When too many wait already.
     pub(crate) fn add(&mut self, now: Instant, waiter: Waiter) -> Result<ProposalId, ()> {
-        if self.pending.len() >= PENDING_LEN_MAX {
+        if self.pending.len() >= self.len_max {
             return Err(());
         }
         self.next = self.next.next();
@@ -55,5 +60,23 @@ impl Proposals {
 
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_without_an_outcome_have_their_limit() {
+        let mut proposals = Proposals::new(1);
+        let to = crate::start::OURSELVES;
+        let mut add = |proposals: &mut Proposals| {
+            proposals.add(Instant::START, Waiter { to, id: RequestId(1) })
+        };
+        let first = add(&mut proposals).expect("room for one");
+        assert_eq!(add(&mut proposals), Err(()));
+        assert!(proposals.settle(first).is_some());
+        assert!(add(&mut proposals).is_ok());
     }
 }

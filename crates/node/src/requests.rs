@@ -1,7 +1,7 @@
 //! From a request to the plane that it is for.
 
 use crate::{
-    Node, Phase, Reply, Request, Status, Unavailable, View,
+    Node, Phase, Reply, Request, Status, Tally, Unavailable, View,
     command::Command,
     proposals::Waiter,
     surface::{Output, Standing},
@@ -66,6 +66,18 @@ impl Node {
             disk_full: self.disk_full,
             counts: self.naming.counts(),
             proposals_pending: self.proposals.len(),
+            tally: self.tally(),
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        Tally {
+            config_listeners: self.config.listeners_len(),
+            journal_bytes: self.journal.bytes(),
+            journal_events: self.journal.len(),
+            journal_dropped: self.journal.dropped(),
+            journal_oldest_unix_ms: self.journal.oldest().map(|event| event.unix_ms),
+            ..self.tally.clone()
         }
     }
 

@@ -1,7 +1,7 @@
 //! How a node begins: state tables first, then the log on top of them, then, on the very first start, the secrets.
 
 use crate::{
-    Initial, Node, Output, Phase, Standing, TableRow,
+    Initial, Node, Output, Phase, Standing, TableRow, Tally,
     command::Command,
     commit::{Join, Reads},
     proposals::Proposals,
@@ -24,8 +24,16 @@ pub struct Settings {
     pub voters: Vec<NodeId>,
     /// About how much the journal may hold.
     pub journal_bytes_max: usize,
+    /// How much log is kept since the last compaction, in bytes, at least four times the longest entry (64 MiB).
+    pub log_bytes_max: usize,
+    /// How many writes may wait for their outcome; one more is answered "overloaded".
+    pub proposals_max: usize,
     /// For the registry.
     pub naming: naming::Settings,
+    /// For the config center.
+    pub config: config::Settings,
+    /// For access.
+    pub access: access::Settings,
 }
 
 /// What an earlier life left.
@@ -67,22 +75,23 @@ impl Node {
         let mut clock = HybridClock::above(recovered.clock_high_water);
         clock.tick(now);
         let applied = recovered.consensus.applied;
-        let consensus = consensus::Settings::new(settings.id, settings.voters, rng.next_u64());
+        let mut consensus = consensus::Settings::new(settings.id, settings.voters, rng.next_u64());
+        consensus.log_bytes_max = settings.log_bytes_max;
         let mut node = Self {
             id: settings.id,
             phase: Phase::Restoring,
             now,
             cause: Cause::Start,
             naming: naming::Naming::new(settings.naming, now, settings.id, clock.clone()),
-            config: config::Config::new(config::Settings::default()),
-            access: access::Access::new(),
+            config: config::Config::new(settings.config),
+            access: access::Access::new(settings.access),
             consensus: None,
             unstarted: Some(Unstarted { settings: consensus, recovered: recovered.consensus }),
             secrets: Secrets::NotAsked,
             journal: Journal::new(settings.id, settings.journal_bytes_max),
             clock,
             clients: BTreeSet::new(),
-            proposals: Proposals::default(),
+            proposals: Proposals::new(settings.proposals_max),
             reads: Reads::default(),
             loads: BTreeMap::new(),
             next_load: 0,
@@ -90,6 +99,7 @@ impl Node {
             join: Join::NotAsked,
             started: now.instant,
             leader: None,
+            tally: Tally::default(),
             term: Term(0),
             applied,
             tabled: applied,

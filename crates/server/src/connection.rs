@@ -6,9 +6,10 @@ use crate::{
     grpc, http_calls,
     intake::{Budget, Intake},
     limits::Limits,
+    requests::Requests,
     traffic::{Answer, InProgress, Traffic},
 };
-use base::ConnectionId;
+use base::{ConnectionId, Limit};
 use host::{Arrival, Host, Sending};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
@@ -47,6 +48,7 @@ pub(crate) struct Common {
     pub(crate) clock: Clock,
     pub(crate) limits: Arc<Limits>,
     pub(crate) bodies: Arc<Budget>,
+    pub(crate) requests: Arc<Requests>,
 }
 
 /// The host's side of a connection. The host wakes it when it has something to send.
@@ -55,7 +57,8 @@ pub(crate) struct Door {
     pub(crate) clock: Clock,
     pub(crate) connection: ConnectionId,
     pub(crate) remote: SocketAddr,
-    limits: Arc<Limits>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) requests: Arc<Requests>,
     bodies: (Arc<Budget>, Arc<Budget>),
     last_call: AtomicU64,
     /// gRPC streams opened so far.
@@ -112,6 +115,7 @@ impl Door {
 
     fn close_if_abusive(&self) {
         if self.traffic.is_abusive(&self.limits) {
+            self.host.tally.reject(Limit::AbandonedRequests);
             self.close.notify_one();
         }
     }
@@ -119,7 +123,7 @@ impl Door {
     /// A body to be read within this server's limits.
     pub(crate) fn intake(&self, body: Incoming) -> Intake {
         let (all, own) = self.bodies.clone();
-        Intake::new(body, self.limits.clone(), all, own, self.traffic.clone())
+        Intake::new(body, self.limits.clone(), all, own, self.traffic.clone(), self.host.clone())
     }
 
     fn calls(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallId, oneshot::Sender<Sending>>> {
@@ -147,7 +151,7 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
     let (Ok(remote), Ok(local)) = (socket.peer_addr(), socket.local_addr()) else { return };
     // Small answers must not wait for the next one.
     let _ = socket.set_nodelay(true);
-    let Common { host, clock, limits, bodies } = common;
+    let Common { host, clock, limits, bodies, requests } = common;
     let connection = host.open(clock.now(), remote, local, login);
     let door = Arc::new(Door {
         host: host.clone(),
@@ -155,6 +159,7 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
         connection,
         remote,
         limits: limits.clone(),
+        requests,
         bodies: (bodies, Arc::default()),
         last_call: AtomicU64::new(0),
         streams: Arc::default(),
@@ -177,6 +182,9 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
         () = door.close.notified() => Ok("closed by this node"),
         reason = door.traffic.watch(&limits) => Ok(reason),
     };
+    if let Some(limit) = door.traffic.reached(&limits) {
+        host.tally.reject(limit);
+    }
     if reason.is_ok() {
         serving.as_mut().graceful_shutdown();
         let _ = tokio::time::timeout(limits.close_timeout, serving).await;
@@ -215,7 +223,11 @@ async fn answer(
     let response = if grpc::is_grpc(&request) {
         grpc::serve(door.clone(), request).await
     } else {
-        http_calls::serve(door.clone(), request).await
+        let asked = door.requests.asked(request.method(), request.uri().path());
+        let begun = std::time::Instant::now();
+        let response = http_calls::serve(door.clone(), request).await;
+        door.requests.answered(asked, response.status().as_u16(), begun.elapsed());
+        response
     };
     Ok(in_progress.answered(response))
 }

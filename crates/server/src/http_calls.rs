@@ -4,23 +4,31 @@ use crate::{
     body::{Body, Stream},
     connection::Door,
     intake::Broken,
+    limits::Limits,
     metrics,
 };
+use base::Limit;
 use bytes::Bytes;
 use host::{Arrival, Sending, StreamId};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use std::sync::Arc;
 
+/// What may stand around a config in a body to our own API.
+const CONFIG_MARGIN_BYTES: usize = 1 << 20;
+
 pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
-    if request.uri().path() == metrics::PATH {
+    if metrics::serves(request.uri().path()) {
         return metrics::serve(&door, &request);
     }
     let (head, body) = request.into_parts();
-    let bytes_max = body_bytes_max(&head.method, head.uri.path());
+    let (bytes_max, limit) = body_limit(&door.limits, head.uri.path());
     let body = match door.intake(body).whole(bytes_max).await {
         Ok(body) => body,
         Err((broken, rest)) => {
+            if broken == Broken::TooLarge {
+                rest.reject(limit, broken);
+            }
             // To a client that waits for our leave, reading on would be the leave.
             if !head.headers.contains_key(header::EXPECT) {
                 rest.linger();
@@ -48,8 +56,14 @@ pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Respon
     }
 }
 
-fn body_bytes_max(method: &http::Method, path: &str) -> usize {
-    if nacos::serves(path) { nacos::body_bytes_max(method, path) } else { console::BODY_BYTES_MAX }
+/// How long a body may be, and what it is counted as when it is longer. Bodies to our own API may carry a config with
+/// some words around it: the plane's answer names its limit.
+fn body_limit(limits: &Limits, path: &str) -> (usize, Limit) {
+    if !nacos::serves(path) {
+        return (limits.config_body_bytes_max + CONFIG_MARGIN_BYTES, Limit::ConfigBody);
+    }
+    let limit = if nacos::takes_configs(path) { Limit::ConfigBody } else { Limit::RequestBody };
+    (limits.of_nacos().of_body(path), limit)
 }
 
 fn refuse(broken: Broken, bytes_max: usize) -> Response<Body> {

@@ -158,6 +158,7 @@ pub fn settings() -> Settings {
         doors: Vec::new(),
         version: "simulated",
         naming: naming::Settings::default(),
+        limits: host::Limits::default(),
     }
 }
 

@@ -74,6 +74,8 @@ limits! {
     InstanceMetadata = "instance_metadata",
     /// Keys that one connection or poll listens to.
     Listeners = "listeners",
+    /// Patterns that one connection watches.
+    Patterns = "patterns",
     /// Services that one connection subscribes to.
     Subscriptions = "subscriptions",
     /// Instances of one connection or of one request.

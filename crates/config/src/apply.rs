@@ -75,6 +75,9 @@ impl Config {
         let published = Kind::Published { revision: revision.0, md5: Arc::clone(&entry.md5) };
         self.outputs.push_back(Output::Event(published, subject(&entry.key)));
         self.put(Arc::clone(&entry));
+        if operation == Operation::Insert {
+            self.tell_existence(&entry.key, true);
+        }
         let mut rows = vec![rows::entry(&entry)];
         let row = HistoryRow { revision, operation, entry: Entry::clone(&entry), gray: None };
         self.remember(&row, &mut rows);

@@ -7,6 +7,7 @@ use crate::{
     history::{HISTORY_REPLY_BYTES_MAX, HISTORY_ROWS_MAX, History, Retention},
     listeners::{LISTENERS_MAX, Listeners},
     rows,
+    watchers::Watchers,
 };
 use base::{ConnectionId, Instant, Now, RequestId, Revision, Row};
 use md5::{Digest, Md5};
@@ -55,6 +56,7 @@ pub struct Config {
     /// Rows come in.
     pub(crate) restoring: bool,
     pub(crate) listeners: Listeners,
+    watchers: Watchers,
     loads: BTreeMap<u64, Reader>,
     load_last: u64,
     pub(crate) outputs: VecDeque<Output>,
@@ -96,6 +98,7 @@ impl Config {
             grays_shown: BTreeMap::new(),
             restoring: false,
             listeners: Listeners::default(),
+            watchers: Watchers::default(),
             loads: BTreeMap::new(),
             load_last: 0,
             outputs: VecDeque::new(),
@@ -111,7 +114,10 @@ impl Config {
     /// Takes an input.
     pub fn step(&mut self, now: Now, input: Input) {
         match input {
-            Input::Closed(connection) => self.listeners.close(connection),
+            Input::Closed(connection) => {
+                self.listeners.close(connection);
+                self.watchers.close(connection);
+            }
             Input::Request { from, id, request } => self.request(now, from, id, request),
             Input::Restore(piece) => self.restore(piece),
             Input::Reset => self.reset(),
@@ -204,6 +210,18 @@ impl Config {
                 let wanted =
                     self.history.newest(&key, None, offset, limit, HISTORY_REPLY_BYTES_MAX);
                 self.load(Reader { to, id, count }, &key, &wanted)
+            }
+            Request::Watch { pattern } => {
+                let watching = self.watchers.watch(to, pattern);
+                watching.map(|()| Output::Reply { to, id, reply: Reply::Watching })
+            }
+            Request::Unwatch { pattern } => {
+                self.watchers.unwatch(to, &pattern);
+                Ok(Output::Reply { to, id, reply: Reply::Watching })
+            }
+            Request::ListenersAt { address } => {
+                let reply = Reply::ListenersAt(self.listeners.at(&address));
+                Ok(Output::Reply { to, id, reply })
             }
             Request::Listeners { key } => {
                 let reply = Reply::Listeners(self.listeners.to(&key));
@@ -316,8 +334,11 @@ impl Config {
         match row.table {
             rows::ENTRIES => {
                 let entry = Arc::new(rows::read_entry(&row.key, value)?);
-                self.before_reset.remove(&entry.key);
+                let known = self.before_reset.remove(&entry.key).is_some();
                 self.put(Arc::clone(&entry));
+                if !known {
+                    self.tell_existence(&entry.key, true);
+                }
             }
             rows::GRAYS => self.put_gray(rows::read_gray(&row.key, value)?),
             rows::HISTORY => self.history.file(&rows::read_history(&row.key, value)?),
@@ -339,6 +360,7 @@ impl Config {
         for key in std::mem::take(&mut self.before_reset).into_keys() {
             self.outputs.push_back(Output::Retire(key.clone()));
             self.notify(&key);
+            self.tell_existence(&key, false);
         }
     }
 
@@ -358,7 +380,15 @@ impl Config {
         self.contents_bytes -= weight_of(&entry);
         self.outputs.push_back(Output::Retire(key.clone()));
         self.notify(key);
+        self.tell_existence(key, false);
         Some(entry)
+    }
+
+    /// Tells those who watch names that this one came or went.
+    pub(crate) fn tell_existence(&mut self, key: &ConfigKey, exists: bool) {
+        for to in self.watchers.of(key) {
+            self.outputs.push_back(Output::Existence { to, key: key.clone(), exists });
+        }
     }
 
     /// Tells the listeners of a key whose md5 of it is another now.

@@ -39,6 +39,12 @@
 //! formal one or without it. A client sees the first that takes it (beta before tags), else the formal one; listening and
 //! reading use the same rule, so a client is told exactly when what *it* sees changes.
 //!
+//! # Watching names
+//!
+//! A connection may watch patterns of names (the fuzzy watch). It is told of each config that comes or goes, once, however
+//! many of its patterns take the name, and looks up in the views what was there before: it watches first and looks then, so
+//! nothing falls between; what it hears twice changes nothing.
+//!
 //! # Invariants
 //!
 //! * `contents_bytes = Σ weight(entry) + Σ weight(gray)`, and `contents_bytes ≤ CONTENTS_BYTES_MAX` or the last publish did not grow it.
@@ -58,7 +64,7 @@
 //!
 //! # Left out
 //!
-//! The fuzzy watch: it reads these tables and is not here yet. Search reads the published views and needs nothing here.
+//! Search, and what a watched pattern takes already: both read the published views and need nothing here.
 #![forbid(unsafe_code)]
 
 mod apply;
@@ -73,6 +79,7 @@ mod rows;
 mod surface;
 #[cfg(test)]
 mod tests;
+mod watchers;
 
 pub use check::{BETA_ADDRESSES_CHARS_MAX, CONTENT_BYTES_MAX, CONTENT_TYPES, GRAY_TAG_CHARS_MAX};
 pub use config::{CONTENTS_BYTES_MAX, Config, LOADS_MAX, Settings, md5_hex};
@@ -81,10 +88,11 @@ pub use history::{
     HISTORY_AGE_MAX, HISTORY_BYTES_MAX, HISTORY_PRUNED_MAX, HISTORY_REPLY_BYTES_MAX,
     HISTORY_ROWS_MAX,
 };
-pub use listeners::LISTENERS_MAX;
+pub use listeners::{LISTENERS_MAX, LISTENERS_SHOWN_MAX};
 pub use model::{
     Audience, Author, ConfigKey, Details, Entry, Gray, GrayName, GrayRule, Grays, HistoryRow,
-    Operation,
+    Operation, Pattern,
 };
-pub use request::{Command, Outcome, Refusal, Reply, Request};
+pub use request::{Command, KeyListener, Outcome, Refusal, Reply, Request};
 pub use surface::{Applied, Input, LoadedRows, Output};
+pub use watchers::{PATTERNS_MAX, WATCHES_MAX};

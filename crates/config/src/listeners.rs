@@ -1,6 +1,6 @@
 //! Who wants to be told of which key, the md5 that each one is known to hold, and which version of it each one sees.
 
-use crate::{Audience, ConfigKey, Refusal};
+use crate::{Audience, ConfigKey, KeyListener, Refusal};
 use base::ConnectionId;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,6 +10,9 @@ use std::{
 /// Keys that one connection may listen to, over all its listeners; as in Nacos. At the limit the whole request is
 /// refused.
 pub const LISTENERS_MAX: usize = 10_000;
+
+/// Keys that are shown of one address.
+pub const LISTENERS_SHOWN_MAX: usize = 10_000;
 
 /// A listener: the connection and its number within it.
 pub(crate) type Listener = (ConnectionId, u64);
@@ -111,9 +114,29 @@ impl Listeners {
     }
 
     /// Who listens to a key, with the md5 held.
-    pub fn to(&self, key: &ConfigKey) -> Vec<(ConnectionId, Arc<str>)> {
+    pub fn to(&self, key: &ConfigKey) -> Vec<KeyListener> {
         let listeners = self.by_key.get(key).into_iter().flatten();
-        listeners.map(|l| (l.0, Arc::clone(&self.by_listener[l][key].md5))).collect()
+        listeners
+            .map(|listener| {
+                let held = &self.by_listener[listener][key];
+                let address = held.audience.addresses.first().cloned().unwrap_or_default();
+                KeyListener { connection: listener.0, address, md5: Arc::clone(&held.md5) }
+            })
+            .collect()
+    }
+
+    /// What the clients at an address listen to, with the md5 held; of a key that several hold, what the first one does.
+    pub fn at(&self, address: &str) -> Vec<(ConfigKey, Arc<str>)> {
+        let all = self.by_listener.values().flatten();
+        let there = all.filter(|(_, held)| held.audience.addresses.iter().any(|a| **a == *address));
+        let mut shown = BTreeMap::new();
+        for (key, held) in there {
+            if shown.len() >= LISTENERS_SHOWN_MAX {
+                break;
+            }
+            shown.entry(key).or_insert_with(|| Arc::clone(&held.md5));
+        }
+        shown.into_iter().map(|(key, md5)| (key.clone(), md5)).collect()
     }
 
     fn of(

@@ -21,6 +21,40 @@ impl fmt::Display for ConfigKey {
     }
 }
 
+/// Names of configs: `*` stands for any characters, in the group and in the data id, at any place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Pattern {
+    /// Canonical, and never a pattern.
+    pub namespace: Arc<str>,
+    /// Of the group.
+    pub group: Arc<str>,
+    /// Of the name.
+    pub data_id: Arc<str>,
+}
+
+impl Pattern {
+    /// Whether the pattern takes this name. Linear in both: the pieces between stars are found from left to right.
+    #[must_use]
+    pub fn takes(&self, key: &ConfigKey) -> bool {
+        self.namespace == key.namespace
+            && takes(&self.group, &key.group)
+            && takes(&self.data_id, &key.data_id)
+    }
+}
+
+fn takes(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut left) = text.strip_prefix(first) else { return false };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for piece in middle.split('*') {
+        match left.find(piece) {
+            Some(at) => left = &left[at + piece.len()..],
+            None => return false,
+        }
+    }
+    left.ends_with(last)
+}
+
 /// What is said of a config besides its content. All optional texts are empty when not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
@@ -190,4 +224,29 @@ pub enum Operation {
     Update,
     /// The key is gone.
     Delete,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::takes;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (pattern, text, taken) in [
+            ("*", "", true),
+            ("*", "a", true),
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "ab", true),
+            ("a*", "ba", false),
+            ("*a", "ba", true),
+            ("*b*", "abc", true),
+            ("*b*", "ac", false),
+            ("ab*ba", "aba", false),
+            ("a*b*c", "aXbYc", true),
+            ("a**c", "abc", true),
+        ] {
+            assert_eq!(takes(pattern, text), taken, "{pattern} {text}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What edges ask of the config center, what enters the log, and what is answered.
 
-use crate::{Audience, Author, ConfigKey, Details, GrayName, GrayRule, HistoryRow};
+use crate::{Audience, Author, ConfigKey, Details, GrayName, GrayRule, HistoryRow, Pattern};
 use base::{Limit, Revision};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -87,6 +87,22 @@ pub enum Request {
         offset: usize,
         /// How many at most; see `History`.
         limit: usize,
+    },
+    /// Tell this connection of every config that comes or goes whose name the pattern takes, until it closes or says
+    /// `Unwatch`. What is there already is in the views: whoever looks at them after the answer misses nothing.
+    Watch {
+        /// Which names.
+        pattern: Pattern,
+    },
+    /// Stop telling; done, too, when it was not told.
+    Unwatch {
+        /// As in `Watch`.
+        pattern: Pattern,
+    },
+    /// What this node's connections with this address listen to.
+    ListenersAt {
+        /// Without a port.
+        address: Arc<str>,
     },
     /// Who listens to a key on this node, with the md5 each one holds.
     Listeners {
@@ -199,10 +215,25 @@ pub enum Reply {
         /// The page.
         rows: Vec<HistoryRow>,
     },
-    /// (connection, md5 it holds).
-    Listeners(Vec<(base::ConnectionId, Arc<str>)>),
+    /// Of `Watch` and `Unwatch`: in force.
+    Watching,
+    /// In no particular order.
+    Listeners(Vec<KeyListener>),
+    /// (key, md5 held), at most `LISTENERS_SHOWN_MAX`.
+    ListenersAt(Vec<(ConfigKey, Arc<str>)>),
     /// Nothing changed, for this reason.
     Refused(Refusal),
+}
+
+/// One who listens to a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyListener {
+    /// On which connection.
+    pub connection: base::ConnectionId,
+    /// Where it comes from; empty when that is not known.
+    pub address: Arc<str>,
+    /// What it holds of the key; empty for nothing.
+    pub md5: Arc<str>,
 }
 
 /// Why nothing changed.
@@ -245,6 +276,12 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// A limit of patterns.
+    #[error("{limit} patterns are watched already: watch fewer")]
+    TooManyPatterns {
+        /// The limit.
+        limit: usize,
+    },
     /// The history could not be read.
     #[error("history is unreadable: {0}")]
     Unreadable(String),
@@ -263,6 +300,8 @@ impl Reply {
                 Outcome::Published(_) | Outcome::Removed { .. } | Outcome::CasConflict { .. },
             )
             | Self::Listening(_)
+            | Self::ListenersAt(_)
+            | Self::Watching
             | Self::History(_)
             | Self::HistoryPage { .. }
             | Self::Listeners(_) => None,
@@ -278,6 +317,7 @@ impl Refusal {
             Self::ContentTooLarge { .. } => Some(Limit::ConfigContent),
             Self::DetailTooLong { .. } | Self::TooManyTags { .. } => Some(Limit::ConfigDetails),
             Self::TooManyListeners { .. } => Some(Limit::Listeners),
+            Self::TooManyPatterns { .. } => Some(Limit::Patterns),
             Self::ContentBlank | Self::TagIllegal | Self::AddressesBlank | Self::Unreadable(_) => {
                 None
             }

@@ -74,6 +74,15 @@ pub enum Output {
         /// Its md5 now; empty when it is gone.
         md5: Arc<str>,
     },
+    /// A config came or went whose name this connection watches.
+    Existence {
+        /// The watching connection.
+        to: ConnectionId,
+        /// The key.
+        key: ConfigKey,
+        /// Whether there is such a config now.
+        exists: bool,
+    },
     /// The answer to `Input::Request`.
     Reply {
         /// Who asked.

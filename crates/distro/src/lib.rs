@@ -26,11 +26,23 @@
 //!
 //! # Messages
 //!
-//! * `Record` (owner or relay → anyone): one complete state. Lost: an exchange of digests brings it again. Repeated,
-//!   late, out of order: the version tells, and it changes nothing. A `value` of `None` is a deletion, a state like
-//!   any other.
+//! Between nodes that have a link to each other; the link keeps their order, or breaks.
+//!
+//! * `Delta` (owner → all peers at once, and whoever knows better → who asked): states, each complete in itself. A
+//!   `value` of `None` is a deletion, a state like any other. Lost: digests bring it again. Repeated, late, out of
+//!   order: the version tells, and it changes nothing. An older state than the receiver's is answered with the newer one.
+//! * `DeltaTaken`: the next may come. Lost: the sender goes on after `DELTA_TIMEOUT`. What a peer has still to be sent is a
+//!   set of keys, so one that is slow gets the newest states and costs no queue.
+//! * `Digest` (all → all peers, every `DIGEST_PERIOD`): per owner one sum over all states, so that agreement costs
+//!   24 bytes an owner. Lost: the next one tells the same.
+//! * `Buckets`, `Versions`, `More`, `Wanted`: how the node whose digest differs finds out in what, from the peer that
+//!   said it. Lost: begun anew after `EXCHANGE_TIMEOUT`. The side that answers keeps no state.
 //! * The *hint* (a node → itself after a restart): the states it listed. Lost: clients register again, and until they
 //!   have, services look smaller than they are.
+//!
+//! A new node is sent nothing special: everything differs, so it asks for everything, in pieces, from all peers at
+//! once, and knows that it has caught up when digests agree. Two nodes that cannot reach each other agree through a third
+//! that reaches both, because digests speak of all owners.
 //!
 //! # Invariants
 //!
@@ -38,7 +50,8 @@
 //! merge:      state' = max(state, record) by version; commutative, associative, idempotent
 //! absence:    no record is ever deleted because somebody else does not have it
 //! ownership:  this node owns r  ⇔  r is living ∧ version(r).incarnation.node = self, and it was issued in this life
-//! origin:     a remote state of an incarnation that this node issued in this life is refused
+//! origin:     a remote state of an incarnation that this node issued in this life is refused, and answered with a greater
+//! digest(n) = Σ item(key, version) over what n lists; digests equal on all nodes  ⇔  they list the same states
 //! one place:  a key is either an entry or a tombstone, never both
 //! orphans:    standing = Orphan → Hidden at heard + ORPHAN_LISTED_TIME → dropped at heard + ORPHAN_KEEP_TIME
 //! ```
@@ -54,28 +67,42 @@
 //!
 //! # What is left out
 //!
-//! Sending: deltas, digests and the full state for a new node are not here yet; `Merge` is the receiving end. Who is
-//! responsible for a client that could talk to any node is decided above. Wall clocks are not trusted for anything but
-//! being roughly right: one that is ahead drags the hybrid clocks of all others along, which is harmless.
+//! Who is alive is told from outside (`OwnerAlive`, `OwnerGone`), and so is what a link is. Forwarding a client's request
+//! to the node that is `responsible` for it happens above, where requests are known. Wall clocks are not trusted for
+//! anything but being roughly right: one that is ahead drags the hybrid clocks of all others along, which is harmless.
 //! Compared with Nacos: its client revision is a hash that tells "different" but not "newer", so a late message
-//! overwrites a newer one and a late change resurrects what was deleted. Here the version decides.
+//! overwrites a newer one and a late change resurrects what was deleted. Here the version decides. Its nodes verify each
+//! client with each peer every 5 s; here one sum stands for all clients of an owner.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod digest;
+mod exchange;
+mod key;
 mod merge;
+mod message;
 mod orphan;
+mod owner;
+mod peer;
 mod record;
+mod responsible;
 mod surface;
 #[cfg(test)]
 mod tests;
 mod tombstone;
 mod version;
 
+pub use digest::{BUCKETS_COUNT, BucketSet, Summary};
+pub use exchange::EXCHANGE_TIMEOUT;
+pub use key::Key;
+pub use message::{Malformed, Message, OWNERS_PER_DIGEST, RECORDS_PER_DELTA, VERSIONS_PER_MESSAGE};
 pub use orphan::{ORPHAN_KEEP_TIME, ORPHAN_LISTED_TIME};
+pub use peer::{DELTA_TIMEOUT, DELTAS_IN_FLIGHT_MAX, DIGEST_PERIOD, UNSENT_MAX};
 pub use record::{Entry, Record, Standing};
+pub use responsible::responsible;
 pub use surface::{Change, Input, Output};
 pub use tombstone::{TOMBSTONE_KEEP_TIME, TOMBSTONES_MAX};
 pub use version::{Incarnation, Version};
@@ -83,7 +110,11 @@ pub use version::{Incarnation, Version};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use base::{HybridClock, HybridTime, Instant, NodeId, Now};
 use core::ops::Bound;
+use digest::Digests;
+use key::Spot;
 use orphan::Sweep;
+use owner::Owner;
+use peer::Peer;
 use tombstone::Tombstones;
 
 /// How many records one `Wake` handles at most before the machine asks for another.
@@ -100,14 +131,16 @@ pub struct Distro<K, V> {
     tombstones: Tombstones<K>,
     /// When to look at an orphan next. An entry may be out of date: what counts is `Entry::heard`.
     orphans: BTreeSet<(Instant, K)>,
-    gone: BTreeMap<NodeId, Instant>,
+    owners: BTreeMap<NodeId, Owner>,
     sweeps: VecDeque<Sweep<K>>,
     owned_count: usize,
+    digests: Digests,
+    peers: BTreeMap<NodeId, Peer<K>>,
     stepped: Instant,
-    outputs: VecDeque<Output<K>>,
+    outputs: VecDeque<Output<K, V>>,
 }
 
-impl<K: Ord + Clone, V> Distro<K, V> {
+impl<K: Key, V: Clone> Distro<K, V> {
     /// An empty copy. `clock` must be above all that an earlier life of the node may have given out.
     #[must_use]
     pub fn new(now: Now, node: NodeId, mut clock: HybridClock) -> Self {
@@ -119,9 +152,11 @@ impl<K: Ord + Clone, V> Distro<K, V> {
             entries: BTreeMap::new(),
             tombstones: Tombstones::new(),
             orphans: BTreeSet::new(),
-            gone: BTreeMap::new(),
+            owners: BTreeMap::new(),
             sweeps: VecDeque::new(),
             owned_count: 0,
+            digests: Digests::default(),
+            peers: BTreeMap::new(),
             stepped: now.instant,
             outputs: VecDeque::new(),
         }
@@ -142,16 +177,19 @@ impl<K: Ord + Clone, V> Distro<K, V> {
             Input::Amend { key, value } => self.amend(key, value),
             Input::Delete { key } => self.delete(now, key),
             Input::Heard { key } => self.heard(now, key),
-            Input::Merge(record) => self.merge(now, record),
+            Input::Received { from, message } => self.received(now, from, message),
+            Input::PeerUp { peer } => self.peer_up(now.instant, peer),
+            Input::PeerDown { peer } => self.peer_down(peer),
             Input::Restore(record) => self.restore(now, record),
             Input::OwnerGone { owner, heard } => self.owner_gone(owner, heard),
-            Input::OwnerBack { owner } => self.owner_back(owner),
+            Input::OwnerAlive { owner, life } => self.owner_alive(now.instant, owner, life),
             Input::Wake => self.wake(now),
         }
+        self.flush(now.instant);
     }
 
     /// The next thing to be told, in the order in which it happened.
-    pub fn poll(&mut self) -> Option<Output<K>> {
+    pub fn poll(&mut self) -> Option<Output<K, V>> {
         self.outputs.pop_front()
     }
 
@@ -160,7 +198,8 @@ impl<K: Ord + Clone, V> Distro<K, V> {
     pub fn deadline(&self) -> Option<Instant> {
         let sweep = (!self.sweeps.is_empty()).then_some(self.stepped);
         let orphan = self.orphans.first().map(|(at, _)| *at);
-        [sweep, orphan, self.tombstones.deadline()].into_iter().flatten().min()
+        let peers = self.peers_deadline();
+        [sweep, orphan, self.tombstones.deadline(), peers].into_iter().flatten().min()
     }
 
     /// The record, unless it is unknown or deleted.
@@ -220,10 +259,6 @@ impl<K: Ord + Clone, V> Distro<K, V> {
         &mut self.clock
     }
 
-    fn issued(&self, incarnation: Incarnation) -> bool {
-        incarnation.node == self.node && incarnation.at > self.boot
-    }
-
     fn issue(&mut self, now: Now) -> Version {
         let incarnation = Incarnation { at: self.clock.tick(now), node: self.node };
         Version { incarnation, seq: 1 }
@@ -240,6 +275,7 @@ impl<K: Ord + Clone, V> Distro<K, V> {
         assert!(self.known(&key) < Some(version), "the clock observed every version it was told");
         let entry = Entry { version, value, heard: now.instant, standing: Standing::Living };
         self.put(key.clone(), entry);
+        self.spread(&key);
         self.tell(key, Change::Written);
     }
 
@@ -248,6 +284,7 @@ impl<K: Ord + Clone, V> Distro<K, V> {
         if self.owns(entry) {
             let (version, heard) = (entry.version.next(), entry.heard);
             self.put(key.clone(), Entry { version, value, heard, standing: Standing::Living });
+            self.spread(&key);
             self.tell(key, Change::Written);
         }
     }
@@ -257,43 +294,51 @@ impl<K: Ord + Clone, V> Distro<K, V> {
             return;
         }
         let version = self.next_version(now, &key);
-        self.bury(now, key, version);
+        self.bury(now, key.clone(), version);
+        self.spread(&key);
     }
 
     fn heard(&mut self, now: Now, key: K) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
         entry.heard = now.instant;
         if entry.standing == Standing::Hidden {
-            entry.standing = Standing::Orphan;
+            self.stand(&key, Standing::Orphan);
             self.watch_orphan(now.instant, key.clone());
             self.tell(key, Change::Orphaned);
         }
     }
 
     fn wake(&mut self, now: Now) {
-        self.sweep();
+        self.sweep(now.instant);
+        self.go_on_comparing();
         self.age_orphans(now.instant);
         self.tombstones.collect(now.instant, RECORDS_PER_WAKE);
-    }
-
-    /// The newest version that this node knows of the record, deleted or not.
-    fn known(&self, key: &K) -> Option<Version> {
-        self.entries.get(key).map(|entry| entry.version).or_else(|| self.tombstones.version(key))
     }
 
     fn put(&mut self, key: K, entry: Entry<V>) {
         self.tombstones.supersede(&key);
         self.owned_count += usize::from(self.owns(&entry));
+        let spot = Spot::of(&key);
+        if entry.listed() {
+            self.digests.add(spot, entry.version);
+        }
         if let Some(former) = self.entries.insert(key, entry) {
-            self.owned_count -= usize::from(self.owns(&former));
+            self.forget(spot, &former);
         }
     }
 
     fn bury(&mut self, now: Now, key: K, version: Version) {
         self.tombstones.bury(now.instant, key.clone(), version);
         if let Some(former) = self.entries.remove(&key) {
-            self.owned_count -= usize::from(self.owns(&former));
+            self.forget(Spot::of(&key), &former);
             self.tell(key, Change::Deleted);
+        }
+    }
+
+    fn forget(&mut self, spot: Spot, former: &Entry<V>) {
+        self.owned_count -= usize::from(self.owns(former));
+        if former.listed() {
+            self.digests.remove(spot, former.version);
         }
     }
 

@@ -1,6 +1,9 @@
 //! Records whose owner is gone.
 
-use crate::{Change, Distro, Entry, RECORDS_PER_WAKE, Standing, Version};
+use crate::{
+    Change, Distro, Entry, Incarnation, Key, RECORDS_PER_WAKE, Standing, Version, key::Spot,
+};
+use alloc::vec::Vec;
 use base::{Duration, Instant, NodeId};
 
 /// How long an orphan is listed after anyone last heard its owner or its client. Clients that notice the loss of their
@@ -18,35 +21,28 @@ pub(crate) struct Sweep<K> {
     after: Option<K>,
 }
 
-impl<K: Ord + Clone, V> Distro<K, V> {
-    pub(crate) fn owner_gone(&mut self, owner: NodeId, heard: Instant) {
-        if owner != self.node && self.gone.insert(owner, heard) != Some(heard) {
-            self.sweeps.push_back(Sweep { owner, after: None });
-        }
+impl<K> Sweep<K> {
+    pub(crate) fn new(owner: NodeId) -> Self {
+        Self { owner, after: None }
     }
+}
 
-    pub(crate) fn owner_back(&mut self, owner: NodeId) {
-        if self.gone.remove(&owner).is_some() {
-            self.sweeps.push_back(Sweep { owner, after: None });
-        }
-    }
-
+impl<K: Key, V: Clone> Distro<K, V> {
     /// Goes on with the oldest sweep, for one piece.
-    pub(crate) fn sweep(&mut self) {
+    pub(crate) fn sweep(&mut self, now: Instant) {
         let Some(mut sweep) = self.sweeps.pop_front() else { return };
-        let gone = self.gone.get(&sweep.owner).copied();
-        let piece: alloc::vec::Vec<_> = self
+        let piece: Vec<(K, Incarnation, Standing)> = self
             .after(sweep.after.as_ref())
             .take(RECORDS_PER_WAKE)
-            .map(|(key, entry)| (key.clone(), entry.version.incarnation.node, entry.standing))
+            .map(|(key, entry)| (key.clone(), entry.version.incarnation, entry.standing))
             .collect();
         let finished = piece.len() < RECORDS_PER_WAKE;
-        for (key, owner, standing) in piece {
+        for (key, incarnation, standing) in piece {
             sweep.after = Some(key.clone());
-            if owner != sweep.owner {
+            if incarnation.node != sweep.owner {
                 continue;
             }
-            match (gone, standing) {
+            match (self.unanswered_since(now, incarnation), standing) {
                 (Some(heard), Standing::Living) => self.orphan(key, heard),
                 (None, Standing::Orphan | Standing::Hidden) => self.reclaim(key),
                 (Some(_), Standing::Orphan | Standing::Hidden) | (None, Standing::Living) => {}
@@ -69,11 +65,24 @@ impl<K: Ord + Clone, V> Distro<K, V> {
         }
     }
 
-    pub(crate) fn put_orphan(&mut self, key: K, version: Version, value: V, heard: Instant) {
-        let standing = Standing::Orphan;
+    /// Takes in a record that nobody answers for.
+    pub(crate) fn put_orphan(
+        &mut self,
+        now: Instant,
+        key: K,
+        version: Version,
+        value: V,
+        heard: Instant,
+    ) {
+        let late = heard.after(ORPHAN_LISTED_TIME) <= now;
+        let (standing, change) = if late {
+            (Standing::Hidden, Change::Hidden)
+        } else {
+            (Standing::Orphan, Change::Orphaned)
+        };
         self.put(key.clone(), Entry { version, value, heard, standing });
         self.watch_orphan(heard, key.clone());
-        self.tell(key, Change::Orphaned);
+        self.tell(key, change);
     }
 
     pub(crate) fn watch_orphan(&mut self, heard: Instant, key: K) {
@@ -91,19 +100,30 @@ impl<K: Ord + Clone, V> Distro<K, V> {
     }
 
     fn reclaim(&mut self, key: K) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
-        entry.standing = Standing::Living;
+        self.stand(&key, Standing::Living);
         self.tell(key, Change::Reclaimed);
     }
 
+    /// Changes the standing of a record. What is hidden is not in the digests.
+    pub(crate) fn stand(&mut self, key: &K, standing: Standing) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let (listed, version) = (entry.listed(), entry.version);
+        entry.standing = standing;
+        match (listed, entry.listed()) {
+            (false, true) => self.digests.add(Spot::of(key), version),
+            (true, false) => self.digests.remove(Spot::of(key), version),
+            (true, true) | (false, false) => {}
+        }
+    }
+
     fn age_orphan(&mut self, now: Instant, key: K) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Some(entry) = self.entries.get(&key) else { return };
         let hide = entry.heard.after(ORPHAN_LISTED_TIME);
         let drop = entry.heard.after(ORPHAN_KEEP_TIME);
         match entry.standing {
             Standing::Living => {}
             Standing::Orphan if hide <= now => {
-                entry.standing = Standing::Hidden;
+                self.stand(&key, Standing::Hidden);
                 self.orphans.insert((drop, key.clone()));
                 self.tell(key, Change::Hidden);
             }

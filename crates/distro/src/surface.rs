@@ -1,7 +1,7 @@
 //! The three verbs' two enums.
 
-use crate::Record;
-use base::{Instant, NodeId};
+use crate::{Malformed, Message, Record};
+use base::{HybridTime, Instant, NodeId};
 
 /// What comes in.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,9 +39,23 @@ pub enum Input<K, V> {
         /// Which record.
         key: K,
     },
-    /// A state that another node sent. If it is lost, the next exchange of digests brings it again; repeated or late
-    /// it changes nothing.
-    Merge(Record<K, V>),
+    /// A peer said this.
+    Received {
+        /// Which peer.
+        from: NodeId,
+        /// What it said.
+        message: Message<K, V>,
+    },
+    /// There is a link to this node now; a new one, if there was one before. It carries messages in order until it breaks.
+    PeerUp {
+        /// Which node.
+        peer: NodeId,
+    },
+    /// The link is broken; what was on its way may be lost.
+    PeerDown {
+        /// Which node.
+        peer: NodeId,
+    },
     /// A state that this node listed before it stopped. It becomes an orphan, whoever owned it.
     Restore(Record<K, V>),
     /// This owner is heard no more: what it owns are orphans from now on.
@@ -51,24 +65,40 @@ pub enum Input<K, V> {
         /// When anyone last heard it.
         heard: Instant,
     },
-    /// The owner is heard again: its orphans have somebody who answers for them.
-    OwnerBack {
+    /// The owner is heard. It answers for what it has issued since it was started, and for nothing older.
+    OwnerAlive {
         /// Who.
         owner: NodeId,
+        /// When it was started, by its hybrid clock.
+        life: HybridTime,
     },
     /// The deadline has come.
     Wake,
 }
 
 /// What goes out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output<K> {
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output<K, V> {
     /// The record is not what it was; read it with `Distro::get`.
     Changed {
         /// Which record.
         key: K,
         /// In what way.
         change: Change,
+    },
+    /// Say this to a peer, after all that was said to it before.
+    Send {
+        /// Which peer.
+        to: NodeId,
+        /// What.
+        message: Message<K, V>,
+    },
+    /// A message that no node of ours sends. It changed nothing.
+    Malformed {
+        /// Who sent it.
+        from: NodeId,
+        /// What is wrong with it.
+        why: Malformed,
     },
 }
 

@@ -45,6 +45,14 @@ impl Host {
             TaskResult::Hashed(hash) => {
                 Message::Nacos(nacos::Input::Answer { id, answer: nacos::Answer::Hashed(hash) })
             }
+            TaskResult::Inspected(archive) => {
+                let answer = nacos::Answer::Inspected(archive);
+                Message::Nacos(nacos::Input::Answer { id, answer })
+            }
+            TaskResult::Packed(archive) => {
+                let answer = nacos::Answer::Packed(archive);
+                Message::Nacos(nacos::Input::Answer { id, answer })
+            }
             TaskResult::Secrets(_) => unreachable!("asked by the node, not by a session"),
         }
     }

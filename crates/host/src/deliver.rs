@@ -286,6 +286,12 @@ impl Host {
                 let task = Task::Verify { user, password: password.0, hash, revision };
                 return self.ask_worker(slot, Door::Nacos, id, task);
             }
+            nacos::Ask::Inspect(bytes) => {
+                return self.ask_worker(slot, Door::Nacos, id, Task::Inspect(bytes));
+            }
+            nacos::Ask::Pack(files) => {
+                return self.ask_worker(slot, Door::Nacos, id, Task::Pack(files));
+            }
             nacos::Ask::NewId => {
                 let answer = nacos::Answer::NewId(uuid(&mut lock(&self.salts)).into());
                 return slot.post(Message::Nacos(nacos::Input::Answer { id, answer }));

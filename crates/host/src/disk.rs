@@ -4,14 +4,23 @@
 //! carried out in the order in which the node said them, so what comes later may rely on what came before.
 
 use base::{HybridTime, LogIndex};
+use naming::HintPiece;
 use node::{RESTORED_TABLES, TableRow, consensus::WriteId};
-use std::{collections::VecDeque, ops::Bound};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound,
+};
 use storage::{Disk, Error, LogWrite, Place};
 
 /// Rows given back per piece while the state tables are restored.
 const RESTORE_ROWS_MAX: usize = 512;
 /// How many bytes of rows may be in the tables without being durable; then they are made so.
 const UNSETTLED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How many rows, and how many bytes of them, wait to be put into the tables together.
+const WAITING_ROWS_MAX: usize = 256;
+const WAITING_BYTES_MAX: usize = 512 * 1024;
+/// How much of a hint waits for a full disk. What is more is not in the hint.
+const HINT_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Under this name the disk keeps the greatest hybrid time of earlier lives.
 const CLOCK_VALUE: &str = "clock";
 
@@ -56,8 +65,8 @@ pub enum DiskJob {
     },
     /// Durably note a time that no hybrid time given out in this life is above; not answered.
     Clock(HybridTime),
-    /// Leave the hint; not answered.
-    Hint(Vec<u8>),
+    /// Leave a piece of the hint; not answered.
+    Hint(HintPiece),
     /// Try again what a full disk refused, and look how much room there is.
     Probe,
 }
@@ -96,9 +105,17 @@ pub struct Opened {
     /// What the log holds.
     pub recovered: storage::Recovered,
     /// What the node listed before it stopped.
-    pub hint: Option<Vec<u8>>,
+    pub hint: Vec<Vec<u8>>,
     /// The greatest hybrid time that an earlier life durably noted.
     pub clock_high_water: HybridTime,
+}
+
+/// What is not in the tables yet.
+#[derive(Clone, Copy, Default)]
+struct Waiting {
+    jobs: usize,
+    rows: usize,
+    bytes: usize,
 }
 
 /// Carries out disk jobs.
@@ -111,6 +128,11 @@ pub struct DiskWorker {
     /// checkpoint, and these are then put into it again: the node does not know that they were gone.
     unsettled: Vec<(LogIndex, Vec<storage::Row>)>,
     unsettled_bytes: usize,
+    /// Of `unsettled` these are not in the tables yet: the last ones, in their number, rows and bytes. Nobody reads the
+    /// tables before they are, and the log holds them.
+    waiting: Waiting,
+    /// Pieces of the hint that a full disk refused, oldest first.
+    hint_waiting: VecDeque<HintPiece>,
     /// The disk ran out of space and was not yet brought back to where the node believes it to be.
     behind: bool,
 }
@@ -132,6 +154,8 @@ impl DiskWorker {
             full: false,
             unsettled: Vec::new(),
             unsettled_bytes: 0,
+            waiting: Waiting::default(),
+            hint_waiting: VecDeque::new(),
             behind: false,
         };
         Ok(Opened { worker, recovered, hint, clock_high_water: HybridTime(clock.unwrap_or(0)) })
@@ -177,22 +201,37 @@ impl DiskWorker {
                 }
             }
         }
+        self.write_hint();
         self.note_room(&mut done);
         done
     }
 
-    /// Appends this write and all log writes that follow it directly.
+    /// Appends this write and all log writes that follow it, with nothing but rows between them: those come from entries
+    /// that are durable already, so it does no harm when they are put into the tables a little later.
     fn persist(
         &mut self,
         id: WriteId,
         write: node::consensus::Write,
         done: &mut Vec<DiskDone>,
     ) -> Result<(), Error> {
-        let mut group = vec![(id, write)];
-        while let Some(DiskJob::Persist { .. }) = self.stalled.front() {
-            if let Some(DiskJob::Persist { id, write }) = self.stalled.pop_front() {
-                group.push((id, write));
+        let (mut group, mut tables) = (vec![(id, write)], VecDeque::new());
+        while let Some(job) = self.stalled.pop_front() {
+            match job {
+                DiskJob::Persist { id, write } => group.push((id, write)),
+                DiskJob::Tables { .. } => tables.push_back(job),
+                DiskJob::Checkpoint
+                | DiskJob::Load { .. }
+                | DiskJob::Restore { .. }
+                | DiskJob::Clock(_)
+                | DiskJob::Hint(_)
+                | DiskJob::Probe => {
+                    self.stalled.push_front(job);
+                    break;
+                }
             }
+        }
+        while let Some(job) = tables.pop_back() {
+            self.stalled.push_front(job);
         }
         let writes: Vec<LogWrite> = group.iter().map(|(_, write)| to_storage(write)).collect();
         match self.disk.append(&writes) {
@@ -217,6 +256,10 @@ impl DiskWorker {
                 self.checkpoint(done).inspect_err(|_| self.stalled.push_front(DiskJob::Checkpoint))
             }
             DiskJob::Load { id, table, from, until, limit } => {
+                if let Err(error) = self.put_waiting() {
+                    self.stalled.push_front(DiskJob::Load { id, table, from, until, limit });
+                    return Err(error);
+                }
                 let range = storage::Range {
                     table,
                     from: Bound::Included(until),
@@ -233,9 +276,8 @@ impl DiskWorker {
                 .disk
                 .set_value(CLOCK_VALUE, &ceiling.0.to_be_bytes())
                 .inspect_err(|_| self.stalled.push_front(DiskJob::Clock(ceiling))),
-            DiskJob::Hint(bytes) => {
-                // A hint that cannot be written is one that is not there.
-                let _ = self.disk.write_hint(&bytes);
+            DiskJob::Hint(piece) => {
+                self.hint_waiting.push_back(piece);
                 Ok(())
             }
             DiskJob::Probe => Ok(()),
@@ -248,6 +290,10 @@ impl DiskWorker {
         after: Option<Vec<u8>>,
         done: &mut Vec<DiskDone>,
     ) -> Result<(), Error> {
+        if let Err(error) = self.put_waiting() {
+            self.stalled.push_front(DiskJob::Restore { table, after });
+            return Err(error);
+        }
         let mut rows: Vec<TableRow> = Vec::new();
         let mut next = Some((table, after));
         // Most tables are small: one piece holds all of them, and a start costs one round to the disk.
@@ -272,30 +318,76 @@ impl DiskWorker {
         Ok(())
     }
 
+    /// Rows are put into the tables many at a time: each time costs as much as some ten rows.
     fn tables(
         &mut self,
         applied: LogIndex,
         rows: Vec<TableRow>,
         done: &mut Vec<DiskDone>,
     ) -> Result<(), Error> {
-        let stored: Vec<storage::Row> = rows.iter().map(to_row).collect();
-        if let Err(error) = self.disk.apply_rows(applied.0, &stored) {
-            self.stalled.push_front(DiskJob::Tables { applied, rows });
-            return Err(error);
+        let rows: Vec<storage::Row> = rows.into_iter().map(to_row).collect();
+        let bytes = rows.iter().map(row_bytes).sum::<usize>();
+        self.waiting.jobs += 1;
+        self.waiting.rows += rows.len();
+        self.waiting.bytes += bytes;
+        self.unsettled_bytes += bytes;
+        self.unsettled.push((applied, rows));
+        if self.unsettled_bytes > UNSETTLED_BYTES_MAX {
+            return self
+                .checkpoint(done)
+                .inspect_err(|_| self.stalled.push_front(DiskJob::Checkpoint));
         }
-        self.unsettled_bytes += stored.iter().map(row_bytes).sum::<usize>();
-        self.unsettled.push((applied, stored));
-        if self.unsettled_bytes <= UNSETTLED_BYTES_MAX {
-            return Ok(());
+        if self.waiting.rows > WAITING_ROWS_MAX || self.waiting.bytes > WAITING_BYTES_MAX {
+            return self.put_waiting();
         }
-        self.checkpoint(done).inspect_err(|_| self.stalled.push_front(DiskJob::Checkpoint))
+        Ok(())
+    }
+
+    /// Puts into the tables what waits for that; of the rows with the same key the last.
+    fn put_waiting(&mut self) -> Result<(), Error> {
+        let waiting = &self.unsettled[self.unsettled.len() - self.waiting.jobs..];
+        let Some((applied, _)) = waiting.last() else { return Ok(()) };
+        let rows = waiting.iter().flat_map(|(_, rows)| rows);
+        let newest: BTreeMap<_, _> = rows.map(|row| ((row.table, &row.key), row)).collect();
+        self.disk.apply_rows(applied.0, newest.into_values())?;
+        self.waiting = Waiting::default();
+        Ok(())
     }
 
     fn checkpoint(&mut self, done: &mut Vec<DiskDone>) -> Result<(), Error> {
+        self.put_waiting()?;
         let applied = self.disk.checkpoint()?;
         self.unsettled.clear();
         self.unsettled_bytes = 0;
         done.push(DiskDone::Checkpointed(LogIndex(applied)));
+        Ok(())
+    }
+
+    /// Leaves the pieces of the hint that wait. A hint that cannot be written is one that is not there, but a disk that is
+    /// full now may have room later.
+    fn write_hint(&mut self) {
+        while let Some(piece) = self.hint_waiting.pop_front() {
+            if let Err(Error::Full { .. }) = self.write_piece(&piece) {
+                self.hint_waiting.push_front(piece);
+                break;
+            }
+        }
+        let mut bytes: usize = self.hint_waiting.iter().map(|piece| piece.bytes.len()).sum();
+        while bytes > HINT_WAITING_BYTES_MAX
+            && let Some(piece) = self.hint_waiting.pop_front()
+        {
+            bytes -= piece.bytes.len();
+        }
+    }
+
+    fn write_piece(&mut self, piece: &HintPiece) -> Result<(), Error> {
+        if piece.begins {
+            self.disk.begin_hint()?;
+        }
+        self.disk.add_to_hint(&piece.bytes)?;
+        if piece.completes {
+            self.disk.complete_hint()?;
+        }
         Ok(())
     }
 
@@ -316,7 +408,7 @@ impl DiskWorker {
             lost.into_iter().try_for_each(|(applied, rows)| self.disk.apply_rows(applied.0, rows))
         });
         match brought {
-            Ok(()) => self.behind = false,
+            Ok(()) => (self.behind, self.waiting) = (false, Waiting::default()),
             Err(Error::Full { .. }) => {}
             Err(error) => done.push(DiskDone::Failed(error.to_string())),
         }
@@ -349,8 +441,8 @@ fn to_storage(write: &node::consensus::Write) -> LogWrite {
     }
 }
 
-fn to_row(row: &TableRow) -> storage::Row {
-    storage::Row { table: row.table, key: row.key.clone(), value: row.value.clone() }
+fn to_row(row: TableRow) -> storage::Row {
+    storage::Row { table: row.table, key: row.key, value: row.value }
 }
 
 /// What a row that waits for a checkpoint is counted as.

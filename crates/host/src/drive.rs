@@ -1,7 +1,7 @@
 //! Carrying what is queued through the node, in place, on the thread that brought it.
 
 use crate::{
-    DiskDone, DiskJob, Host, NodeCell, Work, Worked,
+    DiskDone, DiskJob, Host, NodeCell, Planted, Work, Worked,
     sessions::{Message, Slot, lock},
     start::clock_ceiling,
     work::{Asker, Task, TaskResult},
@@ -128,7 +128,16 @@ impl Host {
         let now = later(now, cell.latest);
         cell.latest = now;
         for input in lock(&self.lanes).batch() {
-            cell.node.step(now, input);
+            if cell.planting.is(Planted::Nothing) {
+                cell.node.step(now, input);
+            } else {
+                for input in cell.planting.input(&self.views, input) {
+                    cell.node.step(now, input);
+                }
+            }
+        }
+        for output in cell.planting.late() {
+            self.hand_on(output, dirty);
         }
         let mut halted = None;
         while let Some(output) = cell.node.poll() {
@@ -138,8 +147,12 @@ impl Host {
             }
             if matches!(output, Output::NeedSecrets) {
                 self.make_secrets(&mut cell.rng);
-            } else {
+            } else if cell.planting.is(Planted::Nothing) {
                 self.hand_on(output, dirty);
+            } else {
+                for output in cell.planting.output(output) {
+                    self.hand_on(output, dirty);
+                }
             }
         }
         self.raise_ceiling(now, cell);
@@ -188,6 +201,12 @@ impl Host {
                     dirty.insert(to, slot);
                 }
             }
+            Output::Existence { to, key, exists } => {
+                if let Some(slot) = self.slot(to) {
+                    slot.post(Message::Nacos(nacos::Input::Existence { key, exists }));
+                    dirty.insert(to, slot);
+                }
+            }
             Output::Persist { id, write } => self.push_disk_job(DiskJob::Persist { id, write }),
             Output::Tables { applied, rows } => {
                 self.push_disk_job(DiskJob::Tables { applied, rows });
@@ -196,7 +215,11 @@ impl Host {
             Output::Load { id, table, from, until, limit } => {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
-            Output::Hint(bytes) => self.push_disk_job(DiskJob::Hint(bytes)),
+            Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
+            Output::Peer { .. }
+            | Output::OpenSnapshot { .. }
+            | Output::SendSnapshot { .. }
+            | Output::Reload => unreachable!("a sole voter that was told of no link has no peers"),
             Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
         }
     }
@@ -205,7 +228,7 @@ impl Host {
     /// whatever the wall clock says then: subscribers drop lists that look older than what they have.
     fn raise_ceiling(&self, now: Now, cell: &mut NodeCell) {
         let near = HybridTime::from_unix_ms(cell.node.clock_high_water().unix_ms() + 500);
-        if near > cell.ceiling {
+        if near > cell.ceiling && !cell.planting.is(Planted::ForgottenClock) {
             cell.ceiling = clock_ceiling(near, now);
             self.push_disk_job(DiskJob::Clock(cell.ceiling));
         }

@@ -13,6 +13,8 @@ const BATCH_LEN: usize = 64;
 enum Lane {
     /// Completions, beats, timers: none may be late because of load.
     Vital,
+    /// What peers say, and whether there is a link to them, in one order.
+    Peers,
     /// Writes, and the ends of connections, in one order.
     Write,
     /// Waiting reads.
@@ -21,7 +23,7 @@ enum Lane {
     Inspect,
 }
 
-const LANES: usize = 4;
+const LANES: usize = 5;
 
 #[derive(Debug)]
 pub(crate) struct Lanes {
@@ -81,6 +83,13 @@ fn lane(input: &Input) -> Lane {
         | Input::Secrets(_)
         | Input::DiskFull(_)
         | Input::Wake => Lane::Vital,
+        Input::PeerUp(_)
+        | Input::PeerDown(_)
+        | Input::Peer { .. }
+        | Input::NodeAlive { .. }
+        | Input::NodeGone { .. }
+        | Input::SnapshotOpened { .. }
+        | Input::SnapshotSent { .. } => Lane::Peers,
         // The end of a connection must not overtake what was asked on it.
         Input::Opened(_) | Input::Closed { .. } => Lane::Write,
         Input::Request { request, .. } => match request {

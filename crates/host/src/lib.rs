@@ -39,6 +39,7 @@ mod disk;
 mod drive;
 mod lanes;
 mod limits;
+mod planted;
 mod rendered;
 mod scrape;
 mod sessions;
@@ -54,6 +55,7 @@ pub use deliver::Arrival;
 pub use disk::{DiskDone, DiskJob, DiskWorker, Opened};
 pub use lanes::LANE_LEN_MAX;
 pub use limits::{JOURNAL_BYTES_MAX, LOG_BYTES_MAX, Limits, RENDERED_BYTES_MAX};
+pub use planted::Planted;
 pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
@@ -127,6 +129,7 @@ struct NodeCell {
     ceiling: HybridTime,
     /// The restored tables still to come.
     restoring: Option<start::Restoring>,
+    planting: planted::Planting,
 }
 
 /// When something is due: the node, and each connection that has a deadline.

@@ -99,7 +99,7 @@ impl Host {
             sessions_broken: self.sessions_broken.load(std::sync::atomic::Ordering::Relaxed),
             uptime: status.uptime,
             node: status.node,
-            tally: status.tally,
+            tally: *status.tally,
             namespaces: self.views.namespaces(NAMESPACES_SHOWN_MAX),
             pushes_in_flight: self.tally.in_flight.load(std::sync::atomic::Ordering::Relaxed),
             streams_bytes: self.streams_bytes.load(std::sync::atomic::Ordering::Relaxed),

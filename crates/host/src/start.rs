@@ -1,8 +1,8 @@
 //! From a disk to a host whose node reads it.
 
 use crate::{
-    DiskWorker, Host, Limits, NodeCell, Opened, Timers, credentials::Credentials, disk::DiskJob,
-    lanes::Lanes, views::ViewStore,
+    DiskWorker, Host, Limits, NodeCell, Opened, Planted, Timers, credentials::Credentials,
+    disk::DiskJob, lanes::Lanes, planted::Planting, views::ViewStore,
 };
 use base::{HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
 use node::{Input, Node, RESTORED_TABLES, Recovered, TableRow, consensus};
@@ -34,6 +34,8 @@ pub struct Settings {
     pub naming: naming::Settings,
     /// Everything that refuses.
     pub limits: Limits,
+    /// Nothing, but in a simulator.
+    pub planted: Planted,
 }
 
 /// Who a node is: written once, on its first start.
@@ -66,7 +68,7 @@ pub enum StartError {
 
 /// The state tables that are still to be read.
 pub(crate) struct Restoring {
-    hint: Option<Vec<u8>>,
+    hint: Vec<Vec<u8>>,
 }
 
 impl Host {
@@ -88,7 +90,10 @@ impl Host {
         };
         // The time of boot is part of every connection's id, and times are given out from now on: the ceiling of them
         // must be on disk before.
-        let hinted = hint.as_deref().and_then(naming::hint_high_water).unwrap_or_default();
+        let forgets = settings.planted == Planted::ForgottenClock;
+        let hinted = naming::hint_high_water(&hint).unwrap_or_default();
+        let (clock_high_water, hinted) =
+            if forgets { Default::default() } else { (clock_high_water, hinted) };
         let mut clock = HybridClock::above(clock_high_water.max(hinted));
         let boot = clock.tick(now);
         let ceiling = clock_ceiling(boot, now);
@@ -104,7 +109,8 @@ impl Host {
             settings.limits.rendered_bytes_max,
         );
         let restoring = Some(Restoring { hint });
-        let cell = NodeCell { node, rng, latest: now, restoring, ceiling };
+        let planting = Planting::new(settings.planted);
+        let cell = NodeCell { node, rng, latest: now, restoring, ceiling, planting };
         let host = Arc::new(Self {
             id: identity.node,
             boot,
@@ -150,7 +156,7 @@ impl Host {
             self.push_disk_job(DiskJob::Restore { table, after });
         } else {
             let restoring = crate::sessions::lock(&self.node).restoring.take();
-            if let Some(Restoring { hint: Some(hint) }) = restoring {
+            if let Some(Restoring { hint }) = restoring.filter(|left| !left.hint.is_empty()) {
                 self.push_input(Input::Hint(hint));
             }
             self.push_input(Input::Restored);

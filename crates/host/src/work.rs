@@ -1,7 +1,8 @@
-//! Slow work that is neither disk nor network: bcrypt, tens of milliseconds each.
+//! Slow work that is neither disk nor network: bcrypt and archives of configs, tens of milliseconds each.
 
 use crate::sessions::Door;
 use base::{ConnectionId, RequestId, Revision};
+use bytes::Bytes;
 use node::Initial;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -33,6 +34,8 @@ pub(crate) enum Asker {
 pub(crate) enum Task {
     Verify { user: Arc<str>, password: String, hash: Option<Arc<str>>, revision: Revision },
     Hash { password: String, cost: u32, salt: [u8; 16] },
+    Inspect(Bytes),
+    Pack(Vec<(Arc<str>, Arc<str>)>),
     Secrets { token_key: access::Secret, password: String, cost: u32, salt: [u8; 16] },
 }
 
@@ -86,11 +89,13 @@ pub struct Worked {
 pub(crate) enum TaskResult {
     Verified { user: Arc<str>, password: String, right: bool, revision: Revision },
     Hashed(Arc<str>),
+    Inspected(Result<nacos::Archive, nacos::ArchiveError>),
+    Packed(Bytes),
     Secrets(Initial),
 }
 
 impl Work {
-    /// Does it. Takes as long as the hash's cost says.
+    /// Does it. Takes as long as the hash's cost says, or the size of the archive.
     #[must_use]
     pub fn run(self) -> Worked {
         let result = match self.task {
@@ -101,6 +106,8 @@ impl Work {
                 TaskResult::Verified { user, password, right, revision }
             }
             Task::Hash { password, cost, salt } => TaskResult::Hashed(hash(&password, cost, salt)),
+            Task::Inspect(bytes) => TaskResult::Inspected(nacos::Archive::inspect(bytes)),
+            Task::Pack(files) => TaskResult::Packed(nacos::pack(&files)),
             Task::Secrets { token_key, password, cost, salt } => {
                 let password_hash = Some(hash(&password, cost, salt));
                 TaskResult::Secrets(Initial { token_key, password_hash })
@@ -125,6 +132,8 @@ impl std::fmt::Debug for Task {
         f.write_str(match self {
             Self::Verify { .. } => "Verify(..)",
             Self::Hash { .. } => "Hash(..)",
+            Self::Inspect(_) => "Inspect(..)",
+            Self::Pack(_) => "Pack(..)",
             Self::Secrets { .. } => "Secrets(..)",
         })
     }
@@ -135,6 +144,8 @@ impl std::fmt::Debug for TaskResult {
         match self {
             Self::Verified { right, .. } => write!(f, "Verified({right})"),
             Self::Hashed(_) => f.write_str("Hashed(..)"),
+            Self::Inspected(_) => f.write_str("Inspected(..)"),
+            Self::Packed(_) => f.write_str("Packed(..)"),
             Self::Secrets(_) => f.write_str("Secrets(..)"),
         }
     }

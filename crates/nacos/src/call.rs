@@ -161,7 +161,7 @@ impl Call {
             Credential::None => Denial::NoCredential,
             Credential::Token(_) | Credential::Password { .. } => Denial::WrongPassword,
         };
-        Next::Fault(Fault::forbidden(why, WRONG_CREDENTIAL))
+        Next::Fault(Fault::forbidden(WRONG_CREDENTIAL).because(why))
     }
 
     fn authenticate(&mut self, around: &mut Surroundings<'_>) -> Next {
@@ -173,10 +173,12 @@ impl Call {
                         self.principal = principal;
                         self.refresh(around)
                     }
-                    Err(access::TokenError::Expired) => {
-                        Next::Fault(Fault::forbidden(Denial::TokenExpired, "token expired!"))
-                    }
-                    Err(_) => Next::Fault(Fault::forbidden(Denial::TokenInvalid, "token invalid!")),
+                    Err(access::TokenError::Expired) => Next::Fault(
+                        Fault::forbidden("token expired!").because(Denial::TokenExpired),
+                    ),
+                    Err(_) => Next::Fault(
+                        Fault::forbidden("token invalid!").because(Denial::TokenInvalid),
+                    ),
                 }
             }
             Credential::Password { user, password } if !may_be_tried(user, password) => {
@@ -212,7 +214,7 @@ impl Call {
         if let Need::Right { action, resources, .. } = self.operation.need() {
             let access = around.views.access();
             if resources.iter().any(|r| access.allows(&self.principal, action, r).is_err()) {
-                return Next::Fault(Fault::forbidden(Denial::NoRight, "authorization failed!"));
+                return Next::Fault(Fault::forbidden("authorization failed!"));
             }
             if action == Action::Read {
                 self.freshness = Some(freshness);
@@ -248,16 +250,16 @@ impl Call {
 /// Why a password may not be tried. No hint whether the user exists.
 pub(crate) fn throttled(reply: &access::Reply) -> Fault {
     match reply {
-        access::Reply::TooManyFailures { retry_after } => Fault::forbidden(
-            Denial::TooManyFailures,
-            format!(
-                "too many failed logins: try again in {} s",
-                retry_after.as_millis().div_ceil(1_000)
-            ),
-        ),
+        access::Reply::TooManyFailures { retry_after } => Fault::forbidden(format!(
+            "too many failed logins: try again in {} s",
+            retry_after.as_millis().div_ceil(1_000)
+        ))
+        .because(Denial::TooManyFailures),
         access::Reply::Outcome(_)
         | access::Reply::Proceed
         | access::Reply::Noted
-        | access::Reply::Refused(_) => Fault::forbidden(Denial::WrongPassword, WRONG_CREDENTIAL),
+        | access::Reply::Refused(_) => {
+            Fault::forbidden(WRONG_CREDENTIAL).because(Denial::WrongPassword)
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! What a connection is once its setup came: what it says of itself, subscribes to and listens to.
 
-use crate::{Payload, UdpSubscription, Views, notify::Listening, push::Subscriptions};
+use crate::{
+    Payload, UdpSubscription, Views, notify::Listening, push::Subscriptions,
+    watching::WatchedConfigs,
+};
 use base::Now;
 use std::sync::Arc;
 
@@ -21,6 +24,7 @@ pub(crate) struct Client {
     pub(crate) tag: Option<Arc<str>>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) listening: Listening,
+    pub(crate) watched_configs: WatchedConfigs,
     /// What the running operation asks of the node's `UdpSession`.
     pub(crate) udp: Option<UdpSubscription>,
     /// The newest request that was sent on the stream.
@@ -41,13 +45,14 @@ impl Client {
 
     /// The pushes and notifications that may be sent by now.
     pub(crate) fn sendable(&mut self, now: Now, views: &dyn Views) -> Vec<Payload> {
-        let Self { subscriptions, listening, requests, .. } = self;
+        let Self { subscriptions, listening, watched_configs, requests, .. } = self;
         let mut next_request = || {
             *requests += 1;
             *requests
         };
         let mut payloads = subscriptions.send(now, views, &mut next_request);
         payloads.extend(listening.send(now, &mut next_request));
+        payloads.extend(watched_configs.send(now, &mut next_request));
         payloads
     }
 }

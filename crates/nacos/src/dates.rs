@@ -23,6 +23,12 @@ pub(crate) fn iso(unix_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}+00:00")
 }
 
+/// `20261121034455`, as in the names of files.
+pub(crate) fn digits(unix_ms: u64) -> String {
+    let (year, month, day, _, hour, minute, second, _) = civil(unix_ms);
+    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
+}
+
 /// `Sat, 21 Nov 2026 03:44:53 GMT`, as in `Last-Modified` (RFC 9110 §5.6.7).
 pub(crate) fn http(unix_ms: u64) -> String {
     const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];

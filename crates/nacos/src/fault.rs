@@ -152,10 +152,15 @@ impl Fault {
         Self { missing, ..Self::new(Shape::Caused, StatusCode::INTERNAL_SERVER_ERROR, 400, text) }
     }
 
-    /// Who asks may not.
-    pub(crate) fn forbidden(why: Denial, text: impl Into<Cow<'static, str>>) -> Self {
+    /// Who asks may not, for want of the right unless `because` says otherwise.
+    pub(crate) fn forbidden(text: impl Into<Cow<'static, str>>) -> Self {
         let fault = Self::new(Shape::Framework, StatusCode::FORBIDDEN, 403, text);
-        Self { denial: Some(why), ..fault }
+        Self { denial: Some(Denial::NoRight), ..fault }
+    }
+
+    /// The same, for this reason.
+    pub(crate) fn because(self, denial: Denial) -> Self {
+        Self { denial: Some(denial), ..self }
     }
 
     /// Known to Nacos, not to us yet: never a silent success.

@@ -20,6 +20,8 @@ pub(crate) const PARAMETERS_MAX: usize = 1_000;
 pub(crate) struct Form {
     parameters: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
+    /// As it came, for those who read another form of it.
+    pub(crate) body: Bytes,
 }
 
 impl Form {
@@ -32,7 +34,8 @@ impl Form {
         {
             read_into(&mut parameters, request.body())?;
         }
-        Ok(Self { parameters, headers: request.headers().clone() })
+        let (headers, body) = (request.headers().clone(), request.body().clone());
+        Ok(Self { parameters, headers, body })
     }
 
     /// The first value of a parameter, as sent.

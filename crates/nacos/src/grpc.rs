@@ -27,6 +27,7 @@ use Fate::{FromServers, Served};
 const TYPES: &[(&str, Fate)] = &[
     ("BatchInstanceRequest", Served("BatchInstanceResponse", RegisterBatch::from_grpc)),
     ("ConfigBatchListenRequest", Served("ConfigChangeBatchListenResponse", BatchListen::from_grpc)),
+    ("ConfigFuzzyWatchRequest", Served("ConfigFuzzyWatchResponse", WatchConfigs::from_grpc)),
     ("ConfigPublishRequest", Served("ConfigPublishResponse", Publish::from_grpc)),
     ("ConfigQueryRequest", Served("ConfigQueryResponse", QueryConfig::from_grpc)),
     ("ConfigRemoveRequest", Served("ConfigRemoveResponse", RemoveConfig::from_grpc)),

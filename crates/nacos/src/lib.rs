@@ -28,6 +28,7 @@
 //! * A push or its confirmation: the newest view is sent again 1 s after 5 s without a confirmation, for as long as the
 //!   connection lives. A notification of a changed config: again after 3 s + 2 s per try, five times; then the client's
 //!   own comparison finds it.
+//! * A message of the fuzzy watch: what it told is compared again with what there is, and told again, as above.
 //! * A push by UDP ([`UdpSession`]) or its confirmation: once more after 10 s; then the client's next poll finds it.
 //! * A client without power: after 20 s of silence it is asked for a sign, 5 s later its connection is closed.
 //! * A request that overtakes its connection's setup waits 300 ms for it.
@@ -37,17 +38,19 @@
 //! * ∀ call: answers(call) ≤ 1; = 1 unless the client dropped it or the connection closed.
 //! * ∀ subscription: pushes in flight ≤ 1 ∧ views held ≤ 2 (in flight, newest unsent).
 //! * ∀ gRPC answer: success ⇔ resultCode = 200 ⇔ errorCode = 0; no field is null.
+//! * ∀ watch: what is told = what exists − what the client holds, both ways; unconfirmed messages ≤ 20, names ≤ 500.
 //! * ∀ long poll: what was registered with the config plane is taken back when the call ends, whatever ended it.
 //! * state = Starting ⇒ no answer says "not found".
 //!
 //! # Left out
 //!
-//! Health checks of persistent instances, fuzzy watch, locks, switches, catalog, import and export of configs, the API of v3
+//! Health checks of persistent instances, the fuzzy watch of services, locks, switches, catalog, the API of v3
 //! but for logins, probes and the config of clients: each is answered by a typed refusal, and those of HTTP stand in the
 //! routing table with their fate.
 #![forbid(unsafe_code)]
 
 mod access_ops;
+mod archive;
 mod call;
 mod check;
 mod client;
@@ -61,6 +64,7 @@ mod grpc;
 mod json;
 mod limits;
 mod liveness;
+mod multipart;
 mod naming_ops;
 mod notify;
 mod operation;
@@ -77,7 +81,11 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod watching;
 
+pub use archive::{
+    ARCHIVE_FILES_MAX, ARCHIVE_INFLATED_BYTES_MAX, ARCHIVE_RATIO_MAX, Archive, ArchiveError, pack,
+};
 pub use grpc::{grpc_api, result_code};
 pub use limits::{CALLS_MAX, LISTENED_KEYS_MAX, Limits, POLL_HOLD_MAX};
 pub use payload::{Any, Metadata, Payload};

@@ -80,6 +80,7 @@ impl Session {
                 self.client.streams = self.client.streams.saturating_add(1);
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
+                self.client.watched_configs.restart();
             }
             Input::StreamPayload(payload) => {
                 self.stream(now, &payload);
@@ -109,6 +110,7 @@ impl Session {
                     self.drive(now, views, held, Event::Changed(key));
                 }
             }
+            Input::Existence { key, exists } => self.client.watched_configs.changed(&key, exists),
             Input::Drain => self.drain(now, views),
             Input::Wake => {}
         }
@@ -144,7 +146,8 @@ impl Session {
         }
         let streamed = if self.client.is_streaming() {
             let pushed = self.client.subscriptions.deadline();
-            [pushed, self.client.listening.deadline()].into_iter().flatten().min()
+            let watched = self.client.watched_configs.deadline();
+            [pushed, self.client.listening.deadline(), watched].into_iter().flatten().min()
         } else {
             None
         };
@@ -236,6 +239,7 @@ impl Session {
             if let Some(waited) = self.client.listening.acknowledge(now.instant, request) {
                 self.noted.push(Noted::Acknowledged { plane: Pushing::Config, waited });
             }
+            self.client.watched_configs.acknowledge(request);
             let acknowledged = self.client.subscriptions.acknowledge(now.instant, request);
             if let Some((tell, waited)) = acknowledged {
                 self.noted.push(Noted::Acknowledged { plane: Pushing::Registry, waited });

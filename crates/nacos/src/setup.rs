@@ -92,7 +92,7 @@ pub(crate) fn abilities(request: u64) -> Payload {
     }
     let ability_table = Table {
         support_persistent_instance_by_grpc: true,
-        fuzzy_watch: false,
+        fuzzy_watch: true,
         lock: false,
         mcp: false,
     };

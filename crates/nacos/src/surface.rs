@@ -1,6 +1,6 @@
 //! The session's two enums, and what it may look at.
 
-use crate::{Limits, Payload, UdpSubscription};
+use crate::{Archive, ArchiveError, Limits, Payload, UdpSubscription};
 use base::{Consistency, Freshness, RequestId};
 use bytes::Bytes;
 use config::ConfigKey;
@@ -83,6 +83,13 @@ pub enum Input {
         /// Its md5 now; empty when it is gone.
         md5: Arc<str>,
     },
+    /// A config came or went whose name this connection watches.
+    Existence {
+        /// The config.
+        key: ConfigKey,
+        /// Whether there is such a config now.
+        exists: bool,
+    },
     /// The node is about to stop: ask the client to go elsewhere.
     Drain,
     /// The deadline has come.
@@ -137,6 +144,10 @@ pub enum Ask {
     },
     /// Hash a new password, on a worker thread.
     Hash(Password),
+    /// Look at an archive, on a worker thread.
+    Inspect(Bytes),
+    /// Make an archive of these names and contents, on a worker thread.
+    Pack(Vec<(Arc<str>, Arc<str>)>),
     /// Make up an id that nothing else has: sessions have no randomness of their own.
     NewId,
     /// The registry.
@@ -166,6 +177,10 @@ pub enum Answer {
     Verified(bool),
     /// To `Hash`: the bcrypt hash.
     Hashed(Arc<str>),
+    /// To `Inspect`.
+    Inspected(Result<Archive, ArchiveError>),
+    /// To `Pack`: the archive.
+    Packed(Bytes),
     /// To `NewId`: a random UUID.
     NewId(Arc<str>),
     /// To `Naming`.

@@ -1,7 +1,7 @@
 //! Conversations: a script of inputs, and the exact transcript of what the session does with them.
 //!
 //! Commands: `http METHOD TARGET [header=value …] [| body]`, `unary TYPE JSON`, `stream TYPE JSON`, `open`, `closed`,
-//! `drop CALL`, `answer ID WHAT`, `push …`, `notify …`, `wait MS` (then wake), `drain`, and what the views show:
+//! `drop CALL`, `answer ID WHAT`, `push …`, `notify …`, `exists KEY`, `gone KEY`, `wait MS` (then wake), `drain`, and what the views show:
 //! `service …`, `config …`, `gray beta:ADDRESSES|tag:TAG …` (as `config`), `state …`, `user …`. A `#` begins a comment.
 
 mod auth;
@@ -11,7 +11,9 @@ mod junk;
 mod naming;
 mod operator;
 mod search;
+mod transfer;
 mod udp;
+mod watching;
 mod wrapped;
 
 use super::*;
@@ -226,6 +228,14 @@ impl Stage {
                 let words: Vec<&str> = rest.split(' ').collect();
                 let (listener, key) = (words[0].parse().unwrap(), config_key(words[1]));
                 self.step(Input::Notify { listener, key, md5: words[2].into() });
+            }
+            "exists" => {
+                self.command(&format!("config {rest} 1 text x"));
+                self.step(Input::Existence { key: config_key(rest), exists: true });
+            }
+            "gone" => {
+                self.scene.configs.remove(&config_key(rest));
+                self.step(Input::Existence { key: config_key(rest), exists: false });
             }
             "state" => {
                 self.scene.state = match rest {
@@ -490,6 +500,11 @@ fn answer(text: &str) -> Answer {
             ::naming::Refusal::ServiceNotEmpty(rest.into()),
         )),
         "listening" => Answer::Config(config::Reply::Listening(keys())),
+        "watching" => Answer::Config(config::Reply::Watching),
+        "too-many-patterns" => {
+            let refusal = config::Refusal::TooManyPatterns { limit: 20 };
+            Answer::Config(config::Reply::Refused(refusal))
+        }
         "published" => {
             Answer::Config(config::Reply::Outcome(config::Outcome::Published(base::Revision(9))))
         }
@@ -526,6 +541,7 @@ fn answer(text: &str) -> Answer {
         "changed" => Answer::Access(access::Reply::Outcome(access::Outcome::Changed)),
         "exists" => Answer::Access(access::Reply::Outcome(access::Outcome::Exists("namespace"))),
         "verified" => Answer::Verified(rest == "yes"),
+        "packed" => Answer::Packed(Bytes::copy_from_slice(rest.as_bytes())),
         "hashed" => Answer::Hashed("hash".into()),
         other => panic!("unknown answer {other}"),
     }

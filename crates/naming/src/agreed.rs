@@ -127,7 +127,7 @@ impl Naming {
     /// Makes a change, and takes note of what is to be published.
     pub(crate) fn make(&mut self, change: Change) {
         let (key, place) = change.touches();
-        self.changed.entry(self.shared(key)).or_default().extend(place);
+        self.changed.entry(self.shared(key)).or_default().places.extend(place);
         self.agreed.make(change);
     }
 
@@ -158,7 +158,7 @@ impl Naming {
         let Some(incoming) = self.incoming.take() else { return };
         let former = std::mem::replace(&mut self.agreed, incoming);
         for (key, places) in former.places().chain(self.agreed.places()) {
-            self.changed.entry(self.shared(key)).or_default().extend(places.cloned());
+            self.changed.entry(self.shared(key)).or_default().places.extend(places.cloned());
         }
     }
 }

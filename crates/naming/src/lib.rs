@@ -84,6 +84,7 @@ mod hint;
 mod model;
 mod offer;
 mod overlay;
+mod peers;
 mod propose;
 mod push;
 mod register;
@@ -101,12 +102,13 @@ pub use beat::BEATS_JUDGED_PER_WAKE;
 pub use check::{INSTANCES_EDITED_MAX, METADATA_CHARS_MAX};
 pub use command::{Applied, Command, Edit, Outcome};
 pub use connection::CLOSED_PER_WAKE;
-pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, hint_high_water};
+pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, HintPiece, hint_high_water};
 pub use model::{
     ClientId, ClusterNames, Instance, Place, Selector, ServiceKey, ServiceKind, ServiceMetadata,
     ServiceView,
 };
 pub use overlay::{OVERLAY_KEPT, OVERLAYS_FORGOTTEN_PER_WAKE};
+pub use peers::PeerMessage;
 pub use push::PUSHES_PER_WAKE;
 pub use register::INSTANCES_PER_CONNECTION_MAX;
 pub use request::{Counts, Refusal, Reply, Request, Subscriber};
@@ -122,7 +124,7 @@ use hint::{Hints, Restoring};
 use journal::{Kind, Subject};
 use offer::{ByClient, OfferKey};
 use overlay::Absent;
-use service::Service;
+use service::{Changed, Service};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -152,7 +154,7 @@ pub struct Naming {
     connections: BTreeMap<ConnectionId, Connection>,
     closing: VecDeque<Closing>,
     /// What changed since the last publishing, by service.
-    changed: BTreeMap<Arc<ServiceKey>, BTreeSet<Place>>,
+    changed: BTreeMap<Arc<ServiceKey>, Changed>,
     /// When to judge which instance by its beats, on the clock of `hearing`.
     judgements: BTreeSet<(Instant, OfferKey)>,
     pushes: BTreeSet<(Instant, Arc<ServiceKey>)>,
@@ -231,10 +233,22 @@ impl Naming {
                     Err(refusal) => Output::Reply { to, id, reply: Reply::Refused(refusal) },
                 });
             }
-            Input::Hint(bytes) => self.hint(bytes),
+            Input::Hint(pieces) => self.hint(pieces),
             Input::Restore(piece) => self.restore(&piece),
             Input::Reset => self.reset(),
             Input::Restored => self.settle(),
+            Input::PeerUp(peer) => self.distro(distro::Input::PeerUp { peer }),
+            Input::PeerDown(peer) => self.distro(distro::Input::PeerDown { peer }),
+            Input::Peer { from, message: PeerMessage(message) } => {
+                self.distro(distro::Input::Received { from, message });
+            }
+            Input::NodeAlive { node: owner, life } => {
+                self.distro(distro::Input::OwnerAlive { owner, life });
+            }
+            Input::NodeGone { node: owner, heard } => {
+                let heard = self.on_hearing_clock(heard);
+                self.distro(distro::Input::OwnerGone { owner, heard });
+            }
             Input::Wake => self.wake(),
         }
         self.publish_changed();
@@ -328,7 +342,20 @@ impl Naming {
     fn distro(&mut self, input: distro::Input<OfferKey, Arc<Instance>>) {
         self.distro.step(self.hearing(), input);
         let mut came_late = Vec::new();
-        while let Some(distro::Output::Changed { key, change }) = self.distro.poll() {
+        while let Some(output) = self.distro.poll() {
+            let (key, change) = match output {
+                distro::Output::Changed { key, change } => (key, change),
+                distro::Output::Send { to, message } => {
+                    let message = PeerMessage(message);
+                    self.outputs.push_back(Output::Peer { to, message });
+                    continue;
+                }
+                distro::Output::Malformed { from, why } => {
+                    let why = format!("a message of {from} was not taken: {why}");
+                    self.outputs.push_back(Output::Event(Kind::Refused(why.into()), Subject::Node));
+                    continue;
+                }
+            };
             self.index(&key);
             match change {
                 Change::Orphaned => {
@@ -340,8 +367,9 @@ impl Naming {
                 Change::Hidden => self.instance_event(Kind::OrphanHidden, &key),
                 Change::Written | Change::Deleted | Change::Reclaimed | Change::Dropped => {}
             }
-            self.changed.entry(key.service).or_default().insert(key.place);
-            self.hint_outdated();
+            let changed = self.changed.entry(key.service).or_default();
+            changed.places.insert(key.place);
+            changed.offers = true;
         }
         for key in came_late {
             self.take_back(key, Kind::Adopted);
@@ -389,9 +417,12 @@ impl Naming {
     /// The time on a clock that stands while the node does not run. What expires by silence is measured on it, so that
     /// nobody expires because the node was paused or too busy to listen.
     fn hearing(&self) -> Now {
-        let nanos = Instant::START.after(self.paused).as_nanos();
-        let instant = Instant::from_nanos(self.now.instant.as_nanos().saturating_sub(nanos));
-        Now { instant, unix_ms: self.now.unix_ms }
+        Now { instant: self.on_hearing_clock(self.now.instant), unix_ms: self.now.unix_ms }
+    }
+
+    fn on_hearing_clock(&self, instant: Instant) -> Instant {
+        let paused = Instant::START.after(self.paused);
+        Instant::START.after(instant.since(paused))
     }
 
     fn notice_pause(&mut self, now: Now) {

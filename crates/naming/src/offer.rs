@@ -25,8 +25,38 @@ impl OfferKey {
         Self { service, place, client: ClientId::Connection(first) }
     }
 
+    pub(crate) fn is_of(&self, service: &Arc<ServiceKey>) -> bool {
+        Arc::ptr_eq(&self.service, service) || self.service == *service
+    }
+
     pub(crate) fn is_at(&self, service: &ServiceKey, place: &Place) -> bool {
         *self.service == *service && self.place == *place
+    }
+}
+
+impl distro::Key for OfferKey {
+    fn bytes(&self, sink: &mut dyn FnMut(&[u8])) {
+        let mut text = |text: &str| {
+            // With its length, so that no two keys run together.
+            sink(&(text.len() as u32).to_le_bytes());
+            sink(text.as_bytes());
+        };
+        let ServiceKey { namespace, group, name } = &*self.service;
+        for part in [namespace, group, name, &self.place.ip, &self.place.cluster_name] {
+            text(part);
+        }
+        sink(&self.place.port.to_le_bytes());
+        match &self.client {
+            ClientId::Connection(ConnectionId { node, boot, counter }) => {
+                for number in [node.0, boot.0, *counter] {
+                    sink(&number.to_le_bytes());
+                }
+            }
+            ClientId::Address { ip, port } => {
+                sink(ip.as_bytes());
+                sink(&port.to_le_bytes());
+            }
+        }
     }
 }
 

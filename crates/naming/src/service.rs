@@ -33,6 +33,17 @@ pub(crate) struct Service {
     pub(crate) kind: Option<ServiceKind>,
     /// Since when it has neither instances nor subscribers.
     pub(crate) idle_since: Option<Instant>,
+    /// When this is the round of `Hints`, the service is among those that are to be written.
+    pub(crate) hint_round: u64,
+}
+
+/// What changed in a service since it was published.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// Where.
+    pub(crate) places: BTreeSet<Place>,
+    /// Whether it is what clients offer, and not only what is agreed.
+    pub(crate) offers: bool,
 }
 
 /// What a connection wants to know about a service.
@@ -68,6 +79,7 @@ impl Naming {
             round: None,
             kind: None,
             idle_since: None,
+            hint_round: 0,
         };
         let shared = Arc::new(key.clone());
         self.services.insert(shared.clone(), service);
@@ -76,8 +88,11 @@ impl Naming {
 
     /// Publishes every service that changed since the last call.
     pub(crate) fn publish_changed(&mut self) {
-        while let Some((key, places)) = self.changed.pop_first() {
+        while let Some((key, Changed { places, offers })) = self.changed.pop_first() {
             let key = self.intern(&key);
+            if offers {
+                self.hint_outdated(&key);
+            }
             for place in &places {
                 self.review_overlay(&key, place);
             }

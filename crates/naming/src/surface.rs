@@ -1,7 +1,9 @@
 //! The three verbs' two enums.
 
-use crate::{ClusterNames, Command, Reply, Request, ServiceKey, ServiceView};
-use base::{ConnectionId, RequestId, Row};
+use crate::{
+    ClusterNames, Command, HintPiece, PeerMessage, Reply, Request, ServiceKey, ServiceView,
+};
+use base::{ConnectionId, HybridTime, Instant, NodeId, RequestId, Row};
 use std::sync::Arc;
 
 /// What comes in.
@@ -32,15 +34,41 @@ pub enum Input {
         /// What.
         request: Request,
     },
-    /// What the node listed before it stopped (the bytes of an earlier `Output::Hint`): these records are orphans
-    /// until their clients are heard again. Bytes that do not read are ignored: a hint is only a hint.
-    Hint(Vec<u8>),
+    /// What the node listed before it stopped (the bytes of each `HintPiece` that is left of an earlier life, oldest
+    /// first): these records are orphans until their clients are heard again. Pieces that do not read are ignored: a hint
+    /// is only a hint.
+    Hint(Vec<Vec<u8>>),
     /// A piece of the state tables, in any order; only at start or while a snapshot is installed.
     Restore(Vec<Row>),
     /// Forget what is agreed: a snapshot follows as `Restore`. Readers keep the views they have until `Restored`.
     Reset,
     /// The last piece has come. The first `apply` after a restore implies it.
     Restored,
+    /// There is a link to this node now; a new one, if there was one before.
+    PeerUp(NodeId),
+    /// The link is broken.
+    PeerDown(NodeId),
+    /// Another node said this, on the link.
+    Peer {
+        /// Which node.
+        from: NodeId,
+        /// What it said.
+        message: PeerMessage,
+    },
+    /// This node is alive, and was started at `life` by its hybrid clock.
+    NodeAlive {
+        /// Which node.
+        node: NodeId,
+        /// When it was started.
+        life: HybridTime,
+    },
+    /// This node is heard no more: what it owns is listed for a while only.
+    NodeGone {
+        /// Which node.
+        node: NodeId,
+        /// When anyone last heard it.
+        heard: Instant,
+    },
     /// The deadline has come.
     Wake,
 }
@@ -81,8 +109,15 @@ pub enum Output {
     },
     /// Bring this command into the log; nobody waits for it, and if it is lost it is proposed again later.
     Tidy(Command),
+    /// Say this to a peer, after all that was said to it before. Nothing waits for it.
+    Peer {
+        /// Which node.
+        to: NodeId,
+        /// What.
+        message: PeerMessage,
+    },
     /// Leave this on disk, without waiting for it: after a restart it comes back as `Input::Hint`.
-    Hint(Vec<u8>),
+    Hint(HintPiece),
     /// The state cannot be trusted (a row does not read): the node must stop, for this reason.
     Halt(String),
     /// For the journal.

@@ -4,6 +4,7 @@
 mod laws;
 mod limits;
 mod model;
+mod peers;
 mod script;
 
 use script::Conversation;

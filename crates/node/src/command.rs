@@ -1,9 +1,10 @@
-//! What one entry of the Raft log says: a command of one of the replicated planes.
+//! What one entry of the Raft log says: a command of one of the replicated planes, and who asked for it.
 
+use base::{HybridTime, NodeId, ProposalId};
 use serde::{Deserialize, Serialize};
 
 /// Version of the encoding; the first byte of every entry.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A command of a replicated plane.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,7 +17,25 @@ pub(crate) enum Command {
     Naming(naming::Command),
 }
 
-impl Command {
+/// By what a node knows its own entries, whichever node brought them into the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// Who asked for it.
+    pub(crate) node: NodeId,
+    /// In which of its lives: proposals are counted anew in each.
+    pub(crate) life: HybridTime,
+    /// What it called it.
+    pub(crate) proposal: ProposalId,
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) origin: Origin,
+    pub(crate) command: Command,
+}
+
+impl Entry {
     pub(crate) fn encode(&self) -> Vec<u8> {
         postcard::to_extend(self, vec![VERSION])
             .expect("a command is plain data and memory does not refuse it")

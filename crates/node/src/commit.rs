@@ -1,19 +1,24 @@
 //! From a committed entry to the plane that applies it, and from a read index to the reads that wait for it.
 
 use crate::{
-    Node, Output, Phase, Reply, Unavailable,
-    command::Command,
+    Node, Output, PeerMessage, Phase, Reply,
+    command::{Command, Entry},
+    peers::NotProposed,
     start::{Initialization, Secrets},
     tables::Plane,
 };
 use base::{
-    ConnectionId, Consistency, Duration, Freshness, Instant, LogIndex, ProposalId, RequestId,
+    ConnectionId, Consistency, Duration, Freshness, Instant, LogIndex, NodeId, ProposalId,
+    RequestId, Term,
 };
 use journal::{Cause, Kind, Subject};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// How long a read waits to become as fresh as it was asked for; then it is answered with what there is, and marked.
 const FRESH_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long a node goes on believing in a leader that it does not hear any more.
+const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(2);
 
 /// The read that tells a joining node how far it must come. Other reads count from 1.
 const JOIN_READ: RequestId = RequestId(0);
@@ -95,7 +100,10 @@ impl Node {
     fn answer_read(&mut self, to: ConnectionId, id: RequestId, level: Consistency) {
         let freshness = Freshness {
             level,
-            staleness: Duration::ZERO,
+            // Whoever leads elsewhere had to be elected first.
+            staleness: self.leaderless_since.map_or(Duration::ZERO, |since| {
+                self.now.instant.since(since) + ELECTION_TIMEOUT_MAX
+            }),
             applied: self.applied,
             served_by: self.id,
         };
@@ -107,76 +115,138 @@ impl Node {
         let Some(output) = self.consensus.as_mut().and_then(consensus::Consensus::poll) else {
             return false;
         };
+        match &mut self.reloading {
+            // What speaks of the state waits until the state is there. What keeps the node in the cluster does not.
+            Some(held) if speaks_of_state(&output) => held.push_back(output),
+            Some(_) | None => self.engine_said(output),
+        }
+        true
+    }
+
+    fn engine_said(&mut self, output: consensus::Output) {
         match output {
             consensus::Output::Persist { id, write } => {
                 self.outputs.push_back(Output::Persist { id, write });
             }
+            consensus::Output::Send { to, message } => {
+                let message = PeerMessage::Consensus(message);
+                self.outputs.push_back(Output::Peer { to, message });
+            }
+            consensus::Output::SnapshotWanted { to } => {
+                // The view shall hold the rows of all that is applied.
+                self.flush_tables();
+                self.outputs.push_back(Output::OpenSnapshot { to });
+            }
+            consensus::Output::SendSnapshot { to, index: through, message } => {
+                let message = PeerMessage::Consensus(message);
+                self.outputs.push_back(Output::SendSnapshot { to, through, message });
+            }
+            consensus::Output::Restore { index } => self.reload(index),
             consensus::Output::Apply { index, term: _, proposal, data } => {
                 self.apply(index, proposal, &data);
             }
             consensus::Output::Advance { index } => self.advanced(index),
             consensus::Output::Refused { id, why } => self.refused(id, why),
-            consensus::Output::Lost { id } => {
-                self.settle(id, Reply::Unavailable(Unavailable::NoLeader));
-            }
-            consensus::Output::Unknown { id } => {
-                self.settle(id, Reply::Unavailable(Unavailable::OutcomeUnknown));
-            }
+            consensus::Output::Lost { id } => self.not_proposed(id, NotProposed::NotLeader),
+            consensus::Output::Unknown { id } => self.outcome_unknown(id),
             consensus::Output::ReadReady { id, index } => self.read_ready(id, index),
             consensus::Output::ReadFailed { id } => self.read_failed(id),
             consensus::Output::Leader { leader, term, is_self } => {
-                self.leader = leader;
-                self.term = term;
-                if is_self {
-                    self.file(Kind::Leads { term: term.0 }, Subject::Node);
-                }
-                self.catch_up();
+                self.led_by(leader, term, is_self);
             }
             consensus::Output::MembersChanged { .. } => {}
             consensus::Output::Checkpoint => {
                 self.flush_tables();
                 self.outputs.push_back(Output::Checkpoint);
             }
+            consensus::Output::MessageRefused { from, why } => {
+                let why = format!("a Raft message of {from} was not taken: {why:?}");
+                self.file(Kind::Refused(why.into()), Subject::Node);
+            }
             consensus::Output::Halt(reason) => self.halt(format!("the Raft engine: {reason:?}")),
-            consensus::Output::Send { .. }
-            | consensus::Output::SnapshotWanted { .. }
-            | consensus::Output::SendSnapshot { .. }
-            | consensus::Output::Restore { .. }
-            | consensus::Output::MessageRefused { .. } => {
-                unreachable!("a sole voter has no peers to speak to")
+        }
+    }
+
+    fn led_by(&mut self, leader: Option<NodeId>, term: Term, is_self: bool) {
+        self.leader = leader;
+        self.term = term;
+        if leader.is_some() {
+            self.leaderless_since = None;
+        } else {
+            self.leaderless_since.get_or_insert(self.now.instant);
+        }
+        if is_self {
+            self.file(Kind::Leads { term: term.0 }, Subject::Node);
+        }
+        self.send_held();
+        self.catch_up();
+    }
+
+    /// A snapshot has taken the place of the state tables: the planes forget theirs and wait for the rows.
+    fn reload(&mut self, index: LogIndex) {
+        self.rows.clear();
+        self.applied = index;
+        self.tabled = index;
+        self.reloading = Some(VecDeque::new());
+        self.config.step(self.now, config::Input::Reset);
+        self.access.step(self.now, access::Input::Reset);
+        self.naming.step(self.now, naming::Input::Reset);
+        self.outputs.push_back(Output::Reload);
+    }
+
+    /// The rows are there: goes on with what the engine has said meanwhile.
+    pub(crate) fn reloaded(&mut self, mut held: VecDeque<consensus::Output>) {
+        self.advanced(self.applied);
+        while let Some(output) = held.pop_front() {
+            self.engine_said(output);
+            if let Some(held_again) = &mut self.reloading {
+                // Another snapshot, meanwhile.
+                held_again.append(&mut held);
             }
         }
-        true
+    }
+
+    pub(crate) fn snapshot_opened(&mut self, to: NodeId, through: Option<LogIndex>) {
+        self.engine(match through {
+            Some(index) => consensus::Input::SnapshotReady { to, index },
+            None => consensus::Input::SnapshotSent { to, ok: false },
+        });
     }
 
     fn apply(&mut self, index: LogIndex, proposal: Option<ProposalId>, data: &[u8]) {
         assert!(index > self.applied, "entry {index} applied after {}", self.applied);
         self.cause = Cause::Log(index);
         self.applied = index;
-        let reply = match Command::decode(data) {
-            Ok(Command::Config(command)) => {
+        if let Some(id) = proposal {
+            self.forwarded.remove(&id);
+        }
+        let Entry { origin, command } = match Entry::decode(data) {
+            Ok(entry) => entry,
+            Err(reason) => return self.halt(reason),
+        };
+        let reply = match command {
+            Command::Config(command) => {
                 let applied = self.config.apply(index, &command);
                 self.rows.extend(applied.rows.into_iter().map(|row| Plane::Config.to_disk(row)));
                 Reply::Config(config::Reply::Outcome(applied.outcome))
             }
-            Ok(Command::Access(command)) => {
+            Command::Access(command) => {
                 let applied = self.access.apply(index, &command);
                 self.rows.extend(applied.rows.into_iter().map(|row| Plane::Access.to_disk(row)));
                 Reply::Access(access::Reply::Outcome(applied.outcome))
             }
-            Ok(Command::Naming(command)) => {
+            Command::Naming(command) => {
                 let applied = self.naming.apply(index, &command);
                 self.rows.extend(applied.rows.into_iter().map(|row| Plane::Naming.to_disk(row)));
                 Reply::Naming(naming::Reply::Outcome(applied.outcome))
             }
-            Err(reason) => return self.halt(reason),
         };
         // Views first: whoever reads after the reply reads what was written.
         self.pump_config();
         self.pump_access();
         self.pump_naming();
-        if let Some(id) = proposal {
-            self.settle(id, reply);
+        if origin.node == self.id && origin.life == self.life {
+            self.settle(origin.proposal, reply);
         }
         self.advanced(index);
     }
@@ -218,7 +288,7 @@ impl Node {
         }
     }
 
-    fn settle(&mut self, id: ProposalId, reply: Reply) {
+    pub(crate) fn settle(&mut self, id: ProposalId, reply: Reply) {
         if let Some(waiter) = self.proposals.settle(id) {
             self.reply(waiter.to, waiter.id, reply);
         }
@@ -226,15 +296,15 @@ impl Node {
 
     fn refused(&mut self, id: ProposalId, why: consensus::Refusal) {
         let why = match why {
-            consensus::Refusal::NotLeader { .. } => Unavailable::NoLeader,
-            consensus::Refusal::LogFull | consensus::Refusal::Busy => Unavailable::Overloaded,
+            consensus::Refusal::NotLeader { .. } => NotProposed::NotLeader,
+            consensus::Refusal::LogFull | consensus::Refusal::Busy => NotProposed::Overloaded,
             consensus::Refusal::TooLarge
             | consensus::Refusal::Empty
             | consensus::Refusal::InvalidMembers(_) => {
                 unreachable!("planes bound their commands below the limit of an entry: {why:?}")
             }
         };
-        self.settle(id, Reply::Unavailable(why));
+        self.not_proposed(id, why);
     }
 
     /// Hands the rows of all entries applied since to the disk, in one piece.
@@ -263,5 +333,28 @@ impl Node {
                 self.file(Kind::Ready, Subject::Node);
             }
         }
+    }
+}
+
+/// Whether the planes have to be complete before this is carried out.
+fn speaks_of_state(output: &consensus::Output) -> bool {
+    match output {
+        consensus::Output::Apply { .. }
+        | consensus::Output::Advance { .. }
+        | consensus::Output::Restore { .. }
+        | consensus::Output::Checkpoint
+        | consensus::Output::SnapshotWanted { .. }
+        | consensus::Output::ReadReady { .. } => true,
+        consensus::Output::Persist { .. }
+        | consensus::Output::Send { .. }
+        | consensus::Output::SendSnapshot { .. }
+        | consensus::Output::Refused { .. }
+        | consensus::Output::Lost { .. }
+        | consensus::Output::Unknown { .. }
+        | consensus::Output::ReadFailed { .. }
+        | consensus::Output::Leader { .. }
+        | consensus::Output::MembersChanged { .. }
+        | consensus::Output::MessageRefused { .. }
+        | consensus::Output::Halt(_) => false,
     }
 }

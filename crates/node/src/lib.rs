@@ -10,6 +10,14 @@
 //!                 └──► Publish, then Reply(outcome), then Tables(rows)
 //! ```
 //!
+//! # Peers
+//!
+//! Over a link, `Peer` messages carry what consensus, the registry and the writes of other nodes have to say
+//! ([`PeerMessage`]). A write goes to whoever leads, from the node that was asked; that node answers its client when it has
+//! applied the entry itself, so its client reads its own write. While nobody is known to lead, writes wait, for as long as
+//! an SDK does. After a snapshot the planes forget their state and read the rows anew (`Reload`); what the engine says of
+//! the state meanwhile waits, what keeps the node in its group does not.
+//!
 //! # Order
 //!
 //! * A view is published before the reply that follows from it: a client reads its own write.
@@ -25,12 +33,14 @@
 //! # Invariants
 //!
 //! * Every `Input::Request` gets exactly one `Output::Reply`, unless its connection closed before.
-//! * `proposals_pending ≤` a named limit; every proposal is answered within 5 s.
+//! * `proposals_pending ≤` a named limit; every proposal is answered within 5 s,
+//!   and within 2 s while nobody leads.
 #![forbid(unsafe_code)]
 
 mod command;
 mod commit;
 mod explain;
+mod peers;
 mod proposals;
 mod requests;
 mod start;
@@ -38,6 +48,7 @@ mod surface;
 mod tables;
 
 pub use consensus;
+pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};
 pub use proposals::PROPOSALS_MAX;
 pub use start::{Recovered, Settings};
 pub use surface::{
@@ -45,9 +56,11 @@ pub use surface::{
 };
 pub use tables::RESTORED_TABLES;
 
-use base::{ConnectionId, HybridClock, Instant, LogIndex, NodeId, Now, RequestId};
+use base::{
+    ConnectionId, HybridClock, HybridTime, Instant, LogIndex, NodeId, Now, ProposalId, RequestId,
+};
 use journal::{Cause, Journal, Kind, Subject};
-use proposals::Proposals;
+use proposals::{Expired, Proposals};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How far the node has come.
@@ -66,6 +79,8 @@ enum Phase {
 /// The wiring of one node, a state machine with the three verbs.
 pub struct Node {
     id: NodeId,
+    /// When it was started; tells its proposals from those of an earlier life.
+    life: HybridTime,
     phase: Phase,
     now: Now,
     cause: Cause,
@@ -81,7 +96,13 @@ pub struct Node {
     clock: HybridClock,
     /// Connections that were `Opened`.
     clients: BTreeSet<ConnectionId>,
+    /// Nodes with which there is a link.
+    peers: BTreeSet<NodeId>,
     proposals: Proposals,
+    /// Proposals of other nodes that this one, as the leader, has given to the engine: who asked, and by what name.
+    forwarded: BTreeMap<ProposalId, (NodeId, ProposalId)>,
+    /// While the tables are read anew after a snapshot: what the engine has said since and changes the state.
+    reloading: Option<VecDeque<consensus::Output>>,
     /// Reads that wait for the state to reach an entry.
     reads: commit::Reads,
     loads: BTreeMap<u64, u64>,
@@ -91,6 +112,8 @@ pub struct Node {
     started: Instant,
     leader: Option<NodeId>,
     tally: Tally,
+    /// Since when nobody is known to lead.
+    leaderless_since: Option<Instant>,
     term: base::Term,
     applied: LogIndex,
     /// Through which entry the rows went to the disk.
@@ -117,11 +140,24 @@ impl Node {
             }
             Input::Request { from, id, request } => self.request(from, id, request),
             Input::Restore(rows) => self.restore(rows),
-            Input::Hint(bytes) => {
+            Input::Hint(pieces) => {
                 self.cause = Cause::Start;
-                self.naming.step(now, naming::Input::Hint(bytes));
+                self.naming.step(now, naming::Input::Hint(pieces));
             }
             Input::Restored => self.restored(),
+            Input::PeerUp(peer) => self.peer_up(peer),
+            Input::PeerDown(peer) => self.peer_down(peer),
+            Input::Peer { from, message } => self.peer_said(from, message),
+            Input::NodeAlive { node, life } => {
+                self.naming.step(now, naming::Input::NodeAlive { node, life });
+            }
+            Input::NodeGone { node, heard } => {
+                self.naming.step(now, naming::Input::NodeGone { node, heard });
+            }
+            Input::SnapshotOpened { to, through } => self.snapshot_opened(to, through),
+            Input::SnapshotSent { to, ok } => {
+                self.engine(consensus::Input::SnapshotSent { to, ok });
+            }
             Input::Persisted(id) => self.engine(consensus::Input::Persisted(id)),
             Input::Checkpointed(applied) => {
                 self.engine(consensus::Input::Checkpointed { applied });
@@ -155,7 +191,7 @@ impl Node {
             self.config.deadline(),
             self.access.deadline(),
             self.consensus.as_ref().and_then(consensus::Consensus::deadline),
-            self.proposals.deadline(),
+            self.proposals.deadline(self.leader.is_some()),
             self.reads.deadline(),
         ]
         .into_iter()
@@ -189,8 +225,12 @@ impl Node {
         self.access.step(now, access::Input::Wake);
         self.engine(consensus::Input::Wake);
         self.catch_up();
-        while let Some(waiter) = self.proposals.expire(now.instant) {
-            self.reply(waiter.to, waiter.id, Reply::Unavailable(Unavailable::OutcomeUnknown));
+        while let Some(expired) = self.proposals.expire(now.instant, self.leader.is_some()) {
+            let (waiter, why) = match expired {
+                Expired::Held(waiter) => (waiter, Unavailable::NoLeader),
+                Expired::Sent(waiter) => (waiter, Unavailable::OutcomeUnknown),
+            };
+            self.reply(waiter.to, waiter.id, Reply::Unavailable(why));
         }
         self.expire_reads();
     }
@@ -232,14 +272,18 @@ impl Node {
                     self.reply(to, id, Reply::Naming(reply));
                 }
                 naming::Output::Propose { to, id, command } => {
-                    self.propose(to, id, &command::Command::Naming(command));
+                    self.propose(to, id, command::Command::Naming(command));
                 }
                 naming::Output::Tidy(command) => {
                     let command = command::Command::Naming(command);
-                    self.propose(start::OURSELVES, RequestId(0), &command);
+                    self.propose(start::OURSELVES, RequestId(0), command);
+                }
+                naming::Output::Peer { to, message } => {
+                    let message = PeerMessage::Naming(message);
+                    self.outputs.push_back(Output::Peer { to, message });
                 }
                 naming::Output::Halt(reason) => self.halt(reason),
-                naming::Output::Hint(bytes) => self.outputs.push_back(Output::Hint(bytes)),
+                naming::Output::Hint(piece) => self.outputs.push_back(Output::Hint(piece)),
                 naming::Output::Event(kind, subject) => self.file(kind, subject),
             }
         }
@@ -252,7 +296,7 @@ impl Node {
             said = true;
             match output {
                 config::Output::Propose { to, id, command } => {
-                    self.propose(to, id, &command::Command::Config(command));
+                    self.propose(to, id, command::Command::Config(command));
                 }
                 config::Output::Publish(entry) => {
                     self.outputs.push_back(Output::Publish(View::Config(entry)));
@@ -265,6 +309,9 @@ impl Node {
                 }
                 config::Output::Notify { to, listener, key, md5 } => {
                     self.outputs.push_back(Output::Notify { to, listener, key, md5 });
+                }
+                config::Output::Existence { to, key, exists } => {
+                    self.outputs.push_back(Output::Existence { to, key, exists });
                 }
                 config::Output::Reply { to, id, reply } => {
                     self.reply(to, id, Reply::Config(reply));
@@ -289,7 +336,7 @@ impl Node {
             said = true;
             match output {
                 access::Output::Propose { to, id, command } => {
-                    self.propose(to, id, &command::Command::Access(command));
+                    self.propose(to, id, command::Command::Access(command));
                 }
                 access::Output::Publish(view) => {
                     self.outputs.push_back(Output::Publish(View::Access(view)));

@@ -2,7 +2,7 @@
 
 use crate::{
     Node, Phase, Reply, Request, Status, Tally, Unavailable, View,
-    command::Command,
+    command::{Command, Entry, Origin},
     proposals::Waiter,
     surface::{Output, Standing},
 };
@@ -37,14 +37,14 @@ impl Node {
 
     /// Brings a command into the log, or says why not. Nothing is proposed while the disk is full: an append that
     /// fails would stop the node.
-    pub(crate) fn propose(&mut self, to: ConnectionId, id: RequestId, command: &Command) {
+    pub(crate) fn propose(&mut self, to: ConnectionId, id: RequestId, command: Command) {
         if self.disk_full {
             return self.reply(to, id, Reply::Unavailable(Unavailable::DiskFull));
         }
-        let Ok(proposal) = self.proposals.add(self.now.instant, Waiter { to, id }) else {
-            return self.reply(to, id, Reply::Unavailable(Unavailable::Overloaded));
-        };
-        self.engine(consensus::Input::Propose { id: proposal, data: command.encode() });
+        let proposal = self.proposals.next_id();
+        let origin = Origin { node: self.id, life: self.life, proposal };
+        let entry = Entry { origin, command }.encode();
+        self.send_proposal(proposal, self.now.instant, Waiter { to, id }, entry);
     }
 
     /// How the node is. Also answered while it does not serve.
@@ -64,9 +64,10 @@ impl Node {
             uptime: self.now.instant.since(self.started),
             voters: self.consensus.as_ref().map_or_else(Vec::new, |e| e.members().voters.to_vec()),
             disk_full: self.disk_full,
+            peers: self.peers.iter().copied().collect(),
             counts: self.naming.counts(),
             proposals_pending: self.proposals.len(),
-            tally: self.tally(),
+            tally: Box::new(self.tally()),
         }
     }
 

@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(crate) const OURSELVES: ConnectionId =
     ConnectionId { node: NodeId(0), boot: HybridTime(0), counter: 0 };
 
+/// However long the log may get: an entry is no longer. Peers send it in one message.
+const ENTRY_BYTES_MAX: usize = 16 << 20;
+
 /// What a node is made with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -24,7 +27,7 @@ pub struct Settings {
     pub voters: Vec<NodeId>,
     /// About how much the journal may hold.
     pub journal_bytes_max: usize,
-    /// How much log is kept since the last compaction, in bytes, at least four times the longest entry (64 MiB).
+    /// How long the Raft log may get between two checkpoints, in bytes; one entry may be a quarter of it.
     pub log_bytes_max: usize,
     /// How many writes may wait for their outcome; one more is answered "overloaded".
     pub proposals_max: usize,
@@ -73,12 +76,16 @@ impl Node {
     #[must_use]
     pub fn new(settings: Settings, now: Now, mut rng: Rng, recovered: Recovered) -> Self {
         let mut clock = HybridClock::above(recovered.clock_high_water);
-        clock.tick(now);
+        let life = clock.tick(now);
         let applied = recovered.consensus.applied;
-        let mut consensus = consensus::Settings::new(settings.id, settings.voters, rng.next_u64());
-        consensus.log_bytes_max = settings.log_bytes_max;
+        let consensus = consensus::Settings {
+            log_bytes_max: settings.log_bytes_max,
+            entry_bytes_max: (settings.log_bytes_max / 4).min(ENTRY_BYTES_MAX),
+            ..consensus::Settings::new(settings.id, settings.voters, rng.next_u64())
+        };
         let mut node = Self {
             id: settings.id,
+            life,
             phase: Phase::Restoring,
             now,
             cause: Cause::Start,
@@ -91,7 +98,10 @@ impl Node {
             journal: Journal::new(settings.id, settings.journal_bytes_max),
             clock,
             clients: BTreeSet::new(),
+            peers: BTreeSet::new(),
             proposals: Proposals::new(settings.proposals_max),
+            forwarded: BTreeMap::new(),
+            reloading: None,
             reads: Reads::default(),
             loads: BTreeMap::new(),
             next_load: 0,
@@ -100,6 +110,7 @@ impl Node {
             started: now.instant,
             leader: None,
             tally: Tally::default(),
+            leaderless_since: Some(now.instant),
             term: Term(0),
             applied,
             tabled: applied,
@@ -112,7 +123,8 @@ impl Node {
     }
 
     pub(crate) fn restore(&mut self, rows: Vec<TableRow>) {
-        assert_eq!(self.phase, Phase::Restoring, "rows come before `Restored`");
+        let expected = self.phase == Phase::Restoring || self.reloading.is_some();
+        assert!(expected, "rows come before `Restored`, or after `Reload`");
         self.cause = Cause::Start;
         let (mut config, mut access, mut naming) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
@@ -136,6 +148,9 @@ impl Node {
     pub(crate) fn restored(&mut self) {
         self.config.step(self.now, config::Input::Restored);
         self.naming.step(self.now, naming::Input::Restored);
+        if let Some(held) = self.reloading.take() {
+            return self.reloaded(held);
+        }
         let unstarted = self.unstarted.take().expect("`Restored` comes once");
         match consensus::Consensus::recover(unstarted.settings, self.now, unstarted.recovered) {
             Ok(consensus) => {
@@ -173,7 +188,7 @@ impl Node {
         let change = access::Change::Initialize { token_key, password_hash };
         let at_ms = self.now.unix_ms;
         let command = Command::Access(access::Command { change, at_ms });
-        self.propose(OURSELVES, RequestId(0), &command);
+        self.propose(OURSELVES, RequestId(0), command);
     }
 
     /// The last word of a node that its host stops because of the disk.

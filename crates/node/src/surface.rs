@@ -1,7 +1,9 @@
 //! The three verbs' two enums of a whole node.
 
+use crate::PeerMessage;
 use base::{
-    ConnectionId, Consistency, Duration, Freshness, Limit, LogIndex, NodeId, RequestId, Term,
+    ConnectionId, Consistency, Duration, Freshness, HybridTime, Instant, Limit, LogIndex, NodeId,
+    RequestId, Term,
 };
 use config::{ConfigKey, Entry, Grays};
 use naming::{ClusterNames, ServiceKey, ServiceView};
@@ -50,10 +52,49 @@ pub enum Input {
     },
     /// A piece of the state tables, at start: table, key, value.
     Restore(Vec<TableRow>),
-    /// What the node listed before it stopped.
-    Hint(Vec<u8>),
-    /// All pieces were given: take part from now on.
+    /// What the node listed before it stopped: the pieces, oldest first.
+    Hint(Vec<Vec<u8>>),
+    /// All pieces were given: take part from now on, or go on after `Output::Reload`.
     Restored,
+    /// There is a link to this node now; a new one, if there was one before.
+    PeerUp(NodeId),
+    /// The link is broken; what was on its way may be lost.
+    PeerDown(NodeId),
+    /// A peer said this on the link.
+    Peer {
+        /// Which peer; proven by the link.
+        from: NodeId,
+        /// What it said.
+        message: PeerMessage,
+    },
+    /// This node is alive, and was started at `life` by its hybrid clock.
+    NodeAlive {
+        /// Which node.
+        node: NodeId,
+        /// When it was started.
+        life: HybridTime,
+    },
+    /// This node is heard no more.
+    NodeGone {
+        /// Which node.
+        node: NodeId,
+        /// When anyone last heard it.
+        heard: Instant,
+    },
+    /// A view of the state tables was opened for a peer, or not (`None`).
+    SnapshotOpened {
+        /// The peer.
+        to: NodeId,
+        /// Through which entry it is.
+        through: Option<LogIndex>,
+    },
+    /// The pieces and the message of a snapshot were handed to the link, or that failed.
+    SnapshotSent {
+        /// The peer.
+        to: NodeId,
+        /// Whether all of it was.
+        ok: bool,
+    },
     /// A `Persist` is durable.
     Persisted(consensus::WriteId),
     /// The state tables are durable through this entry.
@@ -178,12 +219,14 @@ pub struct Status {
     pub disk_full: bool,
     /// Since it started.
     pub uptime: Duration,
+    /// With whom there is a link.
+    pub peers: Vec<NodeId>,
     /// What the registry holds.
     pub counts: naming::Counts,
     /// How many proposals wait for their outcome.
     pub proposals_pending: usize,
     /// What has happened since it started.
-    pub tally: Tally,
+    pub tally: Box<Tally>,
 }
 
 /// What has happened since a node started, and what its journal holds of it.
@@ -324,6 +367,15 @@ pub enum Output {
         /// Its md5 now; empty when it is gone.
         md5: Arc<str>,
     },
+    /// A config came or went whose name this connection watches.
+    Existence {
+        /// The watcher's connection.
+        to: ConnectionId,
+        /// Which config.
+        key: ConfigKey,
+        /// Whether there is such a config now.
+        exists: bool,
+    },
     /// Append to the Raft log; durable before `Input::Persisted`.
     Persist {
         /// To be named in `Persisted`.
@@ -353,8 +405,31 @@ pub enum Output {
         /// How many at most.
         limit: usize,
     },
+    /// Say this to a peer, in order on its lane; it may get lost with the link.
+    Peer {
+        /// Which peer.
+        to: NodeId,
+        /// What.
+        message: PeerMessage,
+    },
+    /// Open a view of the state tables for a peer, then `Input::SnapshotOpened`.
+    OpenSnapshot {
+        /// The peer.
+        to: NodeId,
+    },
+    /// Send the pieces of that view and then the message, then `Input::SnapshotSent`.
+    SendSnapshot {
+        /// The peer.
+        to: NodeId,
+        /// Through which entry the view is.
+        through: LogIndex,
+        /// After the last piece.
+        message: PeerMessage,
+    },
+    /// A snapshot took the place of the state tables: give all rows again as `Restore`, then `Restored`.
+    Reload,
     /// Leave this on disk without waiting.
-    Hint(Vec<u8>),
+    Hint(naming::HintPiece),
     /// The first start: make a token key and the first administrator's password hash, then `Input::Secrets`.
     NeedSecrets,
     /// A broken invariant: this node must stop. Nothing after it is sent.

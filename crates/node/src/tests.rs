@@ -1,5 +1,7 @@
 //! Conversations with one node: a script of inputs goes in, the transcript of what it says comes out.
 
+mod cluster;
+
 use crate::{
     Initial, Input, Node, Output, Recovered, Reply, Request, Settings, TableRow, View, consensus,
 };
@@ -25,7 +27,7 @@ struct Stage {
     durable: Durable,
     written: Vec<(consensus::WriteId, consensus::Write)>,
     tables: (LogIndex, Vec<TableRow>),
-    hint: Option<Vec<u8>>,
+    hint: Vec<Vec<u8>>,
     transcript: String,
     asked: u64,
 }
@@ -67,7 +69,7 @@ impl Stage {
             durable,
             written: Vec::new(),
             tables: (LogIndex(0), Vec::new()),
-            hint: None,
+            hint: Vec::new(),
             transcript: String::new(),
             asked: 0,
         }
@@ -112,8 +114,8 @@ impl Stage {
         if !self.durable.rows.is_empty() {
             self.node.step(self.now, Input::Restore(self.durable.rows.clone()));
         }
-        if let Some(hint) = self.hint.clone() {
-            self.node.step(self.now, Input::Hint(hint));
+        if !self.hint.is_empty() {
+            self.node.step(self.now, Input::Hint(self.hint.clone()));
         }
         self.node.step(self.now, Input::Restored);
     }
@@ -178,6 +180,7 @@ impl Stage {
                 Output::Reply { id, reply, .. } => Some(format!("reply {id} {}", replied(&reply))),
                 Output::Push { view, .. } => Some(format!("push {} hosts", view.instances.len())),
                 Output::Notify { key, .. } => Some(format!("notify {key}")),
+                Output::Existence { key, exists, .. } => Some(format!("{key} exists: {exists}")),
                 Output::Persist { id, write } => {
                     let text = format!("persist {} entries", write.entries.len());
                     self.written.push((id, write));
@@ -194,10 +197,17 @@ impl Stage {
                     Some("checkpoint".to_owned())
                 }
                 Output::Load { table, .. } => Some(format!("load table {table}")),
-                Output::Hint(bytes) => {
-                    self.hint = Some(bytes);
+                Output::Hint(piece) => {
+                    if piece.begins {
+                        self.hint.clear();
+                    }
+                    self.hint.push(piece.bytes);
                     None
                 }
+                Output::Peer { .. }
+                | Output::OpenSnapshot { .. }
+                | Output::SendSnapshot { .. }
+                | Output::Reload => panic!("a sole voter has no peers: {output:?}"),
                 Output::NeedSecrets => Some("need secrets".to_owned()),
                 Output::Halt(reason) => Some(format!("halt: {reason}")),
             };

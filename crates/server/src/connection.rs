@@ -7,20 +7,23 @@ use crate::{
     intake::{Budget, Intake},
     limits::Limits,
     requests::Requests,
+    socket::Socket,
     traffic::{Answer, InProgress, Traffic},
+    turn::{Broken, Driver, Strands},
 };
 use base::{ConnectionId, Limit};
 use host::{Arrival, Host, Sending};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
 use nacos::CallId;
 use std::{
     collections::BTreeMap,
     convert::Infallible,
+    future::poll_fn,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -63,6 +66,8 @@ pub(crate) struct Door {
     last_call: AtomicU64,
     /// gRPC streams opened so far.
     pub(crate) streams: Arc<AtomicU64>,
+    /// What goes on beside the requests, in the connection's task.
+    pub(crate) strands: Strands,
     calls: Mutex<BTreeMap<CallId, oneshot::Sender<Sending>>>,
     traffic: Arc<Traffic>,
     close: Notify,
@@ -153,6 +158,7 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
     let _ = socket.set_nodelay(true);
     let Common { host, clock, limits, bodies, requests } = common;
     let connection = host.open(clock.now(), remote, local, login);
+    let strands = Strands::default();
     let door = Arc::new(Door {
         host: host.clone(),
         clock,
@@ -163,21 +169,24 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
         bodies: (bodies, Arc::default()),
         last_call: AtomicU64::new(0),
         streams: Arc::default(),
+        strands: strands.clone(),
         calls: Mutex::default(),
         traffic: Traffic::new(),
         close: Notify::new(),
     });
     host.listen(connection, Waker::from(door.clone()));
-    let builder = builder(&limits);
+    let builder = builder(&limits, strands.clone());
     let answering = door.clone();
     let service = service_fn(move |request| answer(answering.clone(), request));
-    let serving = builder.serve_connection(TokioIo::new(socket), service);
+    let (hyper_hand, hand) = Socket::new(socket);
+    let serving = builder.serve_connection(TokioIo::new(hyper_hand), service);
     tokio::pin!(serving);
+    let mut driver = Driver::new(hand, strands);
     let reason = tokio::select! {
         biased;
-        ended = &mut serving => Err(match ended {
+        ended = poll_fn(|task| driver.poll(serving.as_mut(), task)) => Err(match ended {
             Ok(()) => "closed by the client",
-            Err(_) => "broken off",
+            Err(Broken) => "broken off",
         }),
         () = door.close.notified() => Ok("closed by this node"),
         reason = door.traffic.watch(&limits) => Ok(reason),
@@ -187,14 +196,15 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
     }
     if reason.is_ok() {
         serving.as_mut().graceful_shutdown();
-        let _ = tokio::time::timeout(limits.close_timeout, serving).await;
+        let rest = poll_fn(|task| driver.poll(serving.as_mut(), task));
+        let _ = tokio::time::timeout(limits.close_timeout, rest).await;
     }
     let (Ok(reason) | Err(reason)) = reason;
     host.close(clock.now(), connection, reason);
 }
 
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(limits: &Limits, strands: Strands) -> auto::Builder<Strands> {
+    let mut builder = auto::Builder::new(strands);
     builder
         .http1()
         .timer(TokioTimer::new())

@@ -97,7 +97,8 @@ fn stream(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
         over: Some(over),
     };
     let intake = door.intake(request.into_body());
-    tokio::spawn(async move {
+    let strands = door.strands.clone();
+    strands.spawn(async move {
         let mut reader = Reader::new(intake, door.limits.grpc_message_bytes_max);
         // Who opens a stream says who it is: the first message must come in time.
         reader.intake.start();

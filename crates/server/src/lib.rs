@@ -24,8 +24,10 @@ mod metrics;
 mod requests;
 mod running;
 mod settings;
+mod socket;
 mod threads;
 mod traffic;
+mod turn;
 mod udp;
 
 pub use limit_settings::LimitFlags;

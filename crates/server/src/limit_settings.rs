@@ -29,8 +29,10 @@ struct Row {
     /// What happens there.
     answer: &'static str,
     /// What it is counted as, in `trine_rejected_total`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the document is checked against it"))]
     counted: &'static [Limit],
     /// The test that reaches it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the document is checked against it"))]
     test: &'static str,
     get: fn(&Limits) -> u64,
     set: fn(&mut Limits, u64),
@@ -236,7 +238,12 @@ impl clap::Args for LimitFlags {
                 .value_name(value_name)
                 .help_heading("Limits")
                 .hide_short_help(true)
-                .help(format!("{} [default: {}]", row.what, row.default(&defaults)))
+                .help(format!(
+                    "{}. Then: {} [default: {}]",
+                    row.what,
+                    row.answer,
+                    row.default(&defaults)
+                ))
         });
         command.args(args)
     }

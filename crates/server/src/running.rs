@@ -133,6 +133,7 @@ pub async fn start(settings: Settings) -> Result<Running, RunError> {
         version: env!("CARGO_PKG_VERSION"),
         naming: limits.of_naming(),
         limits: limits.of_host(),
+        planted: host::Planted::Nothing,
     };
     let mut rng = Rng::from_seed(seed);
     let chance = rng.fork();

@@ -4,6 +4,7 @@ use crate::{
     line::{CALL_TIMEOUT, Heard, Send},
     naming_client::seen,
     note::{End, Note, Offer},
+    persistent::Wish,
 };
 use base::{Duration, Instant, Rng};
 use bytes::Bytes;
@@ -22,18 +23,28 @@ const BEAT_TAKEN: u16 = 10_200;
 /// How busy the client is, and with what.
 #[derive(Clone, Debug)]
 pub struct BeatHabits {
-    /// The services in each of which it may have one instance.
+    /// The services in each of which it may have one instance that lives by beats.
     pub services: Vec<String>,
+    /// Those in each of which it may have a persistent one.
+    pub persistent: Vec<String>,
     /// Mean time between two things it does.
     pub pause: Duration,
 }
 
 #[derive(Debug)]
-enum Op {
+pub(crate) enum Op {
     Register(Offer),
     Beat(Offer),
     Deregister(Offer),
-    List { service: String, asked: Instant },
+    List {
+        service: String,
+        asked: Instant,
+    },
+    /// A persistent instance is to be listed, or no longer.
+    Wish {
+        offer: Offer,
+        listed: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,19 +57,20 @@ enum State {
 
 #[derive(Debug)]
 pub(crate) struct BeatClient {
-    ip: String,
-    rng: Rng,
-    habits: BeatHabits,
+    pub(crate) ip: String,
+    pub(crate) rng: Rng,
+    pub(crate) habits: BeatHabits,
     state: State,
     calls: u64,
     in_flight: BTreeMap<CallId, (Instant, Op)>,
     next_port: u16,
     /// What it offers: whether the server has confirmed it, and when its next beat is due.
     offers: BTreeMap<Offer, (bool, Instant)>,
+    pub(crate) wishes: BTreeMap<Offer, Wish>,
     act: Instant,
     settled: bool,
     sends: VecDeque<Send>,
-    notes: VecDeque<Note>,
+    pub(crate) notes: VecDeque<Note>,
 }
 
 impl BeatClient {
@@ -72,6 +84,7 @@ impl BeatClient {
             in_flight: BTreeMap::new(),
             next_port: 8000,
             offers: BTreeMap::new(),
+            wishes: BTreeMap::new(),
             act: now,
             settled: false,
             sends: VecDeque::new(),
@@ -95,7 +108,7 @@ impl BeatClient {
             State::Up => {
                 let beats = self.offers.values().map(|(_, due)| *due);
                 let calls = self.in_flight.values().map(|(due, _)| *due);
-                beats.chain(calls).chain([self.act]).min()
+                beats.chain(calls).chain(self.wishes_due()).chain([self.act]).min()
             }
         }
     }
@@ -119,12 +132,14 @@ impl BeatClient {
 
     pub(crate) fn unsettled(&self) -> Option<String> {
         let waits = self.offers.iter().find(|(_, (confirmed, _))| !confirmed);
-        waits.map(|(offer, _)| format!("{offer:?} is not confirmed; {:?}", self.state))
+        let waits = waits.map(|(offer, _)| offer).or_else(|| self.unanswered_wish());
+        waits.map(|offer| format!("{offer:?} is not confirmed; {:?}", self.state))
     }
 
     /// What the server has confirmed to it.
     pub(crate) fn offers(&self) -> impl Iterator<Item = &Offer> {
-        self.offers.iter().filter(|(_, (confirmed, _))| *confirmed).map(|(offer, _)| offer)
+        let confirmed = self.offers.iter().filter(|(_, (confirmed, _))| *confirmed);
+        confirmed.map(|(offer, _)| offer).chain(self.wishes_granted())
     }
 
     pub(crate) fn wake(&mut self, now: Instant) {
@@ -156,6 +171,7 @@ impl BeatClient {
                 for offer in due {
                     self.beat(now, offer);
                 }
+                self.ask_wishes(now);
                 if self.act <= now {
                     self.act(now);
                 }
@@ -177,20 +193,22 @@ impl BeatClient {
         self.state =
             State::Down { retry: now.after(RECONNECT_DELAY + Duration::from_nanos(jitter)) };
         for (_, op) in std::mem::take(&mut self.in_flight).into_values() {
-            self.failed(op);
+            self.failed(now, op);
         }
     }
 
     /// The outcome is unknown, or the server said no.
-    fn failed(&mut self, op: Op) {
-        if let Op::Deregister(offer) = op {
-            self.notes.push_back(Note::Left(offer, End::Beatless));
+    fn failed(&mut self, now: Instant, op: Op) {
+        match op {
+            Op::Deregister(offer) => self.notes.push_back(Note::Left(offer, End::Beatless)),
+            Op::Wish { offer, listed } => self.wish_answered(now, offer, listed, false),
+            Op::Register(_) | Op::Beat(_) | Op::List { .. } => {}
         }
     }
 
     fn act(&mut self, now: Instant) {
         if self.settled {
-            for service in self.habits.services.clone() {
+            for service in self.lists() {
                 self.list(now, service);
             }
             self.act = now.after(SETTLED_INTERVAL);
@@ -198,14 +216,25 @@ impl BeatClient {
         }
         let pause = self.habits.pause.as_nanos() as u64;
         self.act = now.after(Duration::from_nanos(1 + self.rng.below(2 * pause)));
-        let index = self.rng.below(self.habits.services.len() as u64) as usize;
-        let service = self.habits.services[index].clone();
+        let all = self.lists();
+        let service = all[self.rng.below(all.len() as u64) as usize].clone();
+        if self.habits.persistent.contains(&service) {
+            return match self.rng.below(3) {
+                0 => self.wish(now),
+                _ => self.list(now, service),
+            };
+        }
         let own = self.offers.keys().find(|offer| offer.service == service).cloned();
         match (self.rng.below(10), own) {
             (0..=3, None) => self.register(now, service),
             (0..=1, Some(offer)) if self.offers[&offer].0 => self.deregister(now, offer),
             _ => self.list(now, service),
         }
+    }
+
+    /// All services that it uses.
+    fn lists(&self) -> Vec<String> {
+        self.habits.services.iter().chain(&self.habits.persistent).cloned().collect()
     }
 
     fn register(&mut self, now: Instant, service: String) {
@@ -250,12 +279,12 @@ impl BeatClient {
         self.ask(now, Method::GET, "/nacos/v1/ns/instance/list", &query, op);
     }
 
-    fn named(&self, offer: &Offer) -> String {
+    pub(crate) fn named(&self, offer: &Offer) -> String {
         let (ip, port, service) = (&self.ip, port(offer), &offer.service);
         format!("serviceName=DEFAULT_GROUP@@{service}&ip={ip}&port={port}")
     }
 
-    fn ask(&mut self, now: Instant, method: Method, path: &str, query: &str, op: Op) {
+    pub(crate) fn ask(&mut self, now: Instant, method: Method, path: &str, query: &str, op: Op) {
         self.calls += 1;
         let call = CallId(self.calls);
         let request = http::Request::builder()
@@ -271,7 +300,7 @@ impl BeatClient {
     fn reply(&mut self, now: Instant, call: CallId, response: &http::Response<Bytes>) {
         let Some((_, op)) = self.in_flight.remove(&call) else { return };
         if !response.status().is_success() {
-            return self.failed(op);
+            return self.failed(now, op);
         }
         let body: Value = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         match op {
@@ -283,6 +312,7 @@ impl BeatClient {
                 }
             }
             Op::Deregister(offer) => self.notes.push_back(Note::Left(offer, End::Deregistered)),
+            Op::Wish { offer, listed } => self.wish_answered(now, offer, listed, true),
             Op::List { service, asked } => {
                 let mut seen = seen(&body).expect("a list has hosts and a version");
                 assert_eq!(seen.service, format!("DEFAULT_GROUP@@{service}"), "another service");

@@ -39,6 +39,15 @@ impl Client {
         each!(self, client => client.settle(now));
     }
 
+    /// The server's disk went back in time.
+    pub(crate) fn restored(&mut self, now: Instant) {
+        match self {
+            Client::Beat(client) => client.restored(now),
+            // Their instances come and go with their connections; copies of configs follow the server's.
+            Client::Naming(_) | Client::Config(_) => {}
+        }
+    }
+
     pub(crate) fn die(&mut self, silent: bool) {
         each!(self, client => client.die(silent));
     }

@@ -33,12 +33,9 @@ pub struct ConfigHabits {
 #[derive(Debug)]
 enum Op {
     /// With its number in the notes.
-    Asked {
-        number: u64,
-        key: String,
-        ask: Ask,
-    },
-    Listen,
+    Asked { number: u64, key: String, ask: Ask },
+    /// With its number in the notes.
+    Listen { number: u64 },
 }
 
 #[derive(Debug)]
@@ -48,6 +45,7 @@ pub(crate) struct ConfigClient {
     line: Line,
     habits: ConfigHabits,
     asks: u64,
+    listens: u64,
     /// Writes and reads of its own accord so far; what listening causes does not count.
     acts: u64,
     in_flight: BTreeMap<CallId, Op>,
@@ -68,6 +66,7 @@ impl ConfigClient {
             rng,
             habits,
             asks: 0,
+            listens: 0,
             acts: 0,
             in_flight: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -113,6 +112,7 @@ impl ConfigClient {
     pub(crate) fn die(&mut self, silent: bool) {
         self.line.end(silent);
         self.forget_calls();
+        self.notes.push_back(Note::Deaf);
         self.act = None;
     }
 
@@ -202,16 +202,16 @@ impl ConfigClient {
 
     /// Listens to these keys with the md5 of the copies.
     fn listen(&mut self, now: Instant, keys: &[String]) {
-        let contexts: Vec<Value> = keys
-            .iter()
-            .map(|key| {
-                let md5 = self.held.get(key).cloned().unwrap_or_default();
-                json!({ "dataId": key, "group": GROUP, "tenant": "", "md5": md5 })
-            })
-            .collect();
+        let md5_of = |key: &String| self.held.get(key).cloned().unwrap_or_default();
+        let held: Vec<_> = keys.iter().map(|key| (key.clone(), md5_of(key))).collect();
+        let context = |(key, md5): &(String, String)| json!({ "dataId": key, "group": GROUP, "tenant": "", "md5": md5 });
+        let contexts: Vec<Value> = held.iter().map(context).collect();
+        self.listens += 1;
+        let number = self.listens;
+        self.notes.push_back(Note::Listening { number, held });
         let body = json!({ "listen": true, "configListenContexts": contexts });
         let call = self.line.ask(now, "ConfigBatchListenRequest", body);
-        self.in_flight.insert(call, Op::Listen);
+        self.in_flight.insert(call, Op::Listen { number });
     }
 
     fn follow(&mut self, now: Instant) {
@@ -224,11 +224,16 @@ impl ConfigClient {
                     }
                     self.act.get_or_insert(now);
                 }
-                News::Lost => self.forget_calls(),
+                News::Lost => {
+                    self.forget_calls();
+                    self.notes.push_back(Note::Deaf);
+                }
                 News::Reply { call, payload } => self.reply(now, call, &payload),
                 News::Pushed(payload) => {
                     if kind(&payload) == "ConfigChangeNotifyRequest" {
-                        self.outdate(now, text(&json(&payload), "dataId"));
+                        let key = text(&json(&payload), "dataId").to_owned();
+                        self.outdate(now, &key);
+                        self.notes.push_back(Note::Told { key });
                     }
                 }
             }
@@ -241,7 +246,7 @@ impl ConfigClient {
                 Op::Asked { number, .. } => {
                     self.notes.push_back(Note::Answered { number, outcome: Outcome::Unknown });
                 }
-                Op::Listen => {}
+                Op::Listen { .. } => {}
             }
         }
     }
@@ -255,7 +260,7 @@ impl ConfigClient {
         let Some(op) = self.in_flight.remove(&call) else { return };
         let body = json(payload);
         match op {
-            Op::Listen => {
+            Op::Listen { number } => {
                 if body["success"] != true {
                     if self.line.is_up() {
                         let keys = self.habits.keys.clone();
@@ -263,15 +268,22 @@ impl ConfigClient {
                     }
                     return;
                 }
-                for changed in body["changedConfigs"].as_array().into_iter().flatten() {
-                    self.outdate(now, text(changed, "dataId"));
+                let changed = body["changedConfigs"].as_array().into_iter().flatten();
+                let changed: Vec<String> =
+                    changed.map(|changed| text(changed, "dataId").to_owned()).collect();
+                for key in &changed {
+                    self.outdate(now, key);
                 }
+                self.notes.push_back(Note::Listened { number, changed });
             }
             Op::Asked { number, key, ask } => {
                 let outcome = outcome(&ask, &body);
                 if let Outcome::Found(content) = &outcome {
                     let md5 = content.as_deref().map(md5_of).unwrap_or_default();
-                    assert_eq!(md5, text(&body, "md5"), "the md5 of another content");
+                    if md5 != text(&body, "md5") {
+                        self.notes
+                            .push_back(Note::Broken(format!("{key}: md5 of another content")));
+                    }
                     self.held.insert(key.clone(), md5);
                     if !self.habits.only_publishes {
                         self.listen(now, &[key]);

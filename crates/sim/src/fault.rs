@@ -25,6 +25,17 @@ pub enum Fault {
     ClockJump(i64),
     /// The next fsync fails: the host must stop.
     FailSync,
+    /// For so long fsyncs say "done" and do nothing; then the power goes, and this survives.
+    LoseSyncs(Duration, Survivors),
+    /// A bit of a file flips.
+    FlipBit {
+        /// Of which.
+        file: DiskFile,
+        /// Counted from its start, and on from there when it is shorter.
+        byte: u64,
+        /// Which bit of the byte.
+        bit: u8,
+    },
     /// The disk gets full; with the reserve, even the reserve cannot be given up.
     FillDisk {
         /// Take the reserve, too.
@@ -39,6 +50,27 @@ pub enum Fault {
         /// Without a word.
         silent: bool,
     },
+}
+
+/// A file of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFile {
+    /// The Raft log.
+    Log,
+    /// The state tables.
+    Tables,
+    /// What was listed.
+    Hint,
+}
+
+impl DiskFile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Log => "raft.redb",
+            Self::Tables => "tables.redb",
+            Self::Hint => "hint",
+        }
+    }
 }
 
 impl World {
@@ -66,6 +98,13 @@ impl World {
                 self.halt_expected = true;
                 self.machine.disk.fail_syncs(1);
             }
+            Fault::LoseSyncs(duration, survivors) => {
+                self.keep_copy();
+                self.syncs_lost_since.get_or_insert(self.now);
+                self.machine.disk.lose_syncs(true);
+                self.plan(self.now.after(duration), Fault::PowerLoss(survivors));
+            }
+            Fault::FlipBit { file, byte, bit } => self.flip_bit(file, byte, bit),
             Fault::FillDisk { reserve } => {
                 if reserve {
                     self.machine.disk.fill_with_reserve();
@@ -83,6 +122,17 @@ impl World {
                 self.actors[client].alive = false;
             }
         }
+    }
+
+    fn flip_bit(&mut self, file: DiskFile, byte: u64, bit: u8) {
+        let len = self.machine.disk.len(file.name());
+        if len == 0 {
+            return;
+        }
+        self.keep_copy();
+        // A hint that does not read is none, for as long as no other one is written.
+        self.hint_damaged |= file == DiskFile::Hint;
+        self.machine.disk.flip_bit(file.name(), byte % len, bit);
     }
 
     /// The armed moment came.
@@ -111,7 +161,11 @@ impl World {
         }
         self.is_down = true;
         self.machine.crash(survivors);
-        self.happened(Happening::Down { kept });
+        self.happened(Happening::Down { kept: kept && !self.hint_damaged });
+        if let Some(as_of) = self.syncs_lost_since.take().filter(|_| !kept) {
+            self.happened(Happening::Restored { as_of });
+            self.tell_restored();
+        }
         for link in self.links.values_mut() {
             link.connection = None;
         }

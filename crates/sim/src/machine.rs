@@ -1,5 +1,6 @@
 //! One machine: its disk, its clocks, and the host that runs on it between a start and a crash.
 
+use crate::planted::{self, Planted, Planting};
 use base::{Duration, Instant, Now, Rng};
 use host::{DiskDone, DiskJob, DiskWorker, Host, Settings, StartError};
 use std::sync::Arc;
@@ -8,25 +9,11 @@ use storage::{Place, SimDisk, Survivors};
 /// What the wall clock shows when the run begins: a day in 2026, milliseconds since 1970.
 const WALL_START_MS: u64 = 1_790_000_000_000;
 
-/// A bug that is put in between host and disk, to see whether it is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Planted {
-    /// None.
-    #[default]
-    Nothing,
-    /// A log write is reported as durable before it is written.
-    EarlyPersisted,
-    /// A failed fsync is reported as a success.
-    IgnoredSyncFailure,
-    /// The hint is thrown away.
-    LostHint,
-}
-
 pub(crate) struct Machine {
     pub(crate) disk: SimDisk,
     settings: Settings,
     rng: Rng,
-    planted: Planted,
+    planting: Planting,
     /// Counts the starts; what belongs to an earlier life is void.
     pub(crate) life: u64,
     born: Instant,
@@ -59,7 +46,7 @@ impl Machine {
             disk,
             settings,
             rng,
-            planted,
+            planting: Planting::new(planted),
             life: 0,
             born: Instant::START,
             wall_offset_ms: 0,
@@ -93,10 +80,17 @@ impl Machine {
         self.disk.crash_after(operations);
     }
 
+    /// Another disk takes the place of the one that nobody uses any more.
+    pub(crate) fn replace_disk(&mut self, disk: SimDisk) {
+        self.disk = disk;
+        self.power_until = None;
+    }
+
     /// Nothing goes wrong any more.
     pub(crate) fn heal(&mut self) {
         self.disk.free();
         self.disk.fail_syncs(0);
+        self.disk.lose_syncs(false);
         self.disk.crash_after(u64::MAX / 2);
         self.power_until = None;
     }
@@ -116,7 +110,9 @@ impl Machine {
         self.life += 1;
         self.born = world;
         let place = Place::Simulated(self.disk.clone());
-        let begun = Host::begin(self.settings.clone(), self.now(world), self.rng.fork(), place)?;
+        self.planting.begin();
+        let settings = self.planting.settings(&self.settings);
+        let begun = Host::begin(settings, self.now(world), self.rng.fork(), place)?;
         self.running = Some(Running {
             host: begun.host,
             worker: begun.worker,
@@ -148,48 +144,17 @@ impl Machine {
 
     /// Answers that a planted bug gives before the jobs are run.
     pub(crate) fn early_answers(&self, jobs: &[DiskJob]) -> Vec<DiskDone> {
-        if self.planted != Planted::EarlyPersisted {
-            return Vec::new();
-        }
-        persists(jobs)
+        self.planting.early_answers(jobs)
     }
 
-    pub(crate) fn run_disk(&mut self, mut jobs: Vec<DiskJob>) -> DiskRun {
-        if self.planted == Planted::LostHint {
-            jobs.retain(|job| !matches!(job, DiskJob::Hint(_)));
-        }
-        let asked = persists(&jobs);
+    pub(crate) fn run_disk(&mut self, jobs: Vec<DiskJob>) -> DiskRun {
+        let jobs = self.planting.jobs(jobs);
+        let asked = planted::persists(&jobs);
         let running = self.running.as_mut().expect("jobs of a dead host are void");
-        let mut done = running.worker.run(jobs);
+        let done = running.worker.run(jobs);
         if self.power_lost() {
             return DiskRun::PowerLost;
         }
-        match self.planted {
-            Planted::Nothing | Planted::LostHint => {}
-            Planted::EarlyPersisted => {
-                done.retain(|done| !matches!(done, DiskDone::Persisted(_)));
-            }
-            Planted::IgnoredSyncFailure => {
-                if done.iter().any(|done| matches!(done, DiskDone::Failed(_))) {
-                    done = asked;
-                }
-            }
-        }
-        DiskRun::Done(done)
+        DiskRun::Done(self.planting.done(asked, done))
     }
-}
-
-fn persists(jobs: &[DiskJob]) -> Vec<DiskDone> {
-    jobs.iter()
-        .filter_map(|job| match job {
-            DiskJob::Persist { id, .. } => Some(DiskDone::Persisted(*id)),
-            DiskJob::Tables { .. }
-            | DiskJob::Checkpoint
-            | DiskJob::Load { .. }
-            | DiskJob::Restore { .. }
-            | DiskJob::Clock(_)
-            | DiskJob::Hint(_)
-            | DiskJob::Probe => None,
-        })
-        .collect()
 }

@@ -2,11 +2,10 @@
 //! Fails if a run does.
 #![forbid(unsafe_code)]
 
-use sim::{Planted, run};
+use sim::{PLANTED, Planted, run};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sim [--seed N] [--seeds COUNT] [--trace] \
-[--planted early-persisted|ignored-sync-failure|lost-hint]";
+const USAGE: &str = "usage: sim [--seed N] [--seeds COUNT] [--trace] [--planted BUG]";
 
 struct Options {
     first: u64,
@@ -24,12 +23,8 @@ fn options() -> Option<Options> {
             "--seeds" => options.count = arguments.next()?.parse().ok()?,
             "--trace" => options.trace = true,
             "--planted" => {
-                options.planted = match arguments.next()?.as_str() {
-                    "early-persisted" => Planted::EarlyPersisted,
-                    "ignored-sync-failure" => Planted::IgnoredSyncFailure,
-                    "lost-hint" => Planted::LostHint,
-                    _ => return None,
-                }
+                let name = arguments.next()?;
+                options.planted = PLANTED.iter().find(|(known, _)| *known == name)?.1;
             }
             _ => return None,
         }
@@ -39,7 +34,8 @@ fn options() -> Option<Options> {
 
 fn main() -> ExitCode {
     let Some(options) = options() else {
-        eprintln!("{USAGE}");
+        let bugs: Vec<&str> = PLANTED.iter().map(|(name, _)| *name).collect();
+        eprintln!("{USAGE}\n  BUG is one of {}", bugs.join(", "));
         return ExitCode::from(2);
     };
     let mut failed = false;

@@ -26,6 +26,8 @@ enum Op {
 pub struct NamingHabits {
     /// The services it uses.
     pub services: Vec<String>,
+    /// Services that it only looks at.
+    pub watched: Vec<String>,
     /// Mean time between two things it does.
     pub pause: Duration,
 }
@@ -145,7 +147,7 @@ impl NamingClient {
 
     fn act(&mut self, now: Instant) {
         if self.settled {
-            for service in self.habits.services.clone() {
+            for service in [&self.habits.services[..], &self.habits.watched].concat() {
                 self.list(now, service);
             }
             self.act = Some(now.after(SETTLED_INTERVAL));
@@ -154,13 +156,18 @@ impl NamingClient {
         let pause = self.habits.pause.as_nanos() as u64;
         self.act = Some(now.after(Duration::from_nanos(1 + self.rng.below(2 * pause))));
         let service = self.any_service();
+        let watched = self.habits.watched.len() as u64;
+        let looked_at = match self.rng.below(4) {
+            0 if watched > 0 => self.habits.watched[self.rng.below(watched) as usize].clone(),
+            _ => service.clone(),
+        };
         match self.rng.below(10) {
             0..=2 if !self.offers.keys().any(|offer| offer.service == service) => {
                 self.register(now, &service);
             }
             3..=4 => self.deregister_any(now),
-            5..=6 => self.subscribe(now, service),
-            _ => self.list(now, service),
+            5..=6 => self.subscribe(now, looked_at),
+            _ => self.list(now, looked_at),
         }
     }
 

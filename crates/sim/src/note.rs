@@ -66,6 +66,19 @@ pub enum Outcome {
     Unknown,
 }
 
+/// How far a client got with a persistent instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is about to be registered.
+    RegisterAsked,
+    /// The server said it is.
+    Registered,
+    /// It is about to be taken back.
+    DeregisterAsked,
+    /// The server said it is taken back.
+    Deregistered,
+}
+
 /// One thing that a client notes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -97,4 +110,29 @@ pub enum Note {
         /// What came of it.
         outcome: Outcome,
     },
+    /// A persistent instance.
+    Persistent(Offer, Step),
+    /// It asks to be told when one of these keys is another than what it holds.
+    Listening {
+        /// Unique within the client.
+        number: u64,
+        /// Key, and md5 of its copy; empty if it holds none.
+        held: Vec<(String, String)>,
+    },
+    /// The server listens for it, and says which keys are other ones already.
+    Listened {
+        /// As in `Listening`.
+        number: u64,
+        /// These.
+        changed: Vec<String>,
+    },
+    /// It was told that a key changed.
+    Told {
+        /// Which.
+        key: String,
+    },
+    /// Its connection is gone: it hears of nothing until it listens again.
+    Deaf,
+    /// An answer that contradicts itself.
+    Broken(String),
 }

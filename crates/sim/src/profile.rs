@@ -1,6 +1,6 @@
 //! What a seed stands for: who is there, how slow things are, and what goes wrong when.
 
-use crate::{BeatHabits, ConfigHabits, Fault, NamingHabits, Physics, World};
+use crate::{BeatHabits, ConfigHabits, DiskFile, Fault, NamingHabits, Physics, World};
 use base::{Duration, Instant, Rng};
 use storage::Survivors;
 
@@ -13,6 +13,8 @@ pub struct Profile {
     pub(crate) physics: Physics,
     pub(crate) naming: Vec<NamingHabits>,
     pub(crate) beat: Vec<BeatHabits>,
+    /// Who has persistent instances.
+    pub(crate) operators: Vec<BeatHabits>,
     pub(crate) config: Vec<ConfigHabits>,
     /// In order of time.
     pub(crate) faults: Vec<(Instant, Fault)>,
@@ -20,7 +22,7 @@ pub struct Profile {
     kinds: Vec<&'static str>,
 }
 
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 12] = [
     "stop",
     "kill",
     "power-loss",
@@ -28,6 +30,8 @@ const KINDS: [&str; 10] = [
     "pause",
     "clock-jump",
     "failed-fsync",
+    "lost-fsync",
+    "bit-flip",
     "disk-full",
     "client-hangs-up",
     "client-vanishes",
@@ -44,18 +48,25 @@ impl Profile {
             ..Physics::default()
         };
         let services = names("service", 1 + rng.below(5));
+        let persistent = names("fixed", rng.below(3));
         let keys = names("key", 1 + rng.below(3));
         let naming: Vec<NamingHabits> = (0..2 + rng.below(3))
             .map(|_| NamingHabits {
                 services: services.clone(),
+                watched: persistent.clone(),
                 pause: millis(300 + rng.below(3_000)),
             })
             .collect();
         let beat: Vec<BeatHabits> = (0..rng.below(3))
             .map(|_| BeatHabits {
                 services: services.clone(),
+                persistent: Vec::new(),
                 pause: millis(500 + rng.below(4_000)),
             })
+            .collect();
+        let operators: Vec<BeatHabits> = (!persistent.is_empty())
+            .then(|| BeatHabits { services: Vec::new(), persistent, pause: millis(2_000) })
+            .into_iter()
             .collect();
         let config: Vec<ConfigHabits> = (0..1 + rng.below(3))
             .map(|_| ConfigHabits {
@@ -77,14 +88,14 @@ impl Profile {
             }
         }
         faults.sort_by_key(|(at, _)| *at);
-        Self { physics, naming, beat, config, faults, kinds }
+        Self { physics, naming, beat, operators, config, faults, kinds }
     }
 
     pub(crate) fn populate(&self, world: &mut World) {
         for habits in &self.naming {
             world.add_naming_client(habits.clone());
         }
-        for habits in &self.beat {
+        for habits in self.beat.iter().chain(&self.operators) {
             world.add_beat_client(habits.clone());
         }
         for habits in &self.config {
@@ -98,9 +109,10 @@ impl Profile {
     /// For people.
     pub(crate) fn words(&self) -> String {
         format!(
-            "{} naming, {} beat and {} config clients, latency ≤ {:?}, disk ≤ {:?}, {} faults of {:?}",
+            "{} naming, {} beat, {} persistent and {} config clients, latency ≤ {:?}, disk ≤ {:?}, {} faults of {:?}",
             self.naming.len(),
             self.beat.len(),
+            self.operators.len(),
             self.config.len(),
             self.physics.latency.1,
             self.physics.disk.1,
@@ -138,6 +150,23 @@ fn add(
         "pause" => Fault::Pause(Duration::from_millis(100 + rng.below(20_000))),
         "clock-jump" => Fault::ClockJump(rng.below(120_000) as i64 - 60_000),
         "failed-fsync" => Fault::FailSync,
+        "lost-fsync" => {
+            Fault::LoseSyncs(Duration::from_millis(50 + rng.below(4_000)), survivors(rng))
+        }
+        "bit-flip" => {
+            // Pages that are in memory are not read again: only a restart meets what happened to them.
+            let restart = at.after(Duration::from_millis(1 + rng.below(5_000)));
+            faults.push((restart, if rng.below(2) == 0 { Fault::Kill } else { Fault::Stop }));
+            let file = match rng.below(5) {
+                0 => DiskFile::Hint,
+                1..=2 => DiskFile::Log,
+                _ => DiskFile::Tables,
+            };
+            // What is in use lies mostly near the beginning.
+            let reach = if rng.below(2) == 0 { 1 << 40 } else { 64 * 1024 };
+            let byte = rng.below(reach);
+            Fault::FlipBit { file, byte, bit: rng.below(8) as u8 }
+        }
         "disk-full" => {
             let free = at.after(Duration::from_millis(500 + rng.below(10_000)));
             faults.push((free, Fault::FreeDisk));

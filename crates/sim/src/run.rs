@@ -2,14 +2,14 @@
 
 use crate::{
     Planted, Trace, World,
+    check::check,
     client::Client,
-    config_check, naming_check,
     note::Offer,
     profile::{Profile, SAFETY_PHASE},
     seeded,
     world::Happening,
 };
-use base::{Duration, Instant};
+use base::Duration;
 use std::{collections::BTreeSet, fmt};
 use storage::SimDisk;
 
@@ -79,11 +79,15 @@ pub fn run(seed: u64, planted: Planted, keep_trace: bool) -> Report {
     world.run(CALM);
     let came_right = world.run_until(LIVENESS_LIMIT, |world| world.unsettled().is_none());
     let stuck = if came_right { None } else { world.unsettled() };
+    world.look();
     let mut violations = world.violations().to_vec();
-    let naming = naming_check::check(world.history());
-    let config = config_check::check(world.history());
-    let checked = format!("{} lists, {} config operations", naming.checked, config.checked);
-    violations.extend(naming.violations.into_iter().chain(config.violations));
+    let mut checked = Vec::new();
+    for found in check(world.history()) {
+        checked.push(format!("{} {}", found.checker, found.checked));
+        let name = found.checker;
+        violations.extend(found.violations.into_iter().map(|what| format!("{name}: {what}")));
+    }
+    let checked = checked.join(", ");
     Report { seed, profile: profile.words(), trace: world.trace, violations, stuck, checked }
 }
 
@@ -93,6 +97,11 @@ impl World {
         self.machine.heal();
         self.trace.line(self.now, format_args!("healed"));
         self.happened(Happening::Full(false));
+        self.syncs_lost_since = None;
+        if self.is_damaged() && !self.is_down && !self.is_ready() {
+            self.go_down();
+            self.put_back();
+        }
         for index in 0..self.actors.len() {
             if self.actors[index].alive {
                 self.with_client(index, Client::settle);
@@ -140,17 +149,4 @@ impl World {
             }),
         })
     }
-}
-
-pub(crate) fn seconds(at: Instant) -> String {
-    format!("{:.3} s", at.as_nanos() as f64 / 1e9)
-}
-
-/// What a checker found.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// What must never happen, and did.
-    pub violations: Vec<String>,
-    /// How many lists or operations were looked at.
-    pub checked: usize,
 }

@@ -35,6 +35,11 @@ impl World {
                 let at = self.now.after(self.draw(self.physics.restart));
                 self.queue.push(at, Event::Start);
             }
+            Err(error) if self.is_damaged() => {
+                self.trace.line(self.now, format_args!("the host cannot begin: {error}"));
+                self.machine.crash(storage::Survivors::All);
+                self.put_back();
+            }
             Err(error) => {
                 let text = format!("the host could not begin: {error}");
                 self.trace.line(self.now, format_args!("{text}"));
@@ -172,18 +177,23 @@ impl World {
         if !running.ready && host.is_ready() {
             running.ready = true;
             self.happened(Happening::Ready);
+            self.scan(host);
         }
     }
 
     fn halted(&mut self, reason: String) {
         // Of its own accord it may stop only because an fsync failed.
         let failed = self.halt_expected && reason.contains("could not be made durable");
-        if !(failed || self.damage_expected) {
+        let found = !failed && self.is_damaged() && !reason.contains("broken invariant");
+        if !(failed || found || self.damage_expected) {
             self.violations.push(format!("the host halted: {reason}"));
         }
         self.happened(Happening::Halted(reason));
         // What was sent before it halted still leaves; nothing more does.
         self.go_down();
+        if found {
+            self.put_back();
+        }
     }
 
     fn take_sendings(&mut self, host: &Arc<Host>) {

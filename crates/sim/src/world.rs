@@ -6,16 +6,18 @@ use crate::{
     config_client::{ConfigClient, ConfigHabits},
     fault::Fault,
     line::{Heard, Send},
-    machine::{Machine, Planted},
+    machine::Machine,
     naming_client::{NamingClient, NamingHabits},
-    note::Note,
+    note::{Note, Seen},
+    operator::Copy,
     payload,
+    planted::Planted,
     queue::EventQueue,
     trace::Trace,
 };
 use base::{ConnectionId, Duration, Instant, Rng};
 use host::{Arrival, DiskDone, DiskJob, Settings, Work};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use storage::{SimDisk, Survivors};
 
 /// How long things take, and what is wrong from the beginning.
@@ -76,6 +78,18 @@ pub enum Happening {
     Paused(Duration),
     /// Whether the disk has no room.
     Full(bool),
+    /// The disk went back to what it was at some moment since this one.
+    Restored {
+        /// What was durable then is there.
+        as_of: Instant,
+    },
+    /// All that the host serves, read at one moment: right after it began to serve, and at the end.
+    Scanned {
+        /// Content by key, of those that could be read; `None`: there is no such config.
+        configs: BTreeMap<String, Option<String>>,
+        /// The lists.
+        lists: Vec<Seen>,
+    },
     /// The host stopped by itself.
     Halted(String),
 }
@@ -139,6 +153,14 @@ pub struct World {
     pub(crate) violations: Vec<String>,
     /// The host may stop by itself: its disk was made to fail.
     pub(crate) halt_expected: bool,
+    /// What a scan looks at.
+    pub(crate) keys: BTreeSet<String>,
+    pub(crate) services: BTreeSet<String>,
+    /// Kept from before the disk was damaged.
+    pub(crate) copy: Option<Copy>,
+    /// The hint may be unreadable.
+    pub(crate) hint_damaged: bool,
+    pub(crate) syncs_lost_since: Option<Instant>,
     /// A start that the disk does not allow is no violation: the disk was damaged.
     pub(crate) damage_expected: bool,
     /// From a crash to the next start.
@@ -158,7 +180,9 @@ pub fn settings() -> Settings {
         doors: Vec::new(),
         version: "simulated",
         naming: naming::Settings::default(),
-        limits: host::Limits::default(),
+        // So short that a run of large configs has several checkpoints.
+        limits: host::Limits { log_bytes_max: 512 * 1024, ..host::Limits::default() },
+        planted: host::Planted::Nothing,
     }
 }
 
@@ -188,6 +212,11 @@ impl World {
             history: Vec::new(),
             violations: Vec::new(),
             halt_expected: false,
+            keys: BTreeSet::new(),
+            services: BTreeSet::new(),
+            copy: None,
+            hint_damaged: false,
+            syncs_lost_since: None,
             damage_expected: false,
             is_down: false,
             stays_down: false,
@@ -199,6 +228,7 @@ impl World {
     /// Adds a client of the registry; its number.
     pub fn add_naming_client(&mut self, habits: NamingHabits) -> usize {
         let (index, rng) = (self.actors.len(), self.rng.fork());
+        self.services.extend(habits.services.iter().chain(&habits.watched).cloned());
         let client = NamingClient::new(index, self.now, rng, habits);
         self.add(Client::Naming(Box::new(client)))
     }
@@ -206,6 +236,7 @@ impl World {
     /// Adds a client of the config center; its number.
     pub fn add_config_client(&mut self, habits: ConfigHabits) -> usize {
         let (index, rng) = (self.actors.len(), self.rng.fork());
+        self.keys.extend(habits.keys.iter().cloned());
         let client = ConfigClient::new(index, self.now, rng, habits);
         self.add(Client::Config(Box::new(client)))
     }
@@ -213,6 +244,7 @@ impl World {
     /// Adds a client of the registry over HTTP; its number.
     pub fn add_beat_client(&mut self, habits: BeatHabits) -> usize {
         let (index, rng) = (self.actors.len(), self.rng.fork());
+        self.services.extend(habits.services.iter().chain(&habits.persistent).cloned());
         let client = BeatClient::new(index, self.now, rng, habits);
         self.add(Client::Beat(Box::new(client)))
     }
@@ -288,6 +320,13 @@ impl World {
     #[must_use]
     pub fn disk(&self) -> &SimDisk {
         &self.machine.disk
+    }
+
+    /// One more look at everything, if the host serves.
+    pub fn look(&mut self) {
+        if let Some(host) = self.machine.host().filter(|host| host.is_ready()).cloned() {
+            self.scan(&host);
+        }
     }
 
     /// Whether the host serves.

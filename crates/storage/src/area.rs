@@ -144,45 +144,9 @@ impl Area {
             Self::Simulated(area) => !area.disk.hold_reserve(),
         }
     }
-
-    /// Replaces a small file, without any promise that it outlives a crash.
-    pub(crate) fn write_small(&self, name: &'static str, bytes: &[u8]) -> Result<(), Error> {
-        match self {
-            Self::Directory(directory) => {
-                let fresh = directory.path.join(format!("{name}.new"));
-                fs::write(&fresh, bytes)
-                    .and_then(|()| fs::rename(&fresh, directory.path.join(name)))
-                    .map_err(|error| io_error(name, &error))
-            }
-            Self::Memory(_) | Self::Simulated(_) => {
-                let file = self.file(name)?;
-                file.set_len(0)
-                    .and_then(|()| file.set_len(bytes.len() as u64))
-                    .and_then(|()| file.write(0, bytes))
-                    .map_err(|error| io_error(name, &error))
-            }
-        }
-    }
-
-    /// A small file's bytes, empty if it is missing.
-    pub(crate) fn read_small(&self, name: &'static str) -> Result<Vec<u8>, Error> {
-        let read = || {
-            if let Self::Directory(directory) = self {
-                return match fs::read(directory.path.join(name)) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-                    result => result,
-                };
-            }
-            let file = self.file(name).map_err(io::Error::other)?;
-            let mut bytes = vec![0; file.len()? as usize];
-            file.read(0, &mut bytes)?;
-            Ok(bytes)
-        };
-        read().map_err(|error| io_error(name, &error))
-    }
 }
 
-fn io_error(file: &'static str, error: &io::Error) -> Error {
+pub(crate) fn io_error(file: &'static str, error: &io::Error) -> Error {
     if is_full(error) {
         return Error::Full { file };
     }

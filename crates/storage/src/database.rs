@@ -18,6 +18,9 @@ pub const FORMAT_VERSION: u32 = 1;
 /// Small named records of a file.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
+/// `META`, open for writing.
+pub(crate) type Meta<'a> = redb::Table<'a, &'static str, &'static [u8]>;
+
 const FORMAT: &str = "format";
 
 #[derive(Debug)]
@@ -126,7 +129,14 @@ impl File {
         name: &str,
         value: &[u8],
     ) -> Result<(), Error> {
-        let mut meta = write.open_table(META).map_err(|error| self.words(error))?;
+        self.put(&mut self.open_meta(write)?, name, value)
+    }
+
+    pub(crate) fn open_meta<'a>(&self, write: &'a WriteTransaction) -> Result<Meta<'a>, Error> {
+        write.open_table(META).map_err(|error| self.words(error))
+    }
+
+    pub(crate) fn put(&self, meta: &mut Meta<'_>, name: &str, value: &[u8]) -> Result<(), Error> {
         let sealed = seal(name.as_bytes(), value);
         meta.insert(name, sealed.as_slice()).map_err(|error| self.words(error))?;
         Ok(())

@@ -3,18 +3,14 @@
 use crate::{
     Entry, Error, KeyValue, LogWrite, Place, Range, Row, SnapshotReader,
     area::Area,
+    hint::Hint,
     log::Log,
-    record::{seal, unseal},
     snapshot::Incoming,
     tables::Tables,
     witness::{Marks, Witness},
 };
 
-const HINT_FILE: &str = "hint";
 const IDENTITY: &str = "identity";
-
-/// The longest hint in bytes. A longer one is not written.
-pub const HINT_BYTES_MAX: usize = 64 << 20;
 
 /// What was durable when the disk was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +33,7 @@ pub struct Recovered {
 #[derive(Debug)]
 pub struct Disk {
     area: Area,
+    hint: Hint,
     /// `None` only when a [`Disk::reopen`] failed.
     open: Option<Open>,
     /// Set by what must stop the node; every later change is refused with it.
@@ -69,7 +66,8 @@ impl Disk {
     pub fn open(place: Place) -> Result<(Self, Recovered), Error> {
         let area = Area::open(place)?;
         let (open, recovered) = open_files(&area)?;
-        Ok((Self { area, open: Some(open), stopped: None }, recovered))
+        let hint = Hint::new(area.clone());
+        Ok((Self { area, hint, open: Some(open), stopped: None }, recovered))
     }
 
     /// After [`Error::Full`]: opens both files anew and reads back what is durable. Changes that were not acknowledged,
@@ -105,7 +103,11 @@ impl Disk {
     ///
     /// # Errors
     /// As [`Disk::append`].
-    pub fn apply_rows(&mut self, applied: u64, rows: &[Row]) -> Result<(), Error> {
+    pub fn apply_rows<'a>(
+        &mut self,
+        applied: u64,
+        rows: impl IntoIterator<Item = &'a Row>,
+    ) -> Result<(), Error> {
         self.change(|open| open.tables.apply(applied, rows))
     }
 
@@ -165,22 +167,35 @@ impl Disk {
         self.opened()?.log.value(name)
     }
 
-    /// Leaves a hint for the next life. No promise: it may be lost, and [`Disk::read_hint`] then gives `None`.
+    /// Begins a new hint for the next life; the former one is kept until [`Disk::complete_hint`]. No promise: a hint may
+    /// be lost, or parts of it.
     ///
     /// # Errors
     /// [`Error::Full`] or [`Error::Io`], which harm nothing else.
-    pub fn write_hint(&self, bytes: &[u8]) -> Result<(), Error> {
-        if bytes.len() > HINT_BYTES_MAX {
-            return Err(Error::Io { file: HINT_FILE, why: "the hint is too long".into() });
-        }
-        self.area.write_small(HINT_FILE, &seal(HINT_FILE.as_bytes(), bytes))
+    pub fn begin_hint(&mut self) -> Result<(), Error> {
+        self.hint.begin()
     }
 
-    /// The hint of an earlier life, `None` if there is none or it is damaged.
+    /// Adds a piece to the hint that was begun last in this life. Before the first one there is nothing to add to.
+    ///
+    /// # Errors
+    /// As [`Disk::begin_hint`], and when the hint is longer than [`crate::HINT_BYTES_MAX`]. The piece is not in the hint then.
+    pub fn add_to_hint(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.hint.add(piece)
+    }
+
+    /// The hint that was begun last takes the place of the former one.
+    ///
+    /// # Errors
+    /// As [`Disk::begin_hint`].
+    pub fn complete_hint(&mut self) -> Result<(), Error> {
+        self.hint.complete()
+    }
+
+    /// The pieces of the hint of an earlier life, oldest first: up to the first that is damaged.
     #[must_use]
-    pub fn read_hint(&self) -> Option<Vec<u8>> {
-        let sealed = self.area.read_small(HINT_FILE).ok()?;
-        unseal(HINT_FILE, HINT_FILE.as_bytes(), &sealed).ok()
+    pub fn read_hint(&self) -> Vec<Vec<u8>> {
+        self.hint.read().unwrap_or_default()
     }
 
     /// Whether the reserve had to be given up and there is still no space to take it back. The node then refuses writes

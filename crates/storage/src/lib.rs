@@ -32,6 +32,7 @@ mod backend;
 mod database;
 mod disk;
 mod error;
+mod hint;
 mod log;
 mod record;
 mod sim_disk;
@@ -41,8 +42,9 @@ mod witness;
 
 pub use area::{Place, RESERVE_BYTES};
 pub use database::FORMAT_VERSION;
-pub use disk::{Disk, HINT_BYTES_MAX, Recovered};
+pub use disk::{Disk, Recovered};
 pub use error::Error;
+pub use hint::HINT_BYTES_MAX;
 pub use log::{Compact, Entry, LOG_CACHE_BYTES, LogWrite};
 pub use sim_disk::{SECTOR_BYTES, SimDisk, Survivors};
 pub use snapshot::{PIECE_BYTES, PIECE_BYTES_MAX, SnapshotReader};

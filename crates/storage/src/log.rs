@@ -3,7 +3,7 @@
 use crate::{
     Error,
     area::Area,
-    database::{File, Plan},
+    database::{File, Meta, Plan},
     record::{read_u64, seal, unseal},
 };
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
@@ -71,8 +71,19 @@ impl Log {
     /// One transaction for all writes: group commit.
     pub(crate) fn append(&mut self, writes: &[LogWrite]) -> Result<(), Error> {
         let transaction = self.file.write()?;
-        for write in writes {
-            self.put(&transaction, write)?;
+        {
+            let mut entries =
+                transaction.open_table(ENTRIES).map_err(|error| self.file.words(error))?;
+            let mut meta = self.file.open_meta(&transaction)?;
+            for write in writes {
+                self.put(&mut entries, &mut meta, write)?;
+            }
+            // Only the last one will ever be read.
+            if let Some(hard_state) =
+                writes.iter().rev().find_map(|write| write.hard_state.as_ref())
+            {
+                self.file.put(&mut meta, HARD_STATE, hard_state)?;
+            }
         }
         self.commit(transaction)
     }
@@ -89,11 +100,14 @@ impl Log {
         self.sequence
     }
 
-    fn put(&self, transaction: &WriteTransaction, write: &LogWrite) -> Result<(), Error> {
-        let mut entries =
-            transaction.open_table(ENTRIES).map_err(|error| self.file.words(error))?;
+    fn put(
+        &self,
+        entries: &mut Table<'_, u64, &'static [u8]>,
+        meta: &mut Meta<'_>,
+        write: &LogWrite,
+    ) -> Result<(), Error> {
         if let Some(from) = write.truncate_from {
-            self.truncate(&mut entries, from)?;
+            self.truncate(entries, from)?;
         }
         for entry in &write.entries {
             let sealed = seal(&entry.index.to_le_bytes(), &entry.bytes);
@@ -102,17 +116,18 @@ impl Log {
                 .map_err(|error| self.file.words(error))?;
         }
         if let Some(compact) = &write.compact {
-            self.compact(&mut entries, compact.through)?;
-            self.file.put_meta(transaction, SNAPSHOT, &compact.snapshot)?;
-            self.file.put_meta(transaction, COMPACTED, &compact.through.to_le_bytes())?;
-        }
-        if let Some(hard_state) = &write.hard_state {
-            self.file.put_meta(transaction, HARD_STATE, hard_state)?;
+            self.compact(entries, compact.through)?;
+            self.file.put(meta, SNAPSHOT, &compact.snapshot)?;
+            self.file.put(meta, COMPACTED, &compact.through.to_le_bytes())?;
         }
         Ok(())
     }
 
-    fn truncate(&self, entries: &mut Table<'_, u64, &[u8]>, from: u64) -> Result<(), Error> {
+    fn truncate(
+        &self,
+        entries: &mut Table<'_, u64, &'static [u8]>,
+        from: u64,
+    ) -> Result<(), Error> {
         loop {
             let last = entries.last().map_err(|error| self.file.words(error))?;
             let last = last.map(|(index, _)| index.value());
@@ -125,7 +140,11 @@ impl Log {
         }
     }
 
-    fn compact(&self, entries: &mut Table<'_, u64, &[u8]>, through: u64) -> Result<(), Error> {
+    fn compact(
+        &self,
+        entries: &mut Table<'_, u64, &'static [u8]>,
+        through: u64,
+    ) -> Result<(), Error> {
         loop {
             let first = entries.first().map_err(|error| self.file.words(error))?;
             let first = first.map(|(index, _)| index.value());

@@ -39,6 +39,7 @@ struct State {
     life: u64,
     in_use: bool,
     sync_failures: u32,
+    syncs_lost: bool,
     full: bool,
     hard_full: bool,
     reserve_held: bool,
@@ -96,6 +97,7 @@ impl SimDisk {
             life: 0,
             in_use: false,
             sync_failures: 0,
+            syncs_lost: false,
             full: false,
             hard_full: false,
             reserve_held: true,
@@ -126,6 +128,12 @@ impl SimDisk {
     /// fsync succeeds: that is what kernels do.
     pub fn fail_syncs(&self, count: u32) {
         self.lock().sync_failures = count;
+    }
+
+    /// From now on, or no longer, an fsync says "done" and does nothing, until the next crash. What it should have made
+    /// durable is as any other write since the last honest fsync.
+    pub fn lose_syncs(&self, lost: bool) {
+        self.lock().syncs_lost = lost;
     }
 
     /// The disk is full, but for the reserve that the storage holds back.
@@ -271,6 +279,7 @@ impl State {
         self.in_use = false;
         self.crash_after = None;
         self.sync_failures = 0;
+        self.syncs_lost = false;
     }
 
     fn operation(&mut self) -> io::Result<()> {
@@ -336,6 +345,9 @@ impl RawFile for SimFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state()?;
         state.operation()?;
+        if state.syncs_lost {
+            return Ok(());
+        }
         let fails = state.sync_failures > 0;
         state.sync_failures = state.sync_failures.saturating_sub(1);
         let file = state.files.entry(self.name).or_default();

@@ -92,7 +92,11 @@ impl Tables {
         bytes.map_or(Ok(0), |bytes| read_u64(FILE, APPLIED, &bytes))
     }
 
-    pub(crate) fn apply(&self, applied: u64, rows: &[Row]) -> Result<(), Error> {
+    pub(crate) fn apply<'a>(
+        &self,
+        applied: u64,
+        rows: impl IntoIterator<Item = &'a Row>,
+    ) -> Result<(), Error> {
         let mut write = self.begin(Durability::None)?;
         self.put_rows(&mut write, GENERATIONS[self.generation], rows)?;
         self.file.put_meta(&write, APPLIED, &applied.to_le_bytes())?;
@@ -113,7 +117,12 @@ impl Tables {
         Ok(write)
     }
 
-    fn put_rows(&self, write: &mut WriteTransaction, to: Rows, rows: &[Row]) -> Result<(), Error> {
+    fn put_rows<'a>(
+        &self,
+        write: &mut WriteTransaction,
+        to: Rows,
+        rows: impl IntoIterator<Item = &'a Row>,
+    ) -> Result<(), Error> {
         let mut table = write.open_table(to).map_err(|error| self.file.words(error))?;
         for row in rows {
             let key = full_key(row.table, &row.key);

@@ -3,6 +3,7 @@
 //! `publish CONN KEY CONTENT [cas=CONTENT]`, `remove CONN KEY`, `gray CONN KEY RULE CONTENT [cas=CONTENT]`,
 //! `ungray CONN KEY NAME` (a rule is `beta:ADDRESSES` or `tag:TAG`, a name `beta` or `tag:TAG`), `commit` (the log applies what was proposed),
 //! `listen CONN.LISTENER [@ADDRESS] [#TAG] KEY=CONTENT…` (`-`: holds nothing), `unlisten CONN.LISTENER [KEY…]`, `close CONN`,
+//! `watch CONN GROUP/DATAID`, `unwatch CONN GROUP/DATAID` (patterns), `at CONN ADDRESS`,
 //! `history CONN KEY [before]`, `page CONN KEY OFFSET`, `listeners CONN KEY`, `disk ok|FAULT` (answers the loads), `restore` (all rows come
 //! back as a snapshot), `snapshot KEY…` (a snapshot with the current rows of these keys only).
 //!
@@ -10,7 +11,7 @@
 
 use crate::{
     Audience, Author, Command, Config, ConfigKey, Details, Entry, GrayName, GrayRule, Input,
-    LoadedRows, Operation, Outcome, Output, Reply, Request, Settings, md5_hex,
+    LoadedRows, Operation, Outcome, Output, Pattern, Reply, Request, Settings, md5_hex,
 };
 use base::{ConnectionId, Duration, HybridTime, LogIndex, NodeId, Now, RequestId, Revision, Row};
 use std::{
@@ -84,7 +85,12 @@ fn listener(text: &str) -> (ConnectionId, u64) {
     (connection(connection_text), number.parse().expect("a number"))
 }
 
-fn run(script: &str) -> String {
+fn pattern(names: &str) -> Pattern {
+    let (group, data_id) = names.split_once('/').expect("GROUP/DATAID");
+    Pattern { namespace: "public".into(), group: group.into(), data_id: data_id.into() }
+}
+
+pub(super) fn run(script: &str) -> String {
     run_with(script, Settings::default(), |_| {})
 }
 
@@ -169,6 +175,15 @@ impl Scene {
             }
             ["listeners", from, data_id] => {
                 self.ask(from, Request::Listeners { key: key(data_id) });
+            }
+            ["watch", from, names] => {
+                self.ask(from, Request::Watch { pattern: pattern(names) });
+            }
+            ["unwatch", from, names] => {
+                self.ask(from, Request::Unwatch { pattern: pattern(names) });
+            }
+            ["at", from, address] => {
+                self.ask(from, Request::ListenersAt { address: address.into() });
             }
             ["disk", how] => self.disk(how),
             ["restore"] => self.restore(|_| true),
@@ -302,6 +317,10 @@ impl Scene {
                 let md5 = &self.contents[md5.as_ref()];
                 format!("{}.{listener}: {} is {md5} now", to.counter, key.data_id)
             }
+            Output::Existence { to, key, exists } => {
+                let word = if exists { "there" } else { "gone" };
+                format!("{}: {} is {word} now", to.counter, key.data_id)
+            }
             Output::Reply { to, reply, .. } => format!("{}: {}", to.counter, self.reply(reply)),
             Output::Load { id, table, from, until, limit } => {
                 self.loads.push_back((id, table, from, until, limit));
@@ -337,10 +356,18 @@ impl Scene {
                 format!("page of {count}: {revisions:?}")
             }
             Reply::Listeners(listeners) => {
-                let line = |(who, md5): &(ConnectionId, std::sync::Arc<str>)| {
-                    format!("{} holds {}", who.counter, self.contents[md5.as_ref()])
+                let line = |who: &crate::KeyListener| {
+                    let md5 = &self.contents[who.md5.as_ref()];
+                    format!("{}{} holds {md5}", who.connection.counter, who.address)
                 };
                 format!("listeners {:?}", listeners.iter().map(line).collect::<Vec<_>>())
+            }
+            Reply::Watching => "watching".to_owned(),
+            Reply::ListenersAt(held) => {
+                let line = |(key, md5): &(ConfigKey, std::sync::Arc<str>)| {
+                    format!("{} as {}", key.data_id, self.contents[md5.as_ref()])
+                };
+                format!("there {:?}", held.iter().map(line).collect::<Vec<_>>())
             }
             Reply::Refused(refusal) => format!("refused: {refusal}"),
             Reply::Outcome(outcome) => unreachable!("the node reports {outcome:?}"),

@@ -142,7 +142,7 @@ fn config_refusal(refusal: &config::Refusal) -> Problem {
             refusal.to_string(),
             "split the config",
         ),
-        config::Refusal::TooManyListeners { .. } => {
+        config::Refusal::TooManyListeners { .. } | config::Refusal::TooManyPatterns { .. } => {
             Problem::limit("nothing is watched", refusal.to_string(), "use another connection")
         }
         config::Refusal::Unreadable(_) => Problem::new(

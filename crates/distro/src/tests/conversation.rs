@@ -41,7 +41,10 @@ fn wait(core: &mut Core, now: &mut Now, end: Now, transcript: &mut String) {
 }
 
 fn tell(core: &mut Core, prefix: &str, transcript: &mut String) {
-    while let Some(Output::Changed { key, change }) = core.poll() {
+    while let Some(output) = core.poll() {
+        let Output::Changed { key, change } = output else {
+            panic!("there is no peer: {output:?}")
+        };
         let state = show(core, &key);
         writeln!(transcript, "{prefix}{key} {change:?}: {state}").expect("a string takes all");
     }
@@ -67,13 +70,19 @@ fn run(script: &str) -> String {
             }
             ["delete", key] => Input::Delete { key: key.to_string() },
             ["heard", key] => Input::Heard { key: key.to_string() },
-            ["merge", key, version, value] => Input::Merge(record(key, version, value)),
+            ["merge", key, version, value] => {
+                let records = Vec::from([record(key, version, value)]);
+                Input::Received { from: NodeId(9), message: Message::Delta { number: 1, records } }
+            }
             ["restore", key, version, value] => Input::Restore(record(key, version, value)),
             ["gone", node] => Input::OwnerGone {
                 owner: NodeId(node.parse().expect("a node")),
                 heard: now.instant,
             },
-            ["back", node] => Input::OwnerBack { owner: NodeId(node.parse().expect("a node")) },
+            ["alive", node, life] => Input::OwnerAlive {
+                owner: NodeId(node.parse().expect("a node")),
+                life: HybridTime::from_unix_ms(life.parse().expect("milliseconds")),
+            },
             ["wait", seconds] => {
                 let end = now.after(Duration::from_secs(seconds.parse().expect("seconds")));
                 wait(&mut core, &mut now, end, &mut transcript);
@@ -127,7 +136,8 @@ fn the_owner_counts_its_states_and_a_deletion_is_one_of_them() {
 #[test]
 fn a_late_state_does_not_bring_back_what_was_deleted() {
     check(
-        "> merge a 500@2/1 5
+        "> alive 2 100
+         > merge a 500@2/1 5
          a Written: 5 (500.0@n2/1) Living
          > merge a 500@2/3 -
          a Deleted: -
@@ -162,7 +172,8 @@ fn a_deletion_is_remembered_for_its_whole_time_even_after_an_earlier_one() {
 #[test]
 fn a_greater_incarnation_takes_over_and_is_taken_over() {
     check(
-        "> write a 5
+        "> alive 2 100
+         > write a 5
          a Written: 5 (1000.1@n1/1) Living, owned
          > merge a 2000@2/1 6
          a Written: 6 (2000.0@n2/1) Living
@@ -179,15 +190,58 @@ fn what_this_node_originated_it_knows_better_than_anybody() {
         "> write a 5
          a Written: 5 (1000.1@n1/1) Living, owned
          > merge a 1001@1/1 6
+         a Written: 5 (1000.2@n1/1) Living, owned
+         > merge a 1001@1/7 -
+         a Written: 5 (1000.3@n1/1) Living, owned
          > merge b 1001@1/7 6
-         > merge a 1001@1/7 -",
+         > tombstones
+         1",
+    );
+}
+
+#[test]
+fn an_owner_that_was_started_again_does_not_answer_for_its_earlier_life() {
+    check(
+        "> alive 2 100
+         > merge a 500@2/1 5
+         a Written: 5 (500.0@n2/1) Living
+         > wait 10
+         > alive 2 9000
+         > merge b 500@2/2 6
+         b Orphaned: 6 (500.0@n2/2) Orphan
+         > merge c 9500@2/1 7
+         c Written: 7 (9500.0@n2/1) Living
+         > alive 2 100
+         > wait 20
+         +11.000s a Orphaned: 5 (500.0@n2/1) Orphan
+         +26.000s a Hidden: 5 (500.0@n2/1) Hidden
+         +26.000s b Hidden: 6 (500.0@n2/2) Hidden",
+    );
+}
+
+#[test]
+fn what_nobody_vouches_for_is_listed_for_a_while_only() {
+    check(
+        "> merge a 500@2/1 5
+         a Orphaned: 5 (500.0@n2/1) Orphan
+         > wait 10
+         > alive 2 100
+         > merge b 500@3/1 5
+         b Orphaned: 5 (500.0@n3/1) Orphan
+         > wait 20
+         +11.000s a Reclaimed: 5 (500.0@n2/1) Living
+         +26.000s b Hidden: 5 (500.0@n3/1) Hidden
+         > gone 3
+         > merge c 500@3/1 6
+         c Orphaned: 6 (500.0@n3/1) Orphan",
     );
 }
 
 #[test]
 fn what_an_earlier_life_of_this_node_originated_is_an_orphan() {
     check(
-        "> merge a 900@1/1 5
+        "> alive 2 100
+         > merge a 900@1/1 5
          a Orphaned: 5 (900.0@n1/1) Orphan
          > restore b 900@1/1 6
          b Orphaned: 6 (900.0@n1/1) Orphan
@@ -206,7 +260,8 @@ fn what_an_earlier_life_of_this_node_originated_is_an_orphan() {
 #[test]
 fn an_orphan_is_hidden_15_s_and_dropped_10_min_after_it_was_heard() {
     check(
-        "> merge a 500@2/1 5
+        "> alive 2 100
+         > merge a 500@2/1 5
          a Written: 5 (500.0@n2/1) Living
          > gone 2
          > wait 10
@@ -227,7 +282,9 @@ fn an_orphan_is_hidden_15_s_and_dropped_10_min_after_it_was_heard() {
 #[test]
 fn an_owner_that_is_back_answers_for_its_orphans() {
     check(
-        "> merge a 500@2/1 5
+        "> alive 2 100
+         > alive 3 100
+         > merge a 500@2/1 5
          a Written: 5 (500.0@n2/1) Living
          > merge b 500@3/1 5
          b Written: 5 (500.0@n3/1) Living
@@ -238,7 +295,7 @@ fn an_owner_that_is_back_answers_for_its_orphans() {
          +1.000s a Orphaned: 5 (500.0@n2/1) Orphan
          +16.000s a Hidden: 5 (500.0@n2/1) Hidden
          +16.000s c Hidden: 5 (500.0@n2/1) Hidden
-         > back 2
+         > alive 2 100
          > wait 1000
          +21.000s a Reclaimed: 5 (500.0@n2/1) Living
          +21.000s c Reclaimed: 5 (500.0@n2/1) Living",
@@ -270,9 +327,13 @@ fn a_time_from_the_far_future_is_junk() {
 fn a_sweep_over_many_records_goes_in_pieces() {
     let mut core: Distro<u64, u32> = Distro::new(Now::START, NodeId(1), HybridClock::default());
     let count = 2 * RECORDS_PER_WAKE as u64 + 1;
+    let life = HybridTime::from_unix_ms(100);
+    core.step(Now::START, Input::OwnerAlive { owner: NodeId(2), life });
+    core.step(Now::START, Input::Wake);
     for key in 0..count {
-        let version = version("500@2/1");
-        core.step(Now::START, Input::Merge(Record { key, version, value: Some(0) }));
+        let records = Vec::from([Record { key, version: version("500@2/1"), value: Some(0) }]);
+        let message = Message::Delta { number: 1, records };
+        core.step(Now::START, Input::Received { from: NodeId(2), message });
     }
     while core.poll().is_some() {}
     core.step(Now::START, Input::OwnerGone { owner: NodeId(2), heard: Instant::START });

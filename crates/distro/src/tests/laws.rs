@@ -22,13 +22,19 @@ fn records(count_max: usize) -> impl Strategy<Value = Vec<Record<u8, u64>>> {
     prop::collection::vec(record, 0..count_max)
 }
 
-/// A node that has already learned that n3 is gone.
+fn merge(record: Record<u8, u64>) -> Input<u8, u64> {
+    let message = Message::Delta { number: 1, records: Vec::from([record]) };
+    Input::Received { from: NodeId(9), message }
+}
+
+/// A node that has already learned that n2 is alive and n3 is gone.
 fn merged(records: &[Record<u8, u64>]) -> Distro<u8, u64> {
     let clock = HybridClock::above(HybridTime(1000));
     let mut core = Distro::new(NOW, NodeId(1), clock);
+    core.step(NOW, Input::OwnerAlive { owner: NodeId(2), life: HybridTime(0) });
     core.step(NOW, Input::OwnerGone { owner: NodeId(3), heard: NOW.instant });
     for record in records {
-        core.step(NOW, Input::Merge(record.clone()));
+        core.step(NOW, merge(record.clone()));
     }
     core
 }
@@ -135,13 +141,13 @@ proptest! {
             nodes[node].step(now, input);
             if talk {
                 for record in told(&nodes[node]) {
-                    nodes[1 - node].step(now, Input::Merge(record));
+                    nodes[1 - node].step(now, merge(record));
                 }
             }
         }
         for node in [0, 1, 0] {
             for record in told(&nodes[node]) {
-                nodes[1 - node].step(now, Input::Merge(record));
+                nodes[1 - node].step(now, merge(record));
             }
         }
         prop_assert_eq!(state(&nodes[0]), state(&nodes[1]));

@@ -104,6 +104,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
         | Refusal::TooManyTags { .. }
         | Refusal::TagIllegal
         | Refusal::AddressesBlank
+        | Refusal::TooManyPatterns { .. }
         | Refusal::TooManyListeners { .. } => (StatusCode::BAD_REQUEST, 400),
         Refusal::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, 500),
     };

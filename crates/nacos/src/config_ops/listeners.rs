@@ -9,7 +9,7 @@ use crate::{
     reply::{self, Rendered},
 };
 use base::Consistency;
-use config::{ConfigKey, Reply, Request};
+use config::{ConfigKey, KeyListener, Reply, Request};
 use http::StatusCode;
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -35,7 +35,8 @@ impl Operate for ListListeners {
     }
 
     fn resume(&mut self, _: &mut Context<'_>, event: Event) -> Next {
-        /// The spelling is Nacos's. The names are connections, where Nacos has addresses: several may share one.
+        /// The spelling is Nacos's. By address, as there; clients that share one and hold different contents are told
+        /// apart by their connection.
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Shown {
@@ -44,13 +45,16 @@ impl Operate for ListListeners {
         }
         match event {
             Event::Answer(Answer::Config(Reply::Listeners(listeners))) => {
-                let body = reply::to_json(&Shown {
-                    collect_status: 200,
-                    lisenters_groupkey_status: listeners
-                        .into_iter()
-                        .map(|(connection, md5)| (connection.to_string(), md5))
-                        .collect(),
-                });
+                let mut lisenters_groupkey_status: BTreeMap<String, Arc<str>> = BTreeMap::new();
+                for KeyListener { connection, address, md5 } in listeners {
+                    let name = match lisenters_groupkey_status.get(&*address) {
+                        Some(other) if *other != md5 => format!("{address} ({connection})"),
+                        Some(_) | None => address.to_string(),
+                    };
+                    lisenters_groupkey_status.insert(name, md5);
+                }
+                let body =
+                    reply::to_json(&Shown { collect_status: 200, lisenters_groupkey_status });
                 let json = reply::http(StatusCode::OK, Some(reply::JSON_UTF8), body);
                 Next::Reply(Rendered::Http(json))
             }

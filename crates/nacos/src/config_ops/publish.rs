@@ -1,7 +1,9 @@
 //! Set a config, or a gray version of it: gRPC `ConfigPublishRequest`, `POST /v1/cs/configs`.
 
 use super::{
+    clone::CloneConfigs,
     fields::{CAS_CONFLICT, ConfigFields, author, key_of_form, refused, resource},
+    import::ImportConfigs,
     version,
 };
 use crate::{
@@ -62,8 +64,11 @@ impl Publish {
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
-        if form.flag("import", false) || form.flag("clone", false) {
-            return Err(Fault::not_served("not served yet: import and clone of configs"));
+        if form.flag("import", false) {
+            return ImportConfigs::from_http(form);
+        }
+        if form.flag("clone", false) {
+            return CloneConfigs::from_http(form);
         }
         Self::from_http_v2(form)
     }

@@ -2,6 +2,7 @@
 //! `/v3/client/cs/config`.
 
 use super::{
+    export::ExportConfigs,
     fields::{self, ConfigFields, key_of_form, resource},
     search::SearchConfigs,
     version::{self, Version},
@@ -82,10 +83,8 @@ impl QueryConfig {
         if form.some("search").is_some() {
             return SearchConfigs::from_http(form);
         }
-        for parameter in ["export", "exportV2"] {
-            if form.some(parameter).is_some() {
-                return Err(Fault::not_served(format!("not served yet: configs?{parameter}=")));
-            }
+        if form.flag("export", false) || form.flag("exportV2", false) {
+            return ExportConfigs::from_http(form);
         }
         let view = if form.flag("beta", false) {
             View::Beta

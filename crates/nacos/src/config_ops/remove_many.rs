@@ -68,7 +68,7 @@ impl Operate for RemoveConfigs {
             access.allows(context.principal, Action::Write, &resource(&entry.key)).is_err()
         });
         if denied {
-            return Next::Fault(Fault::forbidden(crate::Denial::NoRight, "authorization failed!"));
+            return Next::Fault(Fault::forbidden("authorization failed!"));
         }
         self.author = author(context, "");
         self.left = found.items.iter().map(|entry| entry.key.clone()).collect();

@@ -100,7 +100,7 @@ fn configs_over_http_answer_as_recorded() {
         http POST /nacos/v1/cs/configs | dataId=fx.yaml&group=G
         http POST /nacos/v1/cs/configs | dataId=okid&group=G&tenant=bad+tenant!&content=x
         http GET /nacos/v1/cs/configs?beta=true&dataId=fx.yaml&group=G
-        http GET /nacos/v1/cs/configs?exportV2=true&ids=1
+        http GET /nacos/v1/cs/configs?exportV2=true&ids=x
         http PATCH /nacos/v1/cs/configs
         http DELETE /nacos/v1/cs/configs?dataId=never-there&group=G
         answer q3 removed
@@ -120,7 +120,7 @@ fn configs_over_http_answer_as_recorded() {
         http 8 500 text/plain;charset=UTF-8 | caused: Required request parameter &#39;content&#39; for method parameter type String is not present;
         http 9 400 application/json;charset=UTF-8 | Param 'namespaceId/tenant' is illegal, illegal characters should not appear in the param.
         http 10 200 application/json;charset=UTF-8 linearizable@7 | {"code":200,"message":"query beta ok","data":null}
-        http 11 501 application/json;charset=UTF-8 | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: configs?exportV2=","path":"/nacos/v1/cs/configs"}
+        http 11 400 text/plain;charset=UTF-8 | caused: invalid ids : numbers are taken;
         http 12 405 application/json;charset=UTF-8 | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":405,"error":"Method Not Allowed","message":"Request method 'PATCH' not supported","path":"/nacos/v1/cs/configs"}
         ask q3 Config(Remove { key: ConfigKey { namespace: "public", group: "G", data_id: "never-there" }, author: Author { user: "", address: "10.0.0.9" } })
         http 13 200 application/json;charset=UTF-8 | true

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::{collection::vec, prelude::*, sample::select};
 
-const TYPES: [&str; 18] = [
+const TYPES: [&str; 20] = [
     "ServerCheckRequest",
     "HealthCheckRequest",
     "InstanceRequest",
@@ -16,6 +16,8 @@ const TYPES: [&str; 18] = [
     "ConfigPublishRequest",
     "ConfigRemoveRequest",
     "ConfigBatchListenRequest",
+    "ConfigFuzzyWatchRequest",
+    "ConfigFuzzyWatchSyncResponse",
     "ConnectionSetupRequest",
     "NotifySubscriberResponse",
     "ClientDetectionResponse",
@@ -86,7 +88,9 @@ fn value() -> impl Strategy<Value = String> {
             "{}",
             "{\"a\":1}",
             "a@@b",
-            "true"
+            "true",
+            "WATCH",
+            "public>>*>>*"
         ])
         .prop_map(str::to_owned),
         "[ -~]{0,12}",
@@ -117,6 +121,9 @@ fn json() -> impl Strategy<Value = String> {
         "additionMap",
         "listen",
         "configListenContexts",
+        "groupKeyPattern",
+        "watchType",
+        "receivedGroupKeys",
         "md5",
         "subscribe",
         "clusters",
@@ -159,6 +166,7 @@ enum Move {
     Answer(u64, &'static str),
     Push(u64),
     Notify(u64),
+    Existence(bool),
     Drop(u64),
     Wait(u64),
     Drain,
@@ -176,6 +184,8 @@ fn moves() -> impl Strategy<Value = Move> {
         "no-such-service s",
         "full",
         "listening",
+        "watching",
+        "too-many-patterns",
         "listening public/G/a",
         "published",
         "removed",
@@ -207,6 +217,7 @@ fn moves() -> impl Strategy<Value = Move> {
         5 => (1_u64..8, answers).prop_map(|(id, answer)| Move::Answer(id, answer)),
         1 => (1_u64..9).prop_map(Move::Push),
         1 => (0_u64..9).prop_map(Move::Notify),
+        1 => any::<bool>().prop_map(Move::Existence),
         1 => (1_u64..9).prop_map(Move::Drop),
         2 => (0_u64..31_000).prop_map(Move::Wait),
         1 => Just(Move::Drain),
@@ -245,6 +256,8 @@ fn make(stage: &mut Stage, step: &Move) {
         }
         Move::Push(version) => stage.command(&format!("push s@{version} 1.1.1.1:1")),
         Move::Notify(listener) => stage.command(&format!("notify {listener} public/G/a 5")),
+        Move::Existence(true) => stage.command("exists public/G/a"),
+        Move::Existence(false) => stage.command("gone public/G/a"),
         Move::Drop(call) => stage.step(Input::Dropped(CallId(*call))),
         Move::Wait(ms) => stage.command(&format!("wait {ms}")),
         Move::Drain => stage.step(Input::Drain),

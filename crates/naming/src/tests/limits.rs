@@ -105,6 +105,53 @@ fn a_large_hint_is_written_and_restored_in_pieces_and_nothing_is_pushed_meanwhil
     assert_eq!(published(&conversation), count);
 }
 
+/// The pieces of the hint until nothing is left to be written.
+fn hint_pieces(conversation: &mut Conversation) -> Vec<HintPiece> {
+    let mut pieces = Vec::new();
+    while let Some(due) = conversation.naming.hints.due() {
+        conversation.now = conversation.now.after(due.since(conversation.now.instant));
+        while conversation.naming.deadline().is_some_and(|at| at <= conversation.now.instant) {
+            conversation.input(Input::Wake);
+            while let Some(output) = conversation.naming.poll() {
+                if let Output::Hint(piece) = output {
+                    pieces.push(piece);
+                }
+            }
+        }
+    }
+    pieces
+}
+
+#[test]
+fn a_change_costs_the_hint_its_service_until_the_changes_have_outgrown_the_rest() {
+    let mut conversation = Conversation::new();
+    conversation.command("open c1");
+    let c1 = conversation.connection("c1");
+    let many = batch(&conversation, "c1", 2 * HINT_OFFERS_PER_WAKE + 1);
+    request(&mut conversation, c1, many);
+    let all = hint_pieces(&mut conversation);
+    assert_eq!(all.len(), 3);
+    assert!(all[0].begins && all[2].completes && !all[1].begins && !all[1].completes);
+
+    conversation.command("register http db 10.0.0.1:80");
+    let change = hint_pieces(&mut conversation);
+    assert!(matches!(&change[..], [piece] if piece.bytes.len() < 200 && !piece.begins));
+    conversation.command("deregister http db 10.0.0.1:80");
+    let mut pieces = [all, change, hint_pieces(&mut conversation)].concat();
+    assert_eq!(pieces.len(), 5);
+
+    let (mut written, mut rounds) = (0, 0);
+    while pieces.iter().filter(|piece| piece.begins).count() < 2 {
+        let many = batch(&conversation, "c1", 2 * HINT_OFFERS_PER_WAKE - rounds);
+        request(&mut conversation, c1, many);
+        let more = hint_pieces(&mut conversation);
+        written += more.iter().map(|piece| piece.bytes.len()).sum::<usize>();
+        pieces.extend(more);
+        rounds += 1;
+    }
+    assert!((1 << 20..2 << 20).contains(&written), "{written} bytes in {rounds} rounds");
+}
+
 #[test]
 fn a_client_that_comes_back_before_its_orphan_is_restored_ends_it_too() {
     let mut conversation = Conversation::new();
@@ -142,8 +189,8 @@ fn bytes_that_are_no_hint_are_ignored() {
     conversation.now = conversation.now.after(Duration::from_secs(5));
     conversation.input(Input::Wake);
     while let Some(output) = conversation.naming.poll() {
-        if let Output::Hint(bytes) = output {
-            hint = Some(bytes);
+        if let Output::Hint(piece) = output {
+            hint = Some(piece.bytes);
         }
     }
     let hint = hint.expect("a hint is written after 5 s");
@@ -153,13 +200,13 @@ fn bytes_that_are_no_hint_are_ignored() {
         for junk in [torn, hint[..position].to_vec()] {
             let mut naming =
                 Naming::new(Settings::default(), Now::START, NodeId(1), HybridClock::default());
-            assert_eq!(hint_high_water(&junk), None);
-            naming.step(Now::START, Input::Hint(junk));
+            assert_eq!(hint_high_water(std::slice::from_ref(&junk)), None);
+            naming.step(Now::START, Input::Hint(vec![junk]));
             assert_eq!(naming.poll(), None);
             assert!(!naming.restoring());
         }
     }
-    assert!(hint_high_water(&hint).is_some());
+    assert!(hint_high_water(&[hint]).is_some());
 }
 
 #[test]

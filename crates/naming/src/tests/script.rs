@@ -8,7 +8,10 @@ pub(super) struct Conversation {
     pub(super) naming: Naming,
     pub(super) now: Now,
     boot: HybridTime,
-    disk: Option<Vec<u8>>,
+    /// The hint.
+    disk: Vec<Vec<u8>>,
+    /// A hint that does not list everything yet.
+    fresh: Option<Vec<Vec<u8>>>,
     /// The state tables.
     pub(super) tables: BTreeMap<(u8, Vec<u8>), Vec<u8>>,
     log: u64,
@@ -143,7 +146,8 @@ impl Conversation {
             naming,
             now,
             boot: HybridTime(0),
-            disk: None,
+            disk: Vec::new(),
+            fresh: None,
             tables: BTreeMap::new(),
             log: 0,
             held: None,
@@ -310,9 +314,10 @@ impl Conversation {
     }
 
     fn restart(&mut self) {
-        let hint = self.disk.take();
+        let hint = self.disk.clone();
+        self.fresh = None;
         let mut clock = HybridClock::default();
-        if let Some(high_water) = hint.as_deref().and_then(hint_high_water) {
+        if let Some(high_water) = hint_high_water(&hint) {
             clock.observe(high_water);
         }
         self.boot = clock.tick(self.now);
@@ -322,9 +327,19 @@ impl Conversation {
         self.input(Input::Restored);
         self.views.clear();
         self.pushed.clear();
-        if let Some(hint) = hint {
-            self.disk = Some(hint.clone());
+        if !hint.is_empty() {
             self.input(Input::Hint(hint));
+        }
+    }
+
+    /// As a disk keeps a hint.
+    fn keep(&mut self, piece: HintPiece) {
+        if piece.begins {
+            self.fresh = Some(Vec::new());
+        }
+        self.fresh.as_mut().unwrap_or(&mut self.disk).push(piece.bytes);
+        if piece.completes {
+            self.disk = self.fresh.take().expect("it began");
         }
     }
 
@@ -390,6 +405,7 @@ impl Conversation {
             Output::Reply { .. }
             | Output::Propose { .. }
             | Output::Tidy(_)
+            | Output::Peer { .. }
             | Output::Hint(_)
             | Output::Halt(_)
             | Output::Event(..) => {}
@@ -432,9 +448,10 @@ impl Conversation {
                     text += &self.logged(false, command);
                     continue;
                 }
+                Output::Peer { to, .. } => format!("to {to}"),
                 Output::Halt(reason) => format!("halt: {reason}"),
-                Output::Hint(bytes) => {
-                    self.disk = Some(bytes);
+                Output::Hint(piece) => {
+                    self.keep(piece);
                     "hint".into()
                 }
                 Output::Event(..) if !self.events => continue,

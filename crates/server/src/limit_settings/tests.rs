@@ -92,6 +92,26 @@ fn each_limit_names_a_test_that_exists() {
     }
 }
 
+#[test]
+fn each_attack_in_its_document_names_tests_that_exist() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crates");
+    let mut sources = String::new();
+    read_all(crates, &mut sources);
+    let text = fs::read_to_string(crates.join("../docs/attacks.md")).expect("the document");
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| attack"));
+    let mut count = 0;
+    for row in rows {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().expect("cells");
+        let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "no test: {row}");
+        for test in tests {
+            assert!(sources.contains(&format!("fn {test}(")), "there is no {test}: {row}");
+            count += 1;
+        }
+    }
+    assert!(count > 40, "only {count} tests: is the table another one now?");
+}
+
 fn document() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/limits.md")
 }

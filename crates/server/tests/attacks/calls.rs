@@ -64,6 +64,9 @@ pub fn prefixed(flag: u8, length: usize, bytes: &[u8]) -> Bytes {
     message.freeze()
 }
 
+/// For all streams of a client together.
+const CONNECTION_WINDOW: u32 = 64 << 20;
+
 /// A stream that the client holds open.
 pub struct Open {
     pub send: SendStream<Bytes>,
@@ -79,9 +82,10 @@ impl Client {
     /// One that takes only so many bytes per stream before it reads.
     pub async fn with_window(door: SocketAddr, token: &str, window: u32) -> Self {
         let socket = TcpStream::connect(door).await.expect("the door is open");
-        let handshake =
-            h2::client::Builder::new().initial_window_size(window).handshake::<_, Bytes>(socket);
-        let (send, connection) = handshake.await.expect("HTTP/2");
+        // What is not read on one stream must not hold up the others: each has its own window.
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(window).initial_connection_window_size(CONNECTION_WINDOW);
+        let (send, connection) = builder.handshake::<_, Bytes>(socket).await.expect("HTTP/2");
         let connection = tokio::spawn(async move {
             // However it ends.
             let _ = connection.await;

@@ -54,7 +54,7 @@ pub fn finish(world: &mut World, publisher: usize) {
 /// Nothing that a checker or the world itself found.
 pub fn assert_sound(world: &World, what: &str) {
     assert_eq!(world.violations(), [] as [String; 0], "{what}");
-    assert_eq!(sim::check_config(world.history()).violations, [] as [String; 0], "{what}");
+    assert_eq!(sim::violations(world.history()), [] as [String; 0], "{what}");
 }
 
 /// When writes were acknowledged.

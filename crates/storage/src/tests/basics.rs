@@ -33,13 +33,16 @@ fn a_node_has_its_directory_for_itself_and_finds_its_data_again() {
     disk.append(&[put(vec![entry(1, "a")])]).unwrap();
     disk.apply_rows(1, &[row("k", "v")]).unwrap();
     disk.checkpoint().unwrap();
-    disk.write_hint(b"clients").unwrap();
+    disk.begin_hint().unwrap();
+    disk.add_to_hint(b"clients").unwrap();
+    disk.complete_hint().unwrap();
+    disk.add_to_hint(b"and more").unwrap();
     assert!(!disk.free_space_low());
     drop(disk);
     let (disk, recovered) = Disk::open(Place::Directory(path.clone())).unwrap();
     assert_eq!(recovered.entries, [entry(1, "a")]);
     assert_eq!(recovered.applied, 1);
-    assert_eq!(disk.read_hint().unwrap(), b"clients");
+    assert_eq!(disk.read_hint(), [&b"clients"[..], b"and more"]);
     assert_eq!(std::fs::metadata(path.join("reserve")).unwrap().len(), RESERVE_BYTES);
     drop(disk);
     std::fs::remove_dir_all(path).unwrap();

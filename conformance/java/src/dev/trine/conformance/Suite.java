@@ -116,6 +116,7 @@ public final class Suite {
         step("get", 30, Config::get);
         step("listen", 45, Config::listen);
         step("remove", 30, Config::remove);
+        step("fuzzy_config", 45, FuzzyConfig::run);
         step("outage", 120, Outage::run);
         return failed;
     }

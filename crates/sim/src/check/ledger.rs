@@ -1,7 +1,5 @@
-//! Lists and pushes against the ledger of what clients offered.
-//!
-//! For each list, from when it was asked for to when it came, every instance is one that must be in it, one that may, or
-//! one that must not:
+//! The ledger: what clients offered and when, and what became of it. For each list, from when it was asked for to when it came,
+//! every instance is one that must be in it, one that may, or one that must not:
 //!
 //! ```text
 //! must      registered before it was asked, not leaving until it came; over `kill -9` if it was registered early enough
@@ -9,13 +7,13 @@
 //! must not  never registered, or gone for longer than its end, a restart and the pauses of the host explain
 //! ```
 
+use super::History;
 use crate::{
     note::{End, Note, Offer, Seen},
-    run::{Findings, seconds},
     world::Happening,
 };
 use base::{Duration, Instant};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// From a change to the hint that shows it: the interval, and time for the disk.
 const HINT_TIME: Duration = Duration::from_secs(7);
@@ -31,7 +29,7 @@ const BEATLESS_TIME: Duration = Duration::from_secs(34);
 const PUSH_AGE: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+pub(crate) enum Mark {
     Registering,
     Registered,
     /// May be missing from now on, until it is registered again.
@@ -40,14 +38,16 @@ enum Mark {
 }
 
 #[derive(Default)]
-struct Ledger {
-    offers: BTreeMap<Offer, Vec<(Instant, Mark)>>,
+pub(crate) struct Ledger {
+    pub(crate) offers: BTreeMap<Offer, Vec<(Instant, Mark)>>,
     owners: BTreeMap<usize, Vec<Offer>>,
     downs: Vec<Outage>,
     pauses: Vec<(Instant, Duration)>,
     /// While the disk is full no hint is written.
     full: Vec<(Instant, bool)>,
-    looks: Vec<Look>,
+    /// Services of persistent instances have a checker of their own.
+    persistent: BTreeSet<String>,
+    pub(crate) looks: Vec<Look>,
 }
 
 /// The time from a crash until the host served again.
@@ -59,41 +59,30 @@ struct Outage {
     ready: Option<Instant>,
 }
 
-struct Look {
-    client: usize,
-    push: bool,
+/// A list that somebody saw.
+pub(crate) struct Look {
+    /// `None`: who looked into the host when it was ready.
+    client: Option<usize>,
+    pub(crate) is_push: bool,
     from: Instant,
-    to: Instant,
-    seen: Seen,
+    pub(crate) to: Instant,
+    pub(crate) seen: Seen,
 }
 
-/// Checks everything that clients of the registry saw.
-#[must_use]
-pub fn check(history: &[(Instant, Happening)]) -> Findings {
-    let ledger = Ledger::read(history);
-    let mut findings = Findings { checked: ledger.looks.len(), ..Findings::default() };
-    let mut newest: BTreeMap<(usize, &str), u64> = BTreeMap::new();
-    for look in &ledger.looks {
-        if look.push {
-            let version = newest.entry((look.client, &look.seen.service)).or_default();
-            if look.seen.version < *version {
-                findings.violations.push(format!(
-                    "{}: client {} was pushed version {} of {} after {version}",
-                    seconds(look.to),
-                    look.client,
-                    look.seen.version,
-                    look.seen.service
-                ));
-            }
-            *version = (*version).max(look.seen.version);
+impl Look {
+    /// For people.
+    pub(crate) fn words(&self) -> String {
+        let service = &self.seen.service;
+        match (self.client, self.is_push) {
+            (None, _) => format!("the first list of {service} after a start"),
+            (Some(client), true) => format!("a push of {service} to client {client}"),
+            (Some(client), false) => format!("a list of {service} to client {client}"),
         }
-        findings.violations.extend(ledger.judge(look));
     }
-    findings
 }
 
 impl Ledger {
-    fn read(history: &[(Instant, Happening)]) -> Self {
+    pub(crate) fn read(history: &History) -> Self {
         let mut ledger = Self::default();
         for (at, happening) in history {
             match happening {
@@ -112,11 +101,30 @@ impl Ledger {
                     }
                 }
                 Happening::ClockSet(_) | Happening::Up => {}
+                // With the disk, the hint went back.
+                Happening::Restored { .. } => {
+                    if let Some(outage) = ledger.downs.last_mut() {
+                        outage.kept = false;
+                    }
+                }
+                Happening::Scanned { lists, .. } => {
+                    for seen in lists.iter().cloned() {
+                        ledger.looks.push(Look {
+                            client: None,
+                            is_push: false,
+                            from: *at,
+                            to: *at,
+                            seen,
+                        });
+                    }
+                }
                 Happening::Paused(duration) => ledger.pauses.push((*at, *duration)),
                 Happening::Full(full) => ledger.full.push((*at, *full)),
                 Happening::Halted(_) => {}
             }
         }
+        let persistent = std::mem::take(&mut ledger.persistent);
+        ledger.looks.retain(|look| !persistent.contains(&look.seen.service));
         ledger
     }
 
@@ -138,44 +146,36 @@ impl Ledger {
             Note::Left(offer, end) => self.mark(at, offer, Mark::Left(*end)),
             Note::Listed(asked, seen) => {
                 let seen = seen.clone();
-                self.looks.push(Look { client, push: false, from: *asked, to: at, seen });
+                let client = Some(client);
+                self.looks.push(Look { client, is_push: false, from: *asked, to: at, seen });
             }
             Note::Pushed(seen) => {
                 let from =
                     Instant::from_nanos(at.as_nanos().saturating_sub(PUSH_AGE.as_nanos() as u64));
                 let seen = seen.clone();
-                self.looks.push(Look { client, push: true, from, to: at, seen });
+                let client = Some(client);
+                self.looks.push(Look { client, is_push: true, from, to: at, seen });
             }
-            Note::Asked { .. } | Note::Answered { .. } => {}
+            Note::Persistent(offer, _) => {
+                self.persistent.insert(offer.service.clone());
+            }
+            Note::Asked { .. }
+            | Note::Answered { .. }
+            | Note::Listening { .. }
+            | Note::Listened { .. }
+            | Note::Told { .. }
+            | Note::Deaf
+            | Note::Broken(_) => {}
         }
     }
 
-    fn judge(&self, look: &Look) -> Vec<String> {
-        let kind = if look.push { "a push" } else { "a list" };
-        let (client, service) = (look.client, &look.seen.service);
-        let mut found = Vec::new();
-        let mut say = |what: String| {
-            found.push(format!(
-                "{}: {kind} of {service} to client {client} {what}",
-                seconds(look.to)
-            ));
-        };
-        for (offer, marks) in self.offers.iter().filter(|(offer, _)| offer.service == *service) {
-            let listed = look.seen.addresses.contains(&offer.address);
-            if !listed && self.must(marks, look) {
-                say(format!("misses {}, which lives", offer.address));
-            }
-            if listed && !self.may(marks, look) {
-                say(format!("shows {}, which is gone", offer.address));
-            }
-        }
-        for address in &look.seen.addresses {
-            let offer = Offer { service: service.clone(), address: address.clone() };
-            if !self.offers.contains_key(&offer) {
-                say(format!("shows {address}, which was never registered"));
-            }
-        }
-        found
+    /// The instances that this list must show.
+    pub(crate) fn must_be_in<'a>(&'a self, look: &'a Look) -> impl Iterator<Item = &'a Offer> {
+        self.offers
+            .iter()
+            .filter(|(offer, _)| offer.service == look.seen.service)
+            .filter(|(_, marks)| self.must(marks, look))
+            .map(|(offer, _)| offer)
     }
 
     fn must(&self, marks: &[(Instant, Mark)], look: &Look) -> bool {
@@ -203,7 +203,8 @@ impl Ledger {
         })
     }
 
-    fn may(&self, marks: &[(Instant, Mark)], look: &Look) -> bool {
+    /// Whether this list may show the instance with these marks.
+    pub(crate) fn may(&self, marks: &[(Instant, Mark)], look: &Look) -> bool {
         let mut end: Option<(Instant, End)> = None;
         let mut known = false;
         for (at, mark) in marks.iter().filter(|(at, _)| *at <= look.to) {
@@ -264,77 +265,5 @@ impl Ledger {
             }
         }
         full_since.is_some_and(|since| since <= to)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    fn at(seconds: u64) -> Instant {
-        Instant::START.after(Duration::from_secs(seconds))
-    }
-
-    fn noted(seconds: u64, note: Note) -> (Instant, Happening) {
-        (at(seconds), Happening::Noted { client: 0, note })
-    }
-
-    fn offer() -> Offer {
-        Offer { service: "s".to_owned(), address: "a:1".to_owned() }
-    }
-
-    fn registered(seconds: u64) -> [(Instant, Happening); 2] {
-        [noted(seconds, Note::Registering(offer())), noted(seconds, Note::Registered(offer()))]
-    }
-
-    fn look(seconds: u64, push: bool, version: u64, addresses: &[&str]) -> (Instant, Happening) {
-        let addresses: BTreeSet<String> = addresses.iter().map(|a| (*a).to_owned()).collect();
-        let seen = Seen { service: "s".to_owned(), version, addresses };
-        let note = if push { Note::Pushed(seen) } else { Note::Listed(at(seconds), seen) };
-        noted(seconds, note)
-    }
-
-    fn found(parts: &[&[(Instant, Happening)]]) -> Vec<String> {
-        check(&parts.concat()).violations
-    }
-
-    #[test]
-    fn a_living_instance_must_be_listed_also_over_a_kill() {
-        let down = |kept, s| [(at(s), Happening::Down { kept }), (at(s + 1), Happening::Ready)];
-        let empty = |s| [look(s, false, 1, &[])];
-        assert_eq!(found(&[&registered(1), &[look(2, false, 1, &["a:1"])]]), [] as [String; 0]);
-        assert_eq!(found(&[&registered(1), &empty(2)]).len(), 1);
-        assert_eq!(found(&[&registered(1), &down(true, 20), &empty(22)]).len(), 1);
-        // Too young for the hint, or the hint went with the power.
-        assert_eq!(found(&[&registered(15), &down(true, 20), &empty(22)]), [] as [String; 0]);
-        assert_eq!(found(&[&registered(1), &down(false, 20), &empty(22)]), [] as [String; 0]);
-        assert_eq!(
-            found(&[&registered(1), &down(false, 20), &registered(23), &empty(24)]).len(),
-            1
-        );
-    }
-
-    #[test]
-    fn a_dead_instance_must_not_be_listed_for_longer_than_its_end_explains() {
-        let left = |end| [noted(10, Note::Leaving(offer())), noted(10, Note::Left(offer(), end))];
-        let shown = |s| [look(s, false, 1, &["a:1"])];
-        for (end, longest) in [(End::Deregistered, 0), (End::HungUp, 3), (End::Silent, 28)] {
-            let during = found(&[&registered(1), &left(end), &shown(9 + longest)]);
-            assert_eq!(during, [] as [String; 0], "{end:?}");
-            assert_eq!(found(&[&registered(1), &left(end), &shown(11 + longest)]).len(), 1);
-        }
-        let restart = [(at(11), Happening::Down { kept: true }), (at(12), Happening::Ready)];
-        let left = left(End::Deregistered);
-        assert_eq!(found(&[&registered(1), &left, &restart, &shown(29)]), [] as [String; 0]);
-        assert_eq!(found(&[&registered(1), &left, &restart, &shown(31)]).len(), 1);
-        assert_eq!(found(&[&[look(1, false, 1, &["b:2"])]]).len(), 1, "never registered");
-    }
-
-    #[test]
-    fn versions_of_pushes_never_fall() {
-        let push = |s, version| look(s, true, version, &[]);
-        assert_eq!(found(&[&[push(1, 5), push(2, 5), push(3, 6)]]), [] as [String; 0]);
-        assert_eq!(found(&[&[push(1, 5), push(2, 4)]]).len(), 1);
     }
 }

@@ -1,0 +1,114 @@
+//! Bugs that a simulator can put in, to see whether its checkers find them. Each changes what passes between the node and the
+//! rest as a defect of the named part would; the parts themselves have no line for it. `server` has no way to set one.
+
+use crate::views::ViewStore;
+use node::{Input, Output, Request, View};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How many words or pushes there are to one that gets lost.
+const LOST_EVERY: u64 = 3;
+
+/// How many inputs overtake a late hint.
+const HINT_AFTER: u64 = 12;
+
+/// A bug.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Planted {
+    /// None.
+    #[default]
+    Nothing,
+    /// `config`: the condition of a publish is looked at when it is asked for, and not when it is applied.
+    EarlyCondition,
+    /// `node`: a config's view is swapped in after the reply and the notifications that follow from it.
+    LateView,
+    /// `config`: every third notification is not sent.
+    LostNotification,
+    /// `naming`: after each push the one before it is sent again.
+    OldPush,
+    /// `naming`: every third push is not sent.
+    LostPush,
+    /// `naming`: an instance does not end with its connection.
+    DeafToClose,
+    /// `host`: the node serves before it has read its hint.
+    LateHint,
+    /// `host`: how far the hybrid clock has come is neither noted nor read.
+    ForgottenClock,
+}
+
+/// A bug at work.
+#[derive(Default)]
+pub(crate) struct Planting {
+    planted: Planted,
+    count: u64,
+    hint: Option<Input>,
+    /// Outputs that come later than they should.
+    late: VecDeque<Output>,
+    /// The last push of a service to a subscriber.
+    pushed: BTreeMap<(base::ConnectionId, naming::ServiceKey), Output>,
+}
+
+impl Planting {
+    pub(crate) fn new(planted: Planted) -> Self {
+        Self { planted, ..Self::default() }
+    }
+
+    pub(crate) fn is(&self, planted: Planted) -> bool {
+        self.planted == planted
+    }
+
+    /// What becomes of an input.
+    pub(crate) fn input(&mut self, views: &ViewStore, mut input: Input) -> Vec<Input> {
+        match (self.planted, &mut input) {
+            (Planted::DeafToClose, Input::Closed { .. }) => return Vec::new(),
+            (Planted::LateHint, Input::Hint(_)) => {
+                self.hint = Some(input);
+                return Vec::new();
+            }
+            (Planted::EarlyCondition, Input::Request { request: Request::Config(request), .. }) => {
+                if let config::Request::Publish { key, cas_md5, .. } = request
+                    && let Some(entry) = nacos::Views::config(views, key)
+                    && cas_md5.as_ref().is_some_and(|md5| *md5 == entry.md5)
+                {
+                    *cas_md5 = None;
+                }
+            }
+            _ => {}
+        }
+        self.count += 1;
+        let hint = self.hint.take_if(|_| self.count >= HINT_AFTER);
+        hint.into_iter().chain([input]).collect()
+    }
+
+    /// What comes out instead of this.
+    pub(crate) fn output(&mut self, output: Output) -> Vec<Output> {
+        match (self.planted, output) {
+            (Planted::LateView, output @ Output::Publish(View::Config(_))) => {
+                self.late.push_back(output);
+                Vec::new()
+            }
+            (Planted::LostNotification, Output::Notify { .. })
+            | (Planted::LostPush, Output::Push { .. })
+                if self.is_lost() =>
+            {
+                Vec::new()
+            }
+            (Planted::OldPush, Output::Push { to, clusters, view }) => {
+                let place = (to, view.key.clone());
+                let output = Output::Push { to, clusters, view };
+                let former = self.pushed.insert(place, output.clone());
+                [Some(output), former].into_iter().flatten().collect()
+            }
+            (_, output) => vec![output],
+        }
+    }
+
+    /// What was held back through the batch before this one.
+    pub(crate) fn late(&mut self) -> VecDeque<Output> {
+        std::mem::take(&mut self.late)
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.count += 1;
+        self.count.is_multiple_of(LOST_EVERY)
+    }
+}

@@ -1,0 +1,142 @@
+//! Two registries with a link between them.
+
+use crate::*;
+use base::{ConnectionId, Duration, HybridClock, HybridTime, NodeId, Now, RequestId};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Both registries, and what each shows.
+struct Pair {
+    now: Now,
+    nodes: [Naming; 2],
+    views: [BTreeMap<ServiceKey, Arc<ServiceView>>; 2],
+    linked: bool,
+}
+
+fn id(index: usize) -> NodeId {
+    NodeId(index as u64 + 1)
+}
+
+impl Pair {
+    fn new() -> Self {
+        let now = Now::START.after(Duration::from_secs(1));
+        let node = |index| Naming::new(Settings::default(), now, id(index), HybridClock::default());
+        let nodes = [node(0), node(1)];
+        let mut pair = Self { now, nodes, views: Default::default(), linked: false };
+        for index in 0..2 {
+            pair.step(index, Input::Restored);
+            let alive = Input::NodeAlive { node: id(1 - index), life: HybridTime(0) };
+            pair.step(index, alive);
+        }
+        pair.link();
+        pair
+    }
+
+    fn link(&mut self) {
+        self.linked = true;
+        for index in 0..2 {
+            self.step(index, Input::PeerUp(id(1 - index)));
+        }
+    }
+
+    fn cut(&mut self) {
+        self.linked = false;
+        for index in 0..2 {
+            self.step(index, Input::PeerDown(id(1 - index)));
+        }
+    }
+
+    /// A message arrives at once, in the form in which it travels.
+    fn step(&mut self, index: usize, input: Input) {
+        self.nodes[index].step(self.now, input);
+        while let Some(output) = self.nodes[index].poll() {
+            match output {
+                Output::Publish(view) => {
+                    self.views[index].insert(view.key.clone(), view);
+                }
+                Output::Peer { message, .. } if self.linked => {
+                    let bytes = postcard::to_allocvec(&message).expect("it encodes");
+                    let message = postcard::from_bytes(&bytes).expect("it reads back");
+                    self.step(1 - index, Input::Peer { from: id(index), message });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now.after(time);
+        let due = |pair: &Self| pair.nodes.iter().filter_map(Naming::deadline).min();
+        while let Some(due) = due(self).filter(|due| *due <= end.instant) {
+            self.now = self.now.after(due.since(self.now.instant));
+            for index in 0..2 {
+                self.step(index, Input::Wake);
+            }
+        }
+        self.now = end;
+    }
+
+    fn register(&mut self, index: usize, counter: u64, port: u16) -> ConnectionId {
+        let boot = HybridTime(1);
+        let from = ConnectionId { node: id(index), boot, counter };
+        self.step(index, Input::Opened(from));
+        let request = Request::Register {
+            client: ClientId::Connection(from),
+            service: service(),
+            instance: instance(port),
+        };
+        self.step(index, Input::Request { from, id: RequestId(1), request });
+        from
+    }
+
+    fn ports(&self, index: usize) -> Vec<u16> {
+        let view = self.views[index].get(&service());
+        view.map_or_else(Vec::new, |view| view.instances.iter().map(|one| one.port).collect())
+    }
+}
+
+fn service() -> ServiceKey {
+    ServiceKey { namespace: "public".into(), group: "DEFAULT_GROUP".into(), name: "shop".into() }
+}
+
+fn instance(port: u16) -> Instance {
+    super::script::instance(&[&format!("10.0.0.1:{port}")])
+}
+
+#[test]
+fn what_registers_at_one_is_listed_by_the_other_at_once() {
+    let mut pair = Pair::new();
+    let first = pair.register(0, 1, 80);
+    pair.register(1, 1, 81);
+    assert_eq!((pair.ports(0), pair.ports(1)), (vec![80, 81], vec![80, 81]));
+    pair.step(0, Input::Closed(first));
+    pair.wait(Duration::from_secs(1));
+    assert_eq!((pair.ports(0), pair.ports(1)), (vec![81], vec![81]));
+}
+
+#[test]
+fn what_registered_during_a_cut_is_listed_by_both_when_it_has_healed() {
+    let mut pair = Pair::new();
+    let first = pair.register(0, 1, 80);
+    pair.cut();
+    pair.register(0, 2, 90);
+    pair.register(1, 1, 81);
+    pair.step(0, Input::Closed(first));
+    pair.wait(Duration::from_secs(5));
+    assert_eq!((pair.ports(0), pair.ports(1)), (vec![90], vec![80, 81]));
+    pair.link();
+    pair.wait(Duration::from_secs(3));
+    assert_eq!((pair.ports(0), pair.ports(1)), (vec![81, 90], vec![81, 90]));
+}
+
+#[test]
+fn the_instances_of_a_node_that_died_are_listed_for_15_s() {
+    let mut pair = Pair::new();
+    pair.register(1, 1, 81);
+    pair.cut();
+    let heard = pair.now.instant;
+    pair.step(0, Input::NodeGone { node: id(1), heard });
+    pair.wait(Duration::from_secs(14));
+    assert_eq!(pair.ports(0), vec![81]);
+    pair.wait(Duration::from_secs(2));
+    assert_eq!(pair.ports(0), Vec::<u16>::new());
+}

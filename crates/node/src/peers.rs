@@ -1,0 +1,257 @@
+//! Other nodes: what is said to them, and what they ask of this one.
+//!
+//! A write may come to any node. The one that takes it makes the command (time, who asks) and hands it to the leader;
+//! each entry carries its origin, so whoever asked knows its own entry when it is applied *here*, and answers with the
+//! outcome that its own state came to. So there is no message that says "it is done": it could be lost, and it could
+//! come before this node can show what was written.
+
+use crate::{
+    Node, Output, Phase, Reply, Unavailable,
+    command::Entry,
+    proposals::{PROPOSALS_MAX, Waiter},
+};
+use base::{Instant, NodeId, ProposalId, Term};
+use journal::Cause;
+use serde::{Deserialize, Serialize};
+
+/// Version of the encoding; the first byte of every message.
+const VERSION: u8 = 1;
+
+/// One message between two nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PeerMessage {
+    /// Raft's. Each may be lost.
+    Consensus(consensus::Message),
+    /// The registry's. In order, or the link breaks.
+    Naming(naming::PeerMessage),
+    /// About writes that another node leads. Lost: the asker's deadline comes.
+    Proposal(ProposalMessage),
+}
+
+/// About a write on its way from the node that took it to the leader.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProposalMessage {
+    /// Bring this into the log.
+    Propose {
+        /// What the asker calls it.
+        proposal: ProposalId,
+        /// In which the asker knows the receiver to lead. In another one the outcome of an earlier attempt could not be
+        /// told from that of this one.
+        term: Term,
+        /// The entry.
+        entry: Vec<u8>,
+    },
+    /// It is not in the log, and will not be.
+    NotProposed {
+        /// Which.
+        proposal: ProposalId,
+        /// Why.
+        why: NotProposed,
+    },
+    /// It was in the log and may be applied, or not: a snapshot jumped over it.
+    Unknown {
+        /// Which.
+        proposal: ProposalId,
+    },
+}
+
+/// Why a write did not get into the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotProposed {
+    /// The receiver does not lead, or not any more.
+    NotLeader,
+    /// The leader is at a limit.
+    Overloaded,
+    /// The leader's disk is full.
+    DiskFull,
+    /// The leader's build cannot read the entry.
+    Unreadable,
+}
+
+impl From<NotProposed> for Unavailable {
+    fn from(why: NotProposed) -> Self {
+        match why {
+            NotProposed::NotLeader => Self::NoLeader,
+            NotProposed::Overloaded | NotProposed::Unreadable => Self::Overloaded,
+            NotProposed::DiskFull => Self::DiskFull,
+        }
+    }
+}
+
+/// How soon a message has to leave: a long state must not hold up a heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Votes, heartbeats, acknowledgements.
+    Urgent,
+    /// Entries and records.
+    Bulk,
+}
+
+impl PeerMessage {
+    /// On which lane it travels. Messages on one lane keep their order.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Consensus(message) if message.entries() == 0 => Lane::Urgent,
+            Self::Consensus(_) | Self::Naming(_) | Self::Proposal(_) => Lane::Bulk,
+        }
+    }
+
+    /// As it travels.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        const PLAIN: &str = "a message is plain data and memory does not refuse it";
+        match self {
+            Self::Consensus(message) => [&[VERSION, 0], &message.encode()[..]].concat(),
+            Self::Naming(message) => postcard::to_extend(message, vec![VERSION, 1]).expect(PLAIN),
+            Self::Proposal(message) => postcard::to_extend(message, vec![VERSION, 2]).expect(PLAIN),
+        }
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes: of another version, or not of a node of ours.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        match bytes {
+            [VERSION, 0, rest @ ..] => consensus::Message::decode(rest)
+                .map(Self::Consensus)
+                .map_err(|error| error.to_string()),
+            [VERSION, 1, rest @ ..] => postcard::from_bytes(rest)
+                .map(Self::Naming)
+                .map_err(|error| format!("a message of the registry: {error}")),
+            [VERSION, 2, rest @ ..] => postcard::from_bytes(rest)
+                .map(Self::Proposal)
+                .map_err(|error| format!("a message about a proposal: {error}")),
+            [VERSION, kind, ..] => Err(format!("a message of unknown kind {kind}")),
+            [version, ..] => {
+                Err(format!("a message of version {version}, this build reads {VERSION}"))
+            }
+            [] => Err("an empty message".to_owned()),
+        }
+    }
+}
+
+impl Node {
+    pub(crate) fn peer_up(&mut self, peer: NodeId) {
+        self.peers.insert(peer);
+        self.naming.step(self.now, naming::Input::PeerUp(peer));
+        self.send_held();
+    }
+
+    pub(crate) fn peer_down(&mut self, peer: NodeId) {
+        if self.peers.remove(&peer) {
+            self.naming.step(self.now, naming::Input::PeerDown(peer));
+            self.engine(consensus::Input::Unreachable { peer });
+        }
+    }
+
+    pub(crate) fn peer_said(&mut self, from: NodeId, message: PeerMessage) {
+        self.cause = Cause::Peer(from);
+        match message {
+            PeerMessage::Consensus(message) => {
+                self.engine(consensus::Input::Message { from, message });
+            }
+            PeerMessage::Naming(message) => {
+                self.naming.step(self.now, naming::Input::Peer { from, message });
+            }
+            PeerMessage::Proposal(ProposalMessage::Propose { proposal, term, entry }) => {
+                if let Err(why) = self.propose_for(from, proposal, term, entry) {
+                    self.answer_proposal(from, ProposalMessage::NotProposed { proposal, why });
+                }
+            }
+            PeerMessage::Proposal(ProposalMessage::NotProposed { proposal, why }) => {
+                self.settle(proposal, Reply::Unavailable(why.into()));
+            }
+            PeerMessage::Proposal(ProposalMessage::Unknown { proposal }) => {
+                self.settle(proposal, Reply::Unavailable(Unavailable::OutcomeUnknown));
+            }
+        }
+    }
+
+    /// Sends a complete entry to whoever leads, this node too; if nobody is known to, it waits for that.
+    pub(crate) fn send_proposal(
+        &mut self,
+        proposal: ProposalId,
+        began: Instant,
+        waiter: Waiter,
+        entry: Vec<u8>,
+    ) {
+        let sent = match self.leader {
+            Some(leader) if leader == self.id => {
+                self.proposals.sent(proposal, began, waiter).map(|()| {
+                    self.engine(consensus::Input::Propose { id: proposal, data: entry });
+                })
+            }
+            Some(leader) if self.peers.contains(&leader) => {
+                self.proposals.sent(proposal, began, waiter).map(|()| {
+                    let term = self.term;
+                    let message = ProposalMessage::Propose { proposal, term, entry };
+                    self.answer_proposal(leader, message);
+                })
+            }
+            Some(_) | None => self.proposals.hold(proposal, began, waiter, entry),
+        };
+        if let Err(Waiter { to, id }) = sent {
+            self.reply(to, id, Reply::Unavailable(Unavailable::Overloaded));
+        }
+    }
+
+    /// What waited for a leader goes to the one that is known now.
+    pub(crate) fn send_held(&mut self) {
+        if self.leader.is_some() {
+            for (proposal, (waiter, began, entry)) in self.proposals.take_held() {
+                self.send_proposal(proposal, began, waiter, entry);
+            }
+        }
+    }
+
+    /// Brings another node's entry into the log.
+    fn propose_for(
+        &mut self,
+        from: NodeId,
+        proposal: ProposalId,
+        term: Term,
+        entry: Vec<u8>,
+    ) -> Result<(), NotProposed> {
+        if self.leader != Some(self.id) || self.term != term || self.phase == Phase::Restoring {
+            return Err(NotProposed::NotLeader);
+        }
+        if self.disk_full {
+            return Err(NotProposed::DiskFull);
+        }
+        if self.forwarded.len() >= PROPOSALS_MAX {
+            return Err(NotProposed::Overloaded);
+        }
+        // An entry that this build cannot apply would stop it once it is committed.
+        Entry::decode(&entry).map_err(|_| NotProposed::Unreadable)?;
+        let id = self.proposals.next_id();
+        self.forwarded.insert(id, (from, proposal));
+        self.engine(consensus::Input::Propose { id, data: entry });
+        Ok(())
+    }
+
+    /// The engine has decided against a proposal: tells whoever asked.
+    pub(crate) fn not_proposed(&mut self, id: ProposalId, why: NotProposed) {
+        match self.forwarded.remove(&id) {
+            Some((to, proposal)) => {
+                self.answer_proposal(to, ProposalMessage::NotProposed { proposal, why });
+            }
+            None => self.settle(id, Reply::Unavailable(why.into())),
+        }
+    }
+
+    /// Nobody can know what became of a proposal.
+    pub(crate) fn outcome_unknown(&mut self, id: ProposalId) {
+        match self.forwarded.remove(&id) {
+            Some((to, proposal)) => {
+                self.answer_proposal(to, ProposalMessage::Unknown { proposal });
+            }
+            None => self.settle(id, Reply::Unavailable(Unavailable::OutcomeUnknown)),
+        }
+    }
+
+    fn answer_proposal(&mut self, to: NodeId, message: ProposalMessage) {
+        self.outputs.push_back(Output::Peer { to, message: PeerMessage::Proposal(message) });
+    }
+}

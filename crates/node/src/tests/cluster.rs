@@ -1,0 +1,566 @@
+//! Conversations with several nodes: whoever leads is called `leader`, the others `a` and `b` (and so on), in the order
+//! of their ids at the moment when the script names them for the first time.
+
+use super::{config_key, instance, replied, service};
+use crate::{
+    Initial, Input, Node, Output, PeerMessage, Recovered, Request, Settings, TableRow, View,
+};
+use base::{
+    ConnectionId, Consistency, Duration, HybridTime, Instant, LogIndex, NodeId, Now, RequestId, Rng,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+const LATENCY: Duration = Duration::from_millis(1);
+
+type Rows = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
+
+/// A disk whose writes are durable at once.
+#[derive(Clone, Default)]
+struct Disk {
+    hard_state: Option<Vec<u8>>,
+    snapshot: Option<Vec<u8>>,
+    entries: Vec<(LogIndex, Vec<u8>)>,
+    applied: LogIndex,
+    rows: Rows,
+    /// A snapshot that has arrived and is not installed yet.
+    staged: Option<(LogIndex, Rows)>,
+}
+
+impl Disk {
+    fn write(&mut self, write: consensus::Write) {
+        if let Some((index, snapshot)) = write.install {
+            let (through, rows) = self.staged.take().expect("the pieces came before the message");
+            assert_eq!(through, index);
+            (self.rows, self.applied) = (rows, index);
+            (self.snapshot, self.entries) = (Some(snapshot), Vec::new());
+        }
+        if let Some(from) = write.truncate_from {
+            self.entries.retain(|(index, _)| *index < from);
+        }
+        self.entries.extend(write.entries);
+        self.hard_state = write.hard_state.or(self.hard_state.take());
+        if let Some((through, snapshot)) = write.compact {
+            self.entries.retain(|(index, _)| *index > through);
+            self.snapshot = Some(snapshot);
+        }
+    }
+
+    fn table_rows(&self) -> Vec<TableRow> {
+        let rows = self.rows.iter();
+        rows.map(|((table, key), value)| TableRow {
+            table: *table,
+            key: key.clone(),
+            value: Some(value.clone()),
+        })
+        .collect()
+    }
+}
+
+/// What is on its way to a node.
+enum Letter {
+    Message(PeerMessage),
+    Snapshot(LogIndex, Rows, PeerMessage),
+}
+
+#[derive(Default)]
+struct Seen {
+    configs: BTreeMap<String, String>,
+    hosts: usize,
+    ready: bool,
+}
+
+struct Cluster {
+    now: Now,
+    /// Those that run.
+    nodes: BTreeMap<NodeId, Node>,
+    disks: BTreeMap<NodeId, Disk>,
+    seen: BTreeMap<NodeId, Seen>,
+    snapshots: BTreeMap<(NodeId, NodeId), (LogIndex, Rows)>,
+    links: BTreeMap<(NodeId, NodeId), Vec<(Instant, Letter)>>,
+    cut: BTreeSet<(NodeId, NodeId)>,
+    names: BTreeMap<String, NodeId>,
+    lives: u64,
+    asked: u64,
+    transcript: String,
+}
+
+fn ordered(a: NodeId, b: NodeId) -> (NodeId, NodeId) {
+    (a.min(b), a.max(b))
+}
+
+impl Cluster {
+    fn new(count: u64) -> Self {
+        let mut cluster = Self {
+            now: Now::START.after(Duration::from_secs(1000)),
+            nodes: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            links: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            names: BTreeMap::new(),
+            lives: 0,
+            asked: 0,
+            transcript: String::new(),
+        };
+        for id in 1..=count {
+            cluster.disks.insert(NodeId(id), Disk::default());
+        }
+        for id in 1..=count {
+            cluster.start(NodeId(id));
+        }
+        cluster
+    }
+
+    fn start(&mut self, id: NodeId) {
+        self.lives += 1;
+        let settings = Settings {
+            id,
+            voters: self.disks.keys().copied().collect(),
+            journal_bytes_max: 1 << 20,
+            // Small, so that a node falls behind soon.
+            log_bytes_max: 4 << 20,
+            proposals_max: crate::PROPOSALS_MAX,
+            config: config::Settings::default(),
+            access: access::Settings::default(),
+            naming: naming::Settings::default(),
+        };
+        let disk = &self.disks[&id];
+        let recovered = Recovered {
+            consensus: consensus::Recovered {
+                hard_state: disk.hard_state.clone(),
+                snapshot: disk.snapshot.clone(),
+                entries: disk.entries.clone(),
+                applied: disk.applied,
+            },
+            clock_high_water: HybridTime::default(),
+        };
+        let rng = Rng::from_seed([self.lives as u8; 32]);
+        let rows = disk.table_rows();
+        self.seen.insert(id, Seen::default());
+        self.nodes.insert(id, Node::new(settings, self.now, rng, recovered));
+        self.step(id, Input::Restore(rows));
+        self.step(id, Input::Restored);
+        let others: Vec<NodeId> = self.nodes.keys().copied().filter(|other| *other != id).collect();
+        for other in others {
+            self.link(id, other);
+        }
+    }
+
+    fn kill(&mut self, id: NodeId) {
+        self.nodes.remove(&id);
+        let others: Vec<NodeId> = self.nodes.keys().copied().collect();
+        for other in others {
+            self.unlink(id, other);
+            self.step(other, Input::NodeGone { node: id, heard: self.now.instant });
+        }
+    }
+
+    fn link(&mut self, a: NodeId, b: NodeId) {
+        if self.cut.contains(&ordered(a, b)) || self.links.contains_key(&(a, b)) {
+            return;
+        }
+        for (from, to) in [(a, b), (b, a)] {
+            self.links.insert((from, to), Vec::new());
+        }
+        for (from, to) in [(a, b), (b, a)] {
+            self.step(from, Input::NodeAlive { node: to, life: HybridTime(0) });
+            self.step(from, Input::PeerUp(to));
+        }
+    }
+
+    fn unlink(&mut self, a: NodeId, b: NodeId) {
+        for (from, to) in [(a, b), (b, a)] {
+            if self.links.remove(&(from, to)).is_some() && self.nodes.contains_key(&from) {
+                self.step(from, Input::PeerDown(to));
+            }
+        }
+    }
+
+    fn step(&mut self, id: NodeId, input: Input) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.step(self.now, input);
+        while let Some(output) = self.nodes.get_mut(&id).and_then(Node::poll) {
+            self.carry_out(id, output);
+        }
+    }
+
+    fn carry_out(&mut self, id: NodeId, output: Output) {
+        let disk = self.disks.get_mut(&id).expect("a node has a disk");
+        let seen = self.seen.get_mut(&id).expect("a node is seen");
+        match output {
+            Output::Persist { id: write_id, write } => {
+                disk.write(write);
+                self.step(id, Input::Persisted(write_id));
+            }
+            Output::Tables { applied, rows } => {
+                disk.applied = applied;
+                for TableRow { table, key, value } in rows {
+                    match value {
+                        Some(value) => disk.rows.insert((table, key), value),
+                        None => disk.rows.remove(&(table, key)),
+                    };
+                }
+            }
+            Output::Checkpoint => {
+                let applied = disk.applied;
+                self.step(id, Input::Checkpointed(applied));
+            }
+            Output::Publish(view) => match view {
+                View::Config(entry) => {
+                    seen.configs.insert(entry.key.data_id.to_string(), entry.content.to_string());
+                }
+                View::ConfigGone(key) => {
+                    seen.configs.remove(&*key.data_id);
+                }
+                View::Service(view) => seen.hosts = view.instances.len(),
+                View::Standing(standing) => seen.ready = standing.ready,
+                View::ServiceGone(_) | View::Grays(_) | View::Access(_) => {}
+            },
+            Output::Reply { id: asked, reply, .. } => {
+                writeln!(self.transcript, "reply {asked} {}", replied(&reply)).expect("text");
+            }
+            Output::Peer { to, message } => {
+                let bytes = message.encode();
+                let message = PeerMessage::decode(&bytes).expect("it reads back");
+                self.post(id, to, Letter::Message(message));
+            }
+            Output::OpenSnapshot { to } => {
+                let view = (disk.applied, disk.rows.clone());
+                let through = Some(view.0);
+                self.snapshots.insert((id, to), view);
+                self.step(id, Input::SnapshotOpened { to, through });
+            }
+            Output::SendSnapshot { to, through, message } => {
+                let (index, rows) = self.snapshots.remove(&(id, to)).expect("a view was opened");
+                assert_eq!(index, through);
+                writeln!(self.transcript, "a snapshot goes out").expect("text");
+                self.post(id, to, Letter::Snapshot(index, rows, message));
+                self.step(id, Input::SnapshotSent { to, ok: true });
+            }
+            Output::Reload => {
+                let rows = disk.table_rows();
+                self.step(id, Input::Restore(rows));
+                self.step(id, Input::Restored);
+            }
+            Output::NeedSecrets => {
+                let token_key = access::Secret::new(vec![7; 32]);
+                let initial = Initial { token_key, password_hash: None };
+                self.step(id, Input::Secrets(initial));
+            }
+            Output::Halt(reason) => {
+                writeln!(self.transcript, "halt: {reason}").expect("text");
+            }
+            Output::Push { .. }
+            | Output::Notify { .. }
+            | Output::Existence { .. }
+            | Output::Load { .. }
+            | Output::Hint(_) => {}
+        }
+    }
+
+    fn post(&mut self, from: NodeId, to: NodeId, letter: Letter) {
+        let arrival = self.now.instant.after(LATENCY);
+        if let Some(link) = self.links.get_mut(&(from, to)) {
+            link.push((arrival, letter));
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now.after(time);
+        while let Some(due) = self.due().filter(|due| *due <= end.instant) {
+            self.now = self.now.after(due.since(self.now.instant));
+            self.deliver();
+            let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
+            for id in ids {
+                if self.nodes[&id].deadline().is_some_and(|due| due <= self.now.instant) {
+                    self.step(id, Input::Wake);
+                }
+            }
+        }
+        self.now = end;
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let arrivals = self.links.values().filter_map(|link| link.first()).map(|(at, _)| *at);
+        arrivals.chain(self.nodes.values().filter_map(Node::deadline)).min()
+    }
+
+    fn deliver(&mut self) {
+        let ends: Vec<(NodeId, NodeId)> = self.links.keys().copied().collect();
+        for (from, to) in ends {
+            while let Some(link) = self.links.get_mut(&(from, to))
+                && link.first().is_some_and(|(at, _)| *at <= self.now.instant)
+            {
+                let message = match link.remove(0).1 {
+                    Letter::Message(message) => message,
+                    Letter::Snapshot(index, rows, message) => {
+                        self.disks.get_mut(&to).expect("a disk").staged = Some((index, rows));
+                        message
+                    }
+                };
+                self.step(to, Input::Peer { from, message });
+            }
+        }
+    }
+
+    /// Which node a script means.
+    fn named(&mut self, name: &str) -> NodeId {
+        if let Some(id) = self.names.get(name) {
+            return *id;
+        }
+        let leaders = self.nodes.iter().filter(|(id, node)| node.status().leader == Some(**id));
+        let leader = leaders.max_by_key(|(_, node)| node.status().term).map(|(id, _)| *id);
+        let taken: Vec<NodeId> = self.names.values().copied().collect();
+        let id = if name.starts_with("leader") {
+            leader.expect("somebody leads")
+        } else {
+            let mut free =
+                self.disks.keys().filter(|id| !taken.contains(id) && Some(**id) != leader);
+            *free.next().expect("a node without a name")
+        };
+        self.names.insert(name.to_owned(), id);
+        id
+    }
+
+    fn ask(&mut self, id: NodeId, request: Request) {
+        self.asked += 1;
+        let from = ConnectionId { node: id, boot: HybridTime(1), counter: 1 };
+        self.step(id, Input::Request { from, id: RequestId(self.asked), request });
+    }
+
+    fn command(&mut self, line: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["wait", ms] => self.wait(Duration::from_millis(ms.parse().expect("milliseconds"))),
+            ["publish", name, key, content] => {
+                let id = self.named(name);
+                let request = config::Request::Publish {
+                    key: config_key(key),
+                    content: content.into(),
+                    cas_md5: None,
+                    details: config::Details::default(),
+                    author: config::Author::default(),
+                };
+                self.ask(id, Request::Config(request));
+            }
+            ["fill", name, count] => {
+                let (id, before) = (self.named(name), self.transcript.clone());
+                let filler = "x".repeat(100_000);
+                for number in 0..count.parse::<u64>().expect("a number") {
+                    let line = format!("publish {name} filler-{} {filler}", number % 3);
+                    self.command(&line);
+                    self.wait(Duration::from_millis(10));
+                }
+                let _ = id;
+                self.transcript = before;
+            }
+            ["register", name, port] => {
+                let id = self.named(name);
+                let from = ConnectionId { node: id, boot: HybridTime(1), counter: 1 };
+                self.step(id, Input::Opened(from));
+                let client = naming::ClientId::Connection(from);
+                let (service, instance) = (service(), instance(port.parse().expect("a port")));
+                let request = naming::Request::Register { client, service, instance };
+                self.ask(id, Request::Naming(request));
+            }
+            ["read", name] => {
+                let id = self.named(name);
+                self.ask(id, Request::Fresh(Consistency::Linearizable));
+            }
+            ["kill", name] => {
+                let id = self.named(name);
+                self.kill(id);
+            }
+            ["start", name] => {
+                let id = self.named(name);
+                self.start(id);
+            }
+            ["cut", a, b] => {
+                let (a, b) = (self.named(a), self.named(b));
+                self.cut.insert(ordered(a, b));
+                self.unlink(a, b);
+            }
+            ["heal"] => {
+                for (a, b) in std::mem::take(&mut self.cut) {
+                    self.link(a, b);
+                }
+            }
+            ["show", key] => self.show(key),
+            ["leaders"] => self.show_leaders(),
+            _ => panic!("unknown command {line}"),
+        }
+    }
+
+    fn show(&mut self, key: &str) {
+        let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
+        let mut shown: Vec<String> = ids
+            .iter()
+            .map(|id| {
+                let seen = &self.seen[id];
+                let name =
+                    self.names.iter().find(|(_, named)| *named == id).map_or("?", |(name, _)| name);
+                let content = seen.configs.get(key).map_or("-", String::as_str);
+                let ready = if seen.ready { "" } else { " not ready" };
+                format!("{name}={content}/{} hosts{ready}", seen.hosts)
+            })
+            .collect();
+        shown.sort();
+        writeln!(self.transcript, "{}", shown.join(", ")).expect("text");
+    }
+
+    /// How many lead in the newest term, and how many nodes follow that leader.
+    fn show_leaders(&mut self) {
+        let terms: BTreeSet<_> = self.nodes.values().map(|node| node.status().term).collect();
+        let term = terms.last().copied().expect("a node runs");
+        let newest = self.nodes.iter().filter(|(_, node)| node.status().term == term);
+        let leaders =
+            newest.clone().filter(|(id, node)| node.status().leader == Some(**id)).count();
+        let following = newest.filter(|(_, node)| node.status().leader.is_some()).count();
+        writeln!(self.transcript, "{leaders} leads {following} nodes").expect("text");
+    }
+}
+
+/// A script with its answers. The first line says how many nodes there are.
+fn check(expected: &str) {
+    let mut lines = expected.lines().map(str::trim).filter(|line| !line.is_empty());
+    let count = lines.next().and_then(|line| line.strip_suffix(" nodes")).expect("`N nodes`");
+    let mut cluster = Cluster::new(count.parse().expect("a number"));
+    let expected: Vec<&str> = lines.collect();
+    for line in expected.iter().filter_map(|line| line.strip_prefix("> ")) {
+        writeln!(cluster.transcript, "> {line}").expect("text");
+        cluster.command(line);
+    }
+    let transcript = cluster.transcript;
+    assert!(transcript.lines().eq(expected.iter().copied()), "it went differently:\n{transcript}");
+}
+
+#[test]
+fn a_write_may_come_to_any_node_and_is_read_there_at_once() {
+    check(
+        "3 nodes
+         > wait 5000
+         > leaders
+         1 leads 3 nodes
+         > publish leader k 1
+         > wait 20
+         reply q1 published
+         > publish a k 2
+         > wait 20
+         reply q2 published
+         > show k
+         ?=2/0 hosts, a=2/0 hosts, leader=2/0 hosts
+         > read b
+         > wait 20
+         reply q3 Linearizable",
+    );
+}
+
+#[test]
+fn the_registry_of_all_nodes_shows_what_one_was_told() {
+    check(
+        "3 nodes
+         > wait 5000
+         > register leader 80
+         reply q1 Done
+         > register a 81
+         reply q2 Done
+         > wait 20
+         > show k
+         ?=-/2 hosts, a=-/2 hosts, leader=-/2 hosts",
+    );
+}
+
+#[test]
+fn bob_and_tom() {
+    check(
+        "5 nodes
+         > wait 5000
+         > publish leader k 0
+         > wait 20
+         reply q1 published
+         > register a 80
+         reply q2 Done
+         > cut leader b
+         > cut leader c
+         > cut leader d
+         > cut a b
+         > cut a c
+         > cut a d
+         > publish leader k bob
+         > publish a k bob
+         > wait 2500
+         reply q3 OutcomeUnknown
+         reply q4 OutcomeUnknown
+         > publish b k tom
+         > wait 2000
+         reply q5 published
+         > show k
+         a=0/1 hosts, b=tom/0 hosts, c=tom/0 hosts, d=tom/0 hosts, leader=0/1 hosts
+         > read a
+         reply q6 Stale
+         > wait 10
+         > publish a k bob
+         > wait 2100
+         reply q7 NoLeader
+         > register a 81
+         reply q8 Done
+         > heal
+         > wait 3000
+         > show k
+         a=tom/1 hosts, b=tom/1 hosts, c=tom/1 hosts, d=tom/1 hosts, leader=tom/1 hosts
+         > leaders
+         1 leads 5 nodes",
+    );
+}
+
+#[test]
+fn a_leader_that_dies_is_replaced_and_a_write_meanwhile_waits_for_the_new_one() {
+    check(
+        "3 nodes
+         > wait 5000
+         > publish leader k 1
+         > wait 20
+         reply q1 published
+         > kill leader
+         > wait 1000
+         > publish a k 2
+         > wait 1900
+         reply q2 published
+         > show k
+         ?=2/0 hosts, a=2/0 hosts
+         > start leader
+         > wait 2000
+         > show k
+         ?=2/0 hosts, a=2/0 hosts, leader=2/0 hosts
+         > leaders
+         1 leads 3 nodes",
+    );
+}
+
+#[test]
+fn a_node_that_is_far_behind_gets_a_snapshot() {
+    check(
+        "3 nodes
+         > wait 5000
+         > publish leader k 1
+         > wait 20
+         reply q1 published
+         > kill a
+         > fill leader 60
+         > publish leader k 2
+         > wait 20
+         reply q62 published
+         > start a
+         > wait 5000
+         a snapshot goes out
+         > show k
+         ?=2/0 hosts, a=2/0 hosts, leader=2/0 hosts
+         > publish a k 3
+         > wait 20
+         reply q63 published
+         > show k
+         ?=3/0 hosts, a=3/0 hosts, leader=3/0 hosts",
+    );
+}

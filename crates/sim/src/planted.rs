@@ -1,0 +1,168 @@
+//! Bugs that are put in, to see whether they are found.
+
+use base::Duration;
+use host::{DiskDone, DiskJob, Settings};
+
+/// A bug that is put in: between the host and its disk, into its settings, or between the host and its node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Planted {
+    /// None.
+    #[default]
+    Nothing,
+    /// A log write is reported as durable before it is written.
+    EarlyPersisted,
+    /// A failed fsync is reported as a success.
+    IgnoredSyncFailure,
+    /// The hint is thrown away.
+    LostHint,
+    /// The first hint that was written is never replaced.
+    OldHint,
+    /// Once the disk was full, rows for the state tables are thrown away.
+    LostRows,
+    /// A row that was flipped on the disk is passed on as it is.
+    UncheckedRow,
+    /// Nobody is judged by the beats that do not come.
+    EndlessBeats,
+    /// One between the host and its node.
+    Node(host::Planted),
+}
+
+/// All bugs by name.
+pub const PLANTED: [(&str, Planted); 15] = [
+    ("early-persisted", Planted::EarlyPersisted),
+    ("ignored-sync-failure", Planted::IgnoredSyncFailure),
+    ("lost-hint", Planted::LostHint),
+    ("old-hint", Planted::OldHint),
+    ("lost-rows", Planted::LostRows),
+    ("unchecked-row", Planted::UncheckedRow),
+    ("endless-beats", Planted::EndlessBeats),
+    ("early-condition", Planted::Node(host::Planted::EarlyCondition)),
+    ("late-view", Planted::Node(host::Planted::LateView)),
+    ("lost-notification", Planted::Node(host::Planted::LostNotification)),
+    ("old-push", Planted::Node(host::Planted::OldPush)),
+    ("lost-push", Planted::Node(host::Planted::LostPush)),
+    ("deaf-to-close", Planted::Node(host::Planted::DeafToClose)),
+    ("late-hint", Planted::Node(host::Planted::LateHint)),
+    ("forgotten-clock", Planted::Node(host::Planted::ForgottenClock)),
+];
+
+/// A bug at work on a machine.
+pub(crate) struct Planting {
+    planted: Planted,
+    has_hint: bool,
+    was_full: bool,
+    /// In this life of the host a row was damaged already.
+    damaged: bool,
+}
+
+impl Planting {
+    pub(crate) fn new(planted: Planted) -> Self {
+        Self { planted, has_hint: false, was_full: false, damaged: false }
+    }
+
+    /// A host begins.
+    pub(crate) fn begin(&mut self) {
+        (self.was_full, self.damaged) = (false, false);
+    }
+
+    /// The settings of a host.
+    pub(crate) fn settings(&self, settings: &Settings) -> Settings {
+        let mut settings = settings.clone();
+        match self.planted {
+            Planted::Node(planted) => settings.planted = planted,
+            Planted::EndlessBeats => settings.naming.removed_after = Duration::from_secs(3_600),
+            Planted::Nothing
+            | Planted::EarlyPersisted
+            | Planted::IgnoredSyncFailure
+            | Planted::LostHint
+            | Planted::OldHint
+            | Planted::LostRows
+            | Planted::UncheckedRow => {}
+        }
+        settings
+    }
+
+    /// Answers that are given before the jobs are run.
+    pub(crate) fn early_answers(&self, jobs: &[DiskJob]) -> Vec<DiskDone> {
+        if self.planted == Planted::EarlyPersisted { persists(jobs) } else { Vec::new() }
+    }
+
+    /// What the disk is told instead of these.
+    pub(crate) fn jobs(&mut self, mut jobs: Vec<DiskJob>) -> Vec<DiskJob> {
+        match self.planted {
+            Planted::LostHint => jobs.retain(|job| !matches!(job, DiskJob::Hint(_))),
+            Planted::OldHint => jobs.retain(|job| {
+                !matches!(job, DiskJob::Hint(_)) || !std::mem::replace(&mut self.has_hint, true)
+            }),
+            Planted::LostRows if self.was_full => {
+                for job in &mut jobs {
+                    if let DiskJob::Tables { rows, .. } = job {
+                        rows.clear();
+                    }
+                }
+            }
+            Planted::Nothing
+            | Planted::EarlyPersisted
+            | Planted::IgnoredSyncFailure
+            | Planted::LostRows
+            | Planted::UncheckedRow
+            | Planted::EndlessBeats
+            | Planted::Node(_) => {}
+        }
+        jobs
+    }
+
+    /// What the host is told instead of this; `asked` are the answers that it waits for.
+    pub(crate) fn done(&mut self, asked: Vec<DiskDone>, mut done: Vec<DiskDone>) -> Vec<DiskDone> {
+        self.was_full |= done.iter().any(|done| matches!(done, DiskDone::Full(true)));
+        match self.planted {
+            Planted::EarlyPersisted => {
+                done.retain(|done| !matches!(done, DiskDone::Persisted(_)));
+            }
+            Planted::IgnoredSyncFailure => {
+                if done.iter().any(|done| matches!(done, DiskDone::Failed(_))) {
+                    return asked;
+                }
+            }
+            Planted::UncheckedRow => {
+                for done in &mut done {
+                    self.damage(done);
+                }
+            }
+            Planted::Nothing
+            | Planted::LostHint
+            | Planted::OldHint
+            | Planted::LostRows
+            | Planted::EndlessBeats
+            | Planted::Node(_) => {}
+        }
+        done
+    }
+
+    /// Flips a bit in the middle of the first long row: that is in the text of a config.
+    fn damage(&mut self, done: &mut DiskDone) {
+        let DiskDone::Piece { rows, .. } = done else { return };
+        let long = rows.iter_mut().filter_map(|row| row.value.as_mut());
+        if let Some(value) = long.into_iter().find(|value| value.len() > 200)
+            && !std::mem::replace(&mut self.damaged, true)
+        {
+            let middle = value.len() / 2;
+            value[middle] ^= 1;
+        }
+    }
+}
+
+pub(crate) fn persists(jobs: &[DiskJob]) -> Vec<DiskDone> {
+    jobs.iter()
+        .filter_map(|job| match job {
+            DiskJob::Persist { id, .. } => Some(DiskDone::Persisted(*id)),
+            DiskJob::Tables { .. }
+            | DiskJob::Checkpoint
+            | DiskJob::Load { .. }
+            | DiskJob::Restore { .. }
+            | DiskJob::Clock(_)
+            | DiskJob::Hint(_)
+            | DiskJob::Probe => None,
+        })
+        .collect()
+}

@@ -28,6 +28,8 @@ limits! {
     ConnectionsPerAddress = "connections_per_address",
     /// Time until a head is complete, or until the first request.
     HeadTimeout = "head_timeout",
+    /// Bytes of a request's header lines.
+    HeaderSize = "header_size",
     /// Bytes of a body that carries no config.
     RequestBody = "request_body",
     /// Bytes of a body that carries configs.

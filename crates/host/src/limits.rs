@@ -5,7 +5,7 @@ use crate::{DATAGRAMS_LEN_MAX, LANE_LEN_MAX, StreamLimits, WORK_LEN_MAX};
 /// How much may be kept of what was written out for readers, unless set otherwise.
 pub const RENDERED_BYTES_MAX: usize = 64 << 20;
 /// How much the journal may hold, unless set otherwise.
-pub const JOURNAL_BYTES_MAX: usize = 8 << 20;
+pub const JOURNAL_BYTES_MAX: usize = 6 << 20;
 /// How much log is kept since the last checkpoint, unless set otherwise.
 pub const LOG_BYTES_MAX: usize = 64 << 20;
 

@@ -161,7 +161,7 @@ impl Host {
             }
             self.push_input(Input::Restored);
         }
-        self.run(now, Vec::new());
+        self.run(now, &[]);
     }
 }
 

@@ -7,7 +7,7 @@ use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId};
 use bytes::Bytes;
 use config::{ConfigKey, Entry, Grays};
 use nacos::{Format, NodeState, Page};
-use naming::{ClusterNames, ServiceKey, ServiceView};
+use naming::{ClusterNames, ServiceKey, ServiceView, Switches};
 use node::{Standing, View};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,6 +33,7 @@ pub(crate) struct ViewStore {
     grays: RwLock<BTreeMap<ConfigKey, Arc<Grays>>>,
     access: RwLock<Arc<AccessView>>,
     standing: RwLock<Standing>,
+    switches: RwLock<Switches>,
     draining: AtomicBool,
     last_version: AtomicU64,
     rendered: RenderedBytes,
@@ -56,6 +57,7 @@ impl ViewStore {
             grays: RwLock::default(),
             access: RwLock::new(Arc::new(AccessView::empty())),
             standing: RwLock::new(standing),
+            switches: RwLock::default(),
             draining: AtomicBool::new(false),
             // Above every version of an earlier life: SDKs drop a list that looks older than the one they hold.
             last_version: AtomicU64::new(boot.unix_ms()),
@@ -105,6 +107,7 @@ impl ViewStore {
                 *write(&self.access) = view;
             }
             View::Standing(standing) => *write(&self.standing) = standing,
+            View::Switches(switches) => *write(&self.switches) = switches,
         }
     }
 
@@ -290,6 +293,47 @@ impl nacos::Views for ViewStore {
             return Page::default();
         };
         Page { count: set.len(), items: set.iter().skip(offset).take(limit).cloned().collect() }
+    }
+
+    fn services(
+        &self,
+        namespace: Option<&str>,
+        wanted: &dyn Fn(&ServiceView) -> bool,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<ServiceView>> {
+        let mut page = Page { count: 0, items: Vec::new() };
+        let none = || Arc::from("");
+        let first = ServiceKey {
+            namespace: namespace.map_or_else(none, Arc::from),
+            group: none(),
+            name: none(),
+        };
+        let mut from = Bound::Included(first);
+        loop {
+            let piece: Vec<Arc<ServiceView>> = {
+                let services = read(&self.services);
+                let views = services.range((from, Bound::Unbounded)).map(|(_, view)| view);
+                views.take(SEARCH_PIECE_ENTRIES_MAX).cloned().collect()
+            };
+            let Some(last) = piece.last() else { return page };
+            from = Bound::Excluded(last.key.clone());
+            for view in piece {
+                if namespace.is_some_and(|namespace| *view.key.namespace != *namespace) {
+                    return page;
+                }
+                if wanted(&view) {
+                    page.count += 1;
+                    if page.count > offset && page.items.len() < limit {
+                        page.items.push(view);
+                    }
+                }
+            }
+        }
+    }
+
+    fn switches(&self) -> Switches {
+        *read(&self.switches)
     }
 
     fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {

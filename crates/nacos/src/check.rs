@@ -2,7 +2,7 @@
 //!
 //! It runs before anything else looks at a request, over all parameters that are there; an absent one passes.
 
-use crate::fault::Fault;
+use crate::fault::{ErrorCode, Fault};
 use base::Limit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,6 +99,7 @@ pub(crate) fn weight(value: f64) -> Result<f64, Fault> {
         // Minus zero would be written as `-0.0`.
         Ok(value.abs())
     } else {
-        Err(Fault::plain("instance format invalid: The weights range from 0.0 to 10000.0"))
+        Err(Fault::plain("instance format invalid: The weights range from 0.0 to 10000.0")
+            .with(ErrorCode::Weight))
     }
 }

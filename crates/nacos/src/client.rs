@@ -2,7 +2,7 @@
 
 use crate::{
     Payload, UdpSubscription, Views, notify::Listening, push::Subscriptions,
-    watching::WatchedConfigs,
+    service_watch::ServiceWatches, watching::WatchedConfigs,
 };
 use base::Now;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub(crate) struct Client {
     pub(crate) tag: Option<Arc<str>>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) listening: Listening,
+    pub(crate) service_watches: ServiceWatches,
     pub(crate) watched_configs: WatchedConfigs,
     /// What the running operation asks of the node's `UdpSession`.
     pub(crate) udp: Option<UdpSubscription>,
@@ -45,13 +46,15 @@ impl Client {
 
     /// The pushes and notifications that may be sent by now.
     pub(crate) fn sendable(&mut self, now: Now, views: &dyn Views) -> Vec<Payload> {
-        let Self { subscriptions, listening, watched_configs, requests, .. } = self;
+        let Self { subscriptions, listening, service_watches, watched_configs, requests, .. } =
+            self;
         let mut next_request = || {
             *requests += 1;
             *requests
         };
         let mut payloads = subscriptions.send(now, views, &mut next_request);
         payloads.extend(listening.send(now, &mut next_request));
+        payloads.extend(service_watches.send(now, views, &mut next_request));
         payloads.extend(watched_configs.send(now, &mut next_request));
         payloads
     }

@@ -1,5 +1,6 @@
 //! Operations on the config center, one file each, with all forms in which clients ask for it.
 
+mod capacity;
 mod changes;
 mod clone;
 mod export;
@@ -18,6 +19,7 @@ mod transfer;
 mod version;
 mod watch;
 
+pub(crate) use capacity::ShowCapacity;
 pub(crate) use changes::{ListChanges, ShowChange};
 pub(crate) use clone::CloneConfigs;
 pub(crate) use export::ExportConfigs;

@@ -33,6 +33,7 @@ const TYPES: &[(&str, Fate)] = &[
     ("ConfigRemoveRequest", Served("ConfigRemoveResponse", RemoveConfig::from_grpc)),
     ("HealthCheckRequest", Served("HealthCheckResponse", HealthCheck::from_grpc)),
     ("InstanceRequest", Served("InstanceResponse", instance_request)),
+    ("NamingFuzzyWatchRequest", Served("NamingFuzzyWatchResponse", WatchServices::from_grpc)),
     ("PersistentInstanceRequest", Served("InstanceResponse", persistent_request)),
     ("ServiceListRequest", Served("ServiceListResponse", ListServices::from_grpc)),
     ("ServiceQueryRequest", Served("QueryServiceResponse", QueryService::from_grpc)),

@@ -63,7 +63,9 @@ impl Envelope {
         if !wrapped || path.ends_with("/searchDetail") {
             return Self::Bare;
         }
-        Self::Result { form: [http::Method::POST, http::Method::PUT].contains(method) }
+        // The API for clients reads all its parameters as a form, also those of a GET.
+        let v3 = path.starts_with("/nacos/v3/");
+        Self::Result { form: v3 || [http::Method::POST, http::Method::PUT].contains(method) }
     }
 }
 
@@ -288,7 +290,8 @@ fn result_fault(fault: &Fault, form: bool) -> http::Response<Bytes> {
         }
     };
     let (code, message) = error.told();
-    http(status, Some(JSON), spliced(&envelope_head(code, message), &to_json(&data), "}"))
+    let data = if data.is_empty() { Bytes::from_static(b"null") } else { to_json(&data) };
+    http(status, Some(JSON), spliced(&envelope_head(code, message), &data, "}"))
 }
 
 fn http_fault(fault: &Fault, path: &str, config: bool, unix_ms: u64) -> http::Response<Bytes> {

@@ -13,6 +13,7 @@ use crate::{
 use base::Limit;
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use naming::ServerStatus;
 
 /// Bytes of a body that carries configs, unless set otherwise.
 pub const CONFIG_BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
@@ -37,11 +38,13 @@ pub fn takes_configs(path: &str) -> bool {
 enum Fate {
     /// Parsed by this function.
     Served(fn(&Form) -> Result<Operation, Fault>),
+    /// Its last part is a value, parsed by this function.
+    ServedBelow(fn(&str) -> Result<Operation, Fault>),
     /// Known to Nacos, not served by us yet.
     Later,
 }
 
-use Fate::{Later, Served};
+use Fate::{Later, Served, ServedBelow};
 
 /// Verb, path below `/nacos`, fate. Of v2 and v3 only what is served is here; the rest is answered 501.
 const ROUTES: &[(&str, &str, Fate)] = &[
@@ -54,38 +57,46 @@ const ROUTES: &[(&str, &str, Fate)] = &[
     ("PUT", "/v1/ns/instance/beat", Served(Beat::from_http)),
     ("PUT", "/v1/ns/instance/metadata/batch", Served(EditMetadata::add)),
     ("DELETE", "/v1/ns/instance/metadata/batch", Served(EditMetadata::remove)),
-    ("GET", "/v1/ns/instance/statuses", Later),
+    ("GET", "/v1/ns/instance/statuses", Served(InstanceStatuses::from_http)),
     ("POST", "/v1/ns/service", Served(ServiceItself::create)),
-    ("GET", "/v1/ns/service", Served(ServiceItself::show)),
+    ("GET", "/v1/ns/service", Served(ShowService::from_http)),
     ("DELETE", "/v1/ns/service", Served(ServiceItself::remove)),
     ("PUT", "/v1/ns/service", Served(ServiceItself::update)),
     ("GET", "/v1/ns/service/list", Served(ListServices::from_http)),
     ("GET", "/v1/ns/service/subscribers", Served(ListSubscribers::from_http)),
-    ("GET", "/v1/ns/service/names", Later),
-    ("GET", "/v1/ns/service/selector/types", Later),
+    ("GET", "/v1/ns/service/names", Served(ServiceNames::from_http)),
+    ("GET", "/v1/ns/service/selector/types", Served(LookUp::selector_types)),
     ("GET", "/v1/ns/operator/metrics", Served(Metrics::from_http)),
     ("GET", "/v1/ns/ops/metrics", Served(Metrics::from_http)),
-    ("GET", "/v1/ns/operator/switches", Later),
-    ("PUT", "/v1/ns/operator/switches", Later),
-    ("PUT", "/v1/ns/cluster", Later),
+    ("GET", "/v1/ns/operator/switches", Served(ShowSwitches::from_http)),
+    ("PUT", "/v1/ns/operator/switches", Served(TurnSwitch::from_http)),
+    ("GET", "/v1/ns/operator/distro/client", Served(LookUp::responsible_server)),
+    ("GET", "/v1/ns/operator/push/state", Later),
+    ("PUT", "/v1/ns/operator/log", Later),
+    ("PUT", "/v1/ns/cluster", Served(DescribeCluster::from_http)),
     ("PUT", "/v1/ns/health", Served(SetHealth::from_http)),
     ("PUT", "/v1/ns/health/instance", Served(SetHealth::from_http)),
-    ("GET", "/v1/ns/health/checkers", Later),
-    ("GET", "/v1/ns/catalog/services", Later),
-    ("GET", "/v1/ns/catalog/instances", Later),
-    ("GET", "/v1/ns/catalog/service", Later),
+    ("GET", "/v1/ns/health/server", Served(HealthPage::server)),
+    ("GET", "/v1/ns/health/checkers", Served(HealthPage::checkers)),
+    ("GET", "/v1/ns/catalog/services", Served(CatalogServices::from_http)),
+    ("GET", "/v1/ns/catalog/instances", Served(CatalogInstances::from_http)),
+    ("GET", "/v1/ns/catalog/service", Served(ShowService::catalog)),
     ("GET", "/v1/cs/configs", Served(QueryConfig::from_http)),
     ("POST", "/v1/cs/configs", Served(Publish::from_http)),
     ("DELETE", "/v1/cs/configs", Served(RemoveConfig::from_http)),
     ("POST", "/v1/cs/configs/listener", Served(Poll::from_http)),
     ("GET", "/v1/cs/configs/listener", Served(ListListeners::from_http)),
-    ("GET", "/v1/cs/configs/catalog", Later),
+    ("GET", "/v1/cs/configs/catalog", Served(QueryConfig::catalog)),
     ("GET", "/v1/cs/history", Served(ShowChange::from_http)),
     ("GET", "/v1/cs/history/previous", Served(ShowChange::previous)),
     ("GET", "/v1/cs/history/configs", Served(SearchConfigs::of_namespace)),
-    ("GET", "/v1/cs/listener", Later),
-    ("GET", "/v1/cs/capacity", Later),
+    ("GET", "/v1/cs/listener", Served(ListListeners::at_address)),
+    ("GET", "/v1/cs/capacity", Served(ShowCapacity::from_http)),
     ("POST", "/v1/cs/capacity", Later),
+    ("GET", "/v1/cs/metrics/cluster", Later),
+    ("GET", "/v1/cs/metrics/current", Later),
+    ("POST", "/v1/cs/ops/localCache", Later),
+    ("PUT", "/v1/cs/ops/log", Later),
     ("POST", "/v1/auth/login", Served(LogIn::from_http)),
     ("POST", "/v1/auth/users/login", Served(LogIn::from_http)),
     ("POST", "/v3/auth/user/login", Served(LogIn::from_http)),
@@ -115,11 +126,31 @@ const ROUTES: &[(&str, &str, Fate)] = &[
     ("PUT", "/v2/ns/service", Served(ServiceItself::update)),
     ("GET", "/v2/ns/instance/list", Served(QueryService::from_http)),
     ("PUT", "/v2/ns/instance/beat", Served(Beat::from_http_v2)),
+    ("PUT", "/v2/ns/instance/metadata/batch", Served(EditMetadata::add)),
+    ("DELETE", "/v2/ns/instance/metadata/batch", Served(EditMetadata::remove)),
+    ("GET", "/v2/ns/instance/statuses/{key}", ServedBelow(InstanceStatuses::of_key)),
+    ("GET", "/v2/ns/service", Served(ShowService::from_http)),
     ("POST", "/v2/ns/service", Served(ServiceItself::create)),
     ("DELETE", "/v2/ns/service", Served(ServiceItself::remove)),
     ("GET", "/v2/ns/service/list", Served(ListServices::from_http_v2)),
     ("GET", "/v2/ns/operator/metrics", Served(Metrics::from_http)),
     ("GET", "/v2/ns/ops/metrics", Served(Metrics::from_http)),
+    ("GET", "/v2/ns/operator/switches", Served(ShowSwitches::from_http)),
+    ("PUT", "/v2/ns/operator/switches", Served(TurnSwitch::from_http)),
+    ("GET", "/v2/ns/ops/switches", Served(ShowSwitches::from_http)),
+    ("PUT", "/v2/ns/ops/switches", Served(TurnSwitch::from_http)),
+    ("PUT", "/v2/ns/health", Served(SetHealth::from_http)),
+    ("PUT", "/v2/ns/health/instance", Served(SetHealth::from_http)),
+    ("GET", "/v2/ns/catalog/instances", Served(CatalogInstances::from_http)),
+    ("GET", "/v2/ns/client/list", Served(ListClients::from_http)),
+    ("GET", "/v2/ns/client", Served(ShowClient::itself)),
+    ("GET", "/v2/ns/client/publish/list", Served(ShowClient::published)),
+    ("GET", "/v2/ns/client/subscribe/list", Served(ShowClient::subscribed)),
+    ("GET", "/v2/ns/client/service/publisher/list", Served(ListClientsOf::publishers)),
+    ("GET", "/v2/ns/client/service/subscriber/list", Served(ListClientsOf::subscribers)),
+    ("POST", "/v3/client/ns/instance", Served(Register::from_http_v3)),
+    ("DELETE", "/v3/client/ns/instance", Served(Deregister::from_http)),
+    ("GET", "/v3/client/ns/instance/list", Served(QueryService::from_http_v3)),
     ("GET", "/v2/cs/config", Served(QueryConfig::from_http_v2)),
     ("POST", "/v2/cs/config", Served(Publish::from_http_v2)),
     ("DELETE", "/v2/cs/config", Served(RemoveConfig::from_http_v2)),
@@ -127,6 +158,7 @@ const ROUTES: &[(&str, &str, Fate)] = &[
     ("GET", "/v2/cs/config/searchDetail", Served(SearchConfigs::from_http)),
     ("GET", "/v2/cs/history/list", Served(ListChanges::from_http)),
     ("GET", "/v2/cs/history", Served(ShowChange::from_http_v2)),
+    ("GET", "/v2/cs/history/detail", Served(ShowChange::detail)),
     ("GET", "/v2/cs/history/previous", Served(ShowChange::previous)),
     ("GET", "/v2/cs/history/configs", Served(SearchConfigs::of_namespace)),
     ("GET", "/v2/console/namespace/list", Served(ListNamespaces::all)),
@@ -148,9 +180,9 @@ const ROUTES: &[(&str, &str, Fate)] = &[
 
 /// Every verb and path that this edge knows, and whether it is served: what a compatibility table is made from.
 pub fn http_api() -> impl Iterator<Item = (&'static str, String, bool)> {
-    ROUTES
-        .iter()
-        .map(|(verb, path, fate)| (*verb, format!("/nacos{path}"), matches!(fate, Served(_))))
+    ROUTES.iter().map(|(verb, path, fate)| {
+        (*verb, format!("/nacos{path}"), matches!(fate, Served(_) | ServedBelow(_)))
+    })
 }
 
 /// Refuses a body over the limit of its path, for hosts that read it before they looked.
@@ -172,17 +204,55 @@ pub(crate) fn route(method: &Method, path: &str, form: &Form) -> Result<Operatio
     let verb = if method == Method::HEAD { "GET" } else { method.as_str() };
     let mut known = false;
     for (route_verb, route_path, fate) in ROUTES {
-        if *route_path == below {
+        let value = route_path.strip_suffix("{key}").map(|stem| below.strip_prefix(stem));
+        if value.map_or(*route_path == below, |value| value.is_some()) {
             known = true;
             if *route_verb == verb {
                 return match fate {
                     Served(parse) => form.filter().and_then(|()| parse(form)),
+                    ServedBelow(parse) => parse(&decoded(value.flatten().unwrap_or_default())),
                     Later => Err(not_served(method, path)),
                 };
             }
         }
     }
     Err(unknown(method, path, below, known))
+}
+
+/// A part of a path as it was meant. What is no UTF-8 is not meant.
+fn decoded(part: &str) -> String {
+    // A `+` stands for itself in a path.
+    let pair = format!("={}", part.replace('+', "%2B"));
+    let value = form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
+    value.unwrap_or_default()
+}
+
+/// What an operator says of the registry's status is so over HTTP, but for those who operate it.
+pub(crate) fn check_status(
+    status: Option<ServerStatus>,
+    method: &Method,
+    path: &str,
+) -> Result<(), Fault> {
+    let registry = ["/nacos/v1/ns/", "/nacos/v2/ns/", "/nacos/v3/client/ns/"];
+    let Some(below) = registry.iter().find_map(|stem| path.strip_prefix(stem)) else {
+        return Ok(());
+    };
+    if ["operator/", "ops/", "health/server"].iter().any(|stem| below.starts_with(stem)) {
+        return Ok(());
+    }
+    let served = match status {
+        None | Some(ServerStatus::Up) => true,
+        Some(ServerStatus::Down | ServerStatus::Starting | ServerStatus::Paused) => false,
+        Some(ServerStatus::ReadOnly) => [Method::GET, Method::HEAD].contains(method),
+        Some(ServerStatus::WriteOnly) => ![Method::GET, Method::HEAD].contains(method),
+    };
+    match status.filter(|_| !served) {
+        None => Ok(()),
+        Some(status) => {
+            let text = format!("server is {} now, please try again later!", status_text(status));
+            Err(Fault::new(Shape::Plain, StatusCode::SERVICE_UNAVAILABLE, 503, text))
+        }
+    }
 }
 
 fn not_served(method: &Method, path: &str) -> Fault {

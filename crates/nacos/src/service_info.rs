@@ -1,6 +1,9 @@
 //! `serviceInfo`: which instances of a service a caller sees, and the JSON that all of Nacos's clients read.
 
-use crate::{Format, Views, form, reply};
+use crate::{
+    Format, Views, form,
+    reply::{self, Rendered},
+};
 use bytes::Bytes;
 use naming::{ClusterNames, Instance, ServiceKey, ServiceView};
 use serde::Serialize;
@@ -49,7 +52,8 @@ struct ServiceInfo<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Host<'a> {
-    instance_id: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance_id: Option<Cow<'a, str>>,
     ip: &'a str,
     port: u16,
     weight: f64,
@@ -67,13 +71,13 @@ pub(crate) struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    fn new(grouped: &'a str, instance: &'a Instance, healthy: bool) -> Self {
+    pub(crate) fn new(grouped: &'a str, instance: &'a Instance, healthy: bool) -> Self {
         let millis = |key, default| {
             instance.metadata.get(key).and_then(|text| text.parse().ok()).unwrap_or(default)
         };
         let metadata = &instance.metadata;
         Self {
-            instance_id: id_of(grouped, instance),
+            instance_id: Some(id_of(grouped, instance)),
             ip: &instance.ip,
             port: instance.port,
             weight: instance.weight,
@@ -93,6 +97,14 @@ impl<'a> Host<'a> {
             instance_heart_beat_interval: millis("preserved.heart.beat.interval", 5_000),
             instance_heart_beat_time_out: millis("preserved.heart.beat.timeout", 15_000),
         }
+    }
+}
+
+impl<'a> Host<'a> {
+    /// As v3 shows it: with the id that its client gave, or none.
+    pub(crate) fn with_own_id(grouped: &'a str, instance: &'a Instance, healthy: bool) -> Self {
+        let instance_id = instance.instance_id.as_deref().map(Cow::Borrowed);
+        Self { instance_id, ..Self::new(grouped, instance, healthy) }
     }
 }
 
@@ -156,6 +168,15 @@ fn written(view: &ServiceView, format: Format, selection: &Selection) -> Bytes {
         reach_protection_threshold: protect,
         valid: true,
     })
+}
+
+/// The instances that a caller sees, alone.
+pub(crate) fn hosts(view: Option<&ServiceView>, selection: &Selection) -> Rendered {
+    let Some(view) = view else { return Rendered::json(&Vec::<Host<'_>>::new()) };
+    let grouped = view.key.grouped_name();
+    let (shown, _) = select(view, selection);
+    let hosts = shown.iter().map(|(one, healthy)| Host::with_own_id(&grouped, one, *healthy));
+    Rendered::json(&hosts.collect::<Vec<_>>())
 }
 
 /// The view written out, through the cache that all subscribers share when it is the common form.

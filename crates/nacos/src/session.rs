@@ -30,7 +30,8 @@ pub struct Session {
     name: String,
     client: Client,
     liveness: Liveness,
-    calls: BTreeMap<CallId, Call>,
+    /// Boxed: a map makes room for eleven at once, and most connections have one.
+    calls: BTreeMap<CallId, Box<Call>>,
     /// Questions that are not answered yet, with the call that asked; `None` when nobody waits for the answer.
     asked: BTreeMap<RequestId, Option<CallId>>,
     newest_ask: RequestId,
@@ -80,6 +81,7 @@ impl Session {
                 self.client.streams = self.client.streams.saturating_add(1);
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
+                self.client.service_watches.restart();
                 self.client.watched_configs.restart();
             }
             Input::StreamPayload(payload) => {
@@ -103,10 +105,11 @@ impl Session {
             }
             Input::Answer { id, answer } => self.answer(now, views, id, answer),
             Input::Push { clusters, view } => self.client.subscriptions.offer(clusters, view),
+            Input::Watched { service } => self.client.service_watches.changed(&service),
             Input::Notify { listener: 0, key, md5: _ } => self.client.listening.changed(&key),
             Input::Notify { listener, key, md5: _ } => {
                 let held = CallId(listener - 1);
-                if self.calls.get(&held).is_some_and(Call::listens) {
+                if self.calls.get(&held).is_some_and(|call| call.listens()) {
                     self.drive(now, views, held, Event::Changed(key));
                 }
             }
@@ -119,7 +122,11 @@ impl Session {
 
     /// The next thing to do, in order.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            self.outputs = VecDeque::new(); // most connections wait most of the time
+        }
+        output
     }
 
     /// What was counted since it was asked last: to be taken after each step.
@@ -146,8 +153,10 @@ impl Session {
         }
         let streamed = if self.client.is_streaming() {
             let pushed = self.client.subscriptions.deadline();
-            let watched = self.client.watched_configs.deadline();
-            [pushed, self.client.listening.deadline(), watched].into_iter().flatten().min()
+            let listened = self.client.listening.deadline();
+            let services = self.client.service_watches.deadline();
+            let configs = self.client.watched_configs.deadline();
+            [pushed, listened, services, configs].into_iter().flatten().min()
         } else {
             None
         };
@@ -160,7 +169,9 @@ impl Session {
         let config = ["/nacos/v1/cs/", "/nacos/v2/cs/"].iter().any(|cs| path.starts_with(cs));
         let envelope = Envelope::of(request.method(), path);
         let door = Door::Http { path: path.to_owned(), config, envelope };
+        let status = views.switches().status;
         let parsed = routes::check_size(request, &self.facts.limits)
+            .and_then(|()| routes::check_status(status, request.method(), path))
             .and_then(|()| Form::read(request))
             .and_then(|form| Ok((routes::route(request.method(), path, &form)?, form)));
         match parsed {
@@ -239,6 +250,7 @@ impl Session {
             if let Some(waited) = self.client.listening.acknowledge(now.instant, request) {
                 self.noted.push(Noted::Acknowledged { plane: Pushing::Config, waited });
             }
+            self.client.service_watches.acknowledge(request);
             self.client.watched_configs.acknowledge(request);
             let acknowledged = self.client.subscriptions.acknowledge(now.instant, request);
             if let Some((tell, waited)) = acknowledged {
@@ -273,7 +285,8 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, now: Now, views: &impl Views, id: CallId, mut call: Call) {
+    fn begin(&mut self, now: Now, views: &impl Views, id: CallId, call: Call) {
+        let mut call = Box::new(call);
         if self.calls.len() >= self.facts.limits.calls_max {
             let fault = Fault::from(crate::Unavailable::Overloaded).at(Limit::Calls);
             return self.refuse(now, id, &call.door, &fault);
@@ -304,7 +317,7 @@ impl Session {
         self.follow(now, id, call, next);
     }
 
-    fn follow(&mut self, now: Now, id: CallId, mut call: Call, next: Next) {
+    fn follow(&mut self, now: Now, id: CallId, mut call: Box<Call>, next: Next) {
         if let Some(subscription) = self.client.udp.take() {
             self.outputs.push_back(Output::Tell(Tell::Subscribes(subscription)));
         }

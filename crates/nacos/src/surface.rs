@@ -74,6 +74,11 @@ pub enum Input {
         /// The view.
         view: Arc<ServiceView>,
     },
+    /// A service came or went whose name a pattern takes that this connection watches.
+    Watched {
+        /// Which.
+        service: ServiceKey,
+    },
     /// A config that this connection listens to changed.
     Notify {
         /// Which of its listeners.
@@ -280,6 +285,17 @@ pub trait Views {
         offset: usize,
         limit: usize,
     ) -> Page<Arc<str>>;
+    /// The services of a namespace (of all when there is none) that are wanted, in the order of their names: those from
+    /// `offset` (0-based), at most `limit`, and how many there are. It goes in pieces, as `configs`.
+    fn services(
+        &self,
+        namespace: Option<&str>,
+        wanted: &dyn Fn(&ServiceView) -> bool,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<ServiceView>>;
+    /// The switches of the registry.
+    fn switches(&self) -> naming::Switches;
     /// The current entry of a config; `None` if there is none.
     fn config(&self, key: &ConfigKey) -> Option<Arc<config::Entry>>;
     /// The gray versions of a config; `None` if there are none.

@@ -4,13 +4,21 @@
 //! `drop CALL`, `answer ID WHAT`, `push …`, `notify …`, `exists KEY`, `gone KEY`, `wait MS` (then wake), `drain`, and what the views show:
 //! `service …`, `config …`, `gray beta:ADDRESSES|tag:TAG …` (as `config`), `state …`, `user …`. A `#` begins a comment.
 
+mod apis;
 mod auth;
 mod bad_input;
+mod catalog;
 mod configs;
+mod details_access;
+mod details_config;
+mod details_naming;
+mod inquiries;
 mod junk;
 mod naming;
 mod operator;
+mod registry;
 mod search;
+mod service_watch;
 mod transfer;
 mod udp;
 mod watching;
@@ -31,6 +39,7 @@ struct Scene {
     configs: BTreeMap<ConfigKey, Arc<Entry>>,
     grays: BTreeMap<ConfigKey, Arc<config::Grays>>,
     access: View,
+    switches: ::naming::Switches,
     /// Whether the views are fresh without waiting.
     fresh: bool,
     remembered: Vec<(String, String)>,
@@ -52,6 +61,7 @@ impl Scene {
                 permissions: BTreeMap::new(),
                 namespaces: BTreeMap::new(),
             },
+            switches: ::naming::Switches::default(),
             fresh: true,
             remembered: Vec::new(),
             renderings: Cell::new(0),
@@ -90,6 +100,21 @@ impl Views for Scene {
             .map(|key| key.name.clone())
             .collect();
         Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
+    }
+    fn services(
+        &self,
+        namespace: Option<&str>,
+        wanted: &dyn Fn(&ServiceView) -> bool,
+        offset: usize,
+        limit: usize,
+    ) -> Page<Arc<ServiceView>> {
+        let all = self.services.values();
+        let all = all.filter(|v| namespace.is_none_or(|n| *v.key.namespace == *n) && wanted(v));
+        let all: Vec<Arc<ServiceView>> = all.cloned().collect();
+        Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
+    }
+    fn switches(&self) -> ::naming::Switches {
+        self.switches
     }
     fn config(&self, key: &ConfigKey) -> Option<Arc<Entry>> {
         self.configs.get(key).cloned()
@@ -476,6 +501,29 @@ fn answer(text: &str) -> Answer {
             known: rest == "yes",
             interval: Duration::from_secs(5),
         }),
+        "clusters" => {
+            let names = rest.split(' ').filter(|name| !name.is_empty());
+            let settings = |name: &str| ::naming::ClusterSettings {
+                checker: match name.trim_start_matches(char::is_alphanumeric) {
+                    "!" => ::naming::Checker::None,
+                    "/" => ::naming::Checker::Http {
+                        path: "/alive".into(),
+                        headers: "".into(),
+                        expected_code: 204,
+                    },
+                    _ => ::naming::Checker::Tcp,
+                },
+                ..::naming::ClusterSettings::default()
+            };
+            let all =
+                names.map(|name| (name.trim_end_matches(['!', '/']).into(), settings(name).into()));
+            Answer::Naming(::naming::Reply::Clusters(all.collect()))
+        }
+        "health-checked" => outcome_refused(::naming::Refusal::HealthIsChecked {
+            service: rest.into(),
+            cluster_name: "DEFAULT".into(),
+        }),
+        "no-such-instance" => outcome_refused(::naming::Refusal::NoSuchInstance),
         "counts" => Answer::Naming(::naming::Reply::Counts(::naming::Counts {
             services: 3,
             ..::naming::Counts::default()
@@ -519,6 +567,28 @@ fn answer(text: &str) -> Answer {
             let (count, rest) = rest.split_once(' ').unwrap();
             let (count, rows) = (count.parse().unwrap(), history(rest));
             Answer::Config(config::Reply::HistoryPage { count, rows })
+        }
+        "listeners" => {
+            let listener = |text: &str| {
+                let parts: Vec<&str> = text.split('=').collect();
+                let counter = parts[0].parse().unwrap();
+                let connection =
+                    base::ConnectionId { node: NodeId(1), boot: HybridTime(0), counter };
+                config::KeyListener { connection, address: parts[1].into(), md5: parts[2].into() }
+            };
+            let listeners = rest.split(' ').map(listener).collect();
+            Answer::Config(config::Reply::Listeners(listeners))
+        }
+        "held" => {
+            let held = rest.split(' ').map(|text| {
+                let (key, md5) = text.split_once('=').unwrap();
+                (config_key(key), md5.into())
+            });
+            Answer::Config(config::Reply::ListenersAt(held.collect()))
+        }
+        "unknown-account" => {
+            let outcome = access::Outcome::Unknown("user");
+            Answer::Access(access::Reply::Outcome(outcome))
         }
         "too-many-versions" => {
             let outcome = config::Outcome::TooManyVersions { limit: 10 };

@@ -229,7 +229,7 @@ impl Watch {
 }
 
 /// A name as clients key it: `dataId+group+tenant`.
-fn group_key(key: &ConfigKey) -> String {
+pub(crate) fn group_key(key: &ConfigKey) -> String {
     let escaped = |text: &str| text.replace('%', "%25").replace('+', "%2B");
     format!("{}+{}+{}", escaped(&key.data_id), escaped(&key.group), escaped(&key.namespace))
 }

@@ -1,9 +1,12 @@
 //! What all nodes agree on: persistent instances, what operators say of services and of instances. And how it comes back
 //! from the state tables.
 
-use crate::{Instance, Naming, Output, Place, ServiceKey, ServiceMetadata, overlay::Overlay, rows};
+use crate::{
+    ClusterSettings, Instance, Naming, Output, Place, ServiceKey, ServiceMetadata, Switches,
+    overlay::Overlay, rows,
+};
 use base::Row;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 /// What is agreed on one service.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +15,7 @@ pub(crate) struct AgreedService {
     /// Persistent ones. Each (ip, port) appears once, as its client has one instance per service.
     pub(crate) instances: BTreeMap<Place, Arc<Instance>>,
     pub(crate) overlays: BTreeMap<Place, Overlay>,
+    pub(crate) clusters: BTreeMap<Arc<str>, Arc<ClusterSettings>>,
 }
 
 /// The replicated state of the plane.
@@ -23,6 +27,8 @@ pub(crate) struct Agreed {
     pub(crate) metadata_count: usize,
     pub(crate) instances_count: usize,
     pub(crate) overlays_count: usize,
+    pub(crate) clusters_count: usize,
+    pub(crate) switches: Switches,
 }
 
 /// One change of the replicated state: one row.
@@ -34,24 +40,32 @@ pub(crate) enum Change {
     DropInstance(ServiceKey, Place),
     PutOverlay(ServiceKey, Place, Overlay),
     DropOverlay(ServiceKey, Place),
+    PutCluster(ServiceKey, Arc<str>, Arc<ClusterSettings>),
+    DropCluster(ServiceKey, Arc<str>),
+    PutSwitches(Switches),
 }
 
 impl Change {
     /// What may be shown differently after it.
-    fn touches(&self) -> (&ServiceKey, Option<Place>) {
-        match self {
-            Self::PutMetadata(service, _) | Self::DropMetadata(service) => (service, None),
+    fn touches(&self) -> Option<(&ServiceKey, Option<Place>)> {
+        Some(match self {
+            Self::PutMetadata(service, _)
+            | Self::DropMetadata(service)
+            | Self::PutCluster(service, ..)
+            | Self::DropCluster(service, _) => (service, None),
             Self::PutInstance(service, instance) => (service, Some(Place::of(instance))),
             Self::DropInstance(service, place)
             | Self::PutOverlay(service, place, _)
             | Self::DropOverlay(service, place) => (service, Some(place.clone())),
-        }
+            Self::PutSwitches(_) => return None,
+        })
     }
 }
 
 impl AgreedService {
     fn is_empty(&self) -> bool {
-        self.metadata.is_none() && self.instances.is_empty() && self.overlays.is_empty()
+        let Self { metadata, instances, overlays, clusters } = self;
+        metadata.is_none() && instances.is_empty() && overlays.is_empty() && clusters.is_empty()
     }
 
     /// The persistent instance of a client.
@@ -71,8 +85,34 @@ impl Agreed {
         self.clients.len()
     }
 
+    /// The clients of persistent instances after one of them, in order.
+    pub(crate) fn clients_after(
+        &self,
+        after: Bound<(Arc<str>, u16)>,
+    ) -> impl Iterator<Item = &(Arc<str>, u16)> {
+        self.clients.range((after, Bound::Unbounded)).map(|(client, _)| client)
+    }
+
+    pub(crate) fn has_client(&self, ip: &Arc<str>, port: u16) -> bool {
+        self.clients.contains_key(&(ip.clone(), port))
+    }
+
+    /// What is agreed on the services after one of them, in order.
+    pub(crate) fn services_after(
+        &self,
+        after: Option<&ServiceKey>,
+    ) -> impl Iterator<Item = (&ServiceKey, &AgreedService)> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.services.range::<ServiceKey, _>((after, Bound::Unbounded))
+    }
+
     fn make(&mut self, change: Change) {
-        let key = change.touches().0.clone();
+        if let Change::PutSwitches(switches) = change {
+            self.switches = switches;
+            return;
+        }
+        let Some((key, _)) = change.touches() else { return };
+        let key = key.clone();
         let service = self.services.entry(key.clone()).or_default();
         match change {
             Change::PutMetadata(_, metadata) => {
@@ -101,6 +141,14 @@ impl Agreed {
             Change::DropOverlay(_, place) => {
                 self.overlays_count -= usize::from(service.overlays.remove(&place).is_some());
             }
+            Change::PutCluster(_, name, settings) => {
+                self.clusters_count +=
+                    usize::from(service.clusters.insert(name, settings).is_none());
+            }
+            Change::DropCluster(_, name) => {
+                self.clusters_count -= usize::from(service.clusters.remove(&name).is_some());
+            }
+            Change::PutSwitches(_) => unreachable!("they belong to no service, and are made above"),
         }
         if self.services.get(&key).is_some_and(AgreedService::is_empty) {
             self.services.remove(&key);
@@ -126,8 +174,9 @@ impl Agreed {
 impl Naming {
     /// Makes a change, and takes note of what is to be published.
     pub(crate) fn make(&mut self, change: Change) {
-        let (key, place) = change.touches();
-        self.changed.entry(self.shared(key)).or_default().places.extend(place);
+        if let Some((key, place)) = change.touches() {
+            self.changed.entry(self.shared(key)).or_default().places.extend(place.map(Arc::new));
+        }
         self.agreed.make(change);
     }
 
@@ -158,7 +207,11 @@ impl Naming {
         let Some(incoming) = self.incoming.take() else { return };
         let former = std::mem::replace(&mut self.agreed, incoming);
         for (key, places) in former.places().chain(self.agreed.places()) {
-            self.changed.entry(self.shared(key)).or_default().places.extend(places.cloned());
+            self.changed
+                .entry(self.shared(key))
+                .or_default()
+                .places
+                .extend(places.cloned().map(Arc::new));
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The second entrance: what the log decides. Nothing but the replicated state and the command may be read here.
 
 use crate::{
-    Applied, Command, Edit, Instance, METADATA_CHARS_MAX, Naming, Outcome, Place, Refusal,
-    ServiceKey, ServiceKind, ServiceMetadata,
+    Applied, Checker, ClusterSettings, Command, Edit, Instance, METADATA_CHARS_MAX, Naming,
+    Outcome, Output, Place, Refusal, ServiceKey, ServiceKind, ServiceMetadata,
     agreed::{AgreedService, Change},
     overlay::Overlay,
     propose, rows,
 };
 use base::{LogIndex, Revision};
-use journal::Kind;
+use journal::{Kind, Subject};
 use std::sync::Arc;
 
 /// Persistent instances of all services together; one more is refused.
@@ -17,6 +17,9 @@ pub const PERSISTENT_INSTANCES_MAX: usize = 200_000;
 pub const SERVICES_DESCRIBED_MAX: usize = 100_000;
 /// Instances that somebody edited; one more is refused.
 pub const OVERLAYS_MAX: usize = 200_000;
+
+/// Cluster names of which somebody said something; one more is refused.
+pub const CLUSTERS_DESCRIBED_MAX: usize = 100_000;
 
 /// The changes that a command comes to (none: it was so already) and its outcome, or why it is refused.
 type Decision = Result<(Vec<Change>, Outcome), Refusal>;
@@ -41,6 +44,18 @@ impl Naming {
             }
             Command::ForgetOverlays { service, overlays } => {
                 Ok((self.forgotten(&service, overlays), Outcome::Done))
+            }
+            Command::UpdateCluster { service, cluster_name, settings } => {
+                self.decide_cluster(service, cluster_name, settings)
+            }
+            Command::SetHealth { service, place, healthy } => {
+                self.decide_health(service, place, healthy)
+            }
+            Command::Switch(switch) => {
+                let switches = self.agreed.switches.with(switch);
+                let change = Change::PutSwitches(switches);
+                let changed = switches != self.agreed.switches;
+                Ok((changed.then_some(change).into_iter().collect(), Outcome::Done))
             }
         };
         let (changes, outcome) = match decision {
@@ -120,7 +135,50 @@ impl Naming {
         let metadata = agreed.metadata.iter().map(|_| Change::DropMetadata(service.clone()));
         let overlays = agreed.overlays.keys();
         let overlays = overlays.map(|place| Change::DropOverlay(service.clone(), place.clone()));
-        Ok((metadata.chain(overlays).collect(), Outcome::Done))
+        let clusters = agreed.clusters.keys();
+        let clusters = clusters.map(|name| Change::DropCluster(service.clone(), name.clone()));
+        Ok((metadata.chain(overlays).chain(clusters).collect(), Outcome::Done))
+    }
+
+    /// Of a service of which nothing is said yet, the default is said as well, as in Nacos: it is kept from now on.
+    fn decide_cluster(
+        &self,
+        service: ServiceKey,
+        cluster_name: Arc<str>,
+        settings: ClusterSettings,
+    ) -> Decision {
+        let agreed = self.agreed.get(&service);
+        let former = agreed.and_then(|agreed| agreed.clusters.get(&cluster_name));
+        if former.is_some_and(|former| **former == settings) {
+            return Ok((Vec::new(), Outcome::Done));
+        }
+        if former.is_none() {
+            let what = "cluster names with settings";
+            room(self.agreed.clusters_count, 1, what, CLUSTERS_DESCRIBED_MAX)?;
+        }
+        let mut changes = Vec::new();
+        if agreed.is_none_or(|agreed| agreed.metadata.is_none()) {
+            room(self.agreed.metadata_count, 1, "services with metadata", SERVICES_DESCRIBED_MAX)?;
+            changes.push(Change::PutMetadata(service.clone(), Arc::default()));
+        }
+        changes.push(Change::PutCluster(service, cluster_name, Arc::new(settings)));
+        Ok((changes, Outcome::Done))
+    }
+
+    fn decide_health(&self, service: ServiceKey, place: Place, healthy: bool) -> Decision {
+        let agreed = self.agreed.get(&service);
+        let settings = agreed.and_then(|agreed| agreed.clusters.get(&place.cluster_name));
+        if settings.is_none_or(|settings| settings.checker != Checker::None) {
+            let (service, cluster_name) = (service.grouped_name(), place.cluster_name);
+            return Err(Refusal::HealthIsChecked { service, cluster_name });
+        }
+        let instance = agreed.and_then(|agreed| agreed.instances.get(&place));
+        let instance = instance.ok_or(Refusal::NoSuchInstance)?;
+        if instance.healthy == healthy {
+            return Ok((Vec::new(), Outcome::Done));
+        }
+        let instance = Arc::new(Instance { healthy, ..Instance::clone(instance) });
+        Ok((vec![Change::PutInstance(service, instance)], Outcome::Done))
     }
 
     fn decide_edit(
@@ -176,17 +234,31 @@ impl Naming {
     /// For the journal.
     fn tell(&mut self, change: &Change) {
         match change {
-            Change::PutMetadata(service, _) | Change::DropMetadata(service) => {
+            Change::PutMetadata(service, _)
+            | Change::DropMetadata(service)
+            | Change::PutCluster(service, ..)
+            | Change::DropCluster(service, _) => {
                 self.service_event(Kind::Edited, service);
             }
             Change::PutInstance(service, instance) => {
-                self.place_event(Kind::Registered, service, &Place::of(instance));
+                let place = Place::of(instance);
+                let agreed = self.agreed.get(service);
+                let former = agreed.and_then(|agreed| agreed.instances.get(&place));
+                let kind = match former.map(|former| former.healthy) {
+                    Some(false) if instance.healthy => Kind::BecameHealthy,
+                    Some(true) if !instance.healthy => Kind::BecameUnhealthy,
+                    Some(_) | None => Kind::Registered,
+                };
+                self.place_event(kind, service, &place);
             }
             Change::DropInstance(service, place) => {
                 self.place_event(Kind::Deregistered, service, place);
             }
             Change::PutOverlay(service, place, _) | Change::DropOverlay(service, place) => {
                 self.place_event(Kind::Edited, service, place);
+            }
+            Change::PutSwitches(_) => {
+                self.outputs.push_back(Output::Event(Kind::Edited, Subject::Node));
             }
         }
     }

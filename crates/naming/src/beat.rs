@@ -47,19 +47,18 @@ fn time_in(instance: &Instance, name: &str) -> Option<Duration> {
 impl Naming {
     pub(crate) fn beat(
         &mut self,
-        client: &ClientId,
-        service: &ServiceKey,
-        place: &Place,
+        client: &Arc<ClientId>,
+        service: &Arc<ServiceKey>,
+        place: &Arc<Place>,
         full: Option<Instance>,
     ) -> Reply {
-        let service = self.shared(service);
-        let interval = self.settings.beat_interval;
-        if let Some(key) = self.find(client, &service, place) {
+        let interval = self.usual_beat_interval();
+        if let Some(key) = self.find(client, service, place) {
             return self.beat_known(key);
         }
         let Some(instance) = full else { return Reply::Beat { known: false, interval } };
         let interval = self.beat_interval(&instance);
-        match self.register(client, &service, vec![Instance { healthy: true, ..instance }]) {
+        match self.register(client, service, vec![Instance { healthy: true, ..instance }]) {
             Ok(_) => Reply::Beat { known: true, interval },
             Err(refusal) => Reply::Refused(refusal),
         }
@@ -67,7 +66,7 @@ impl Naming {
 
     /// Sees to it that the instance is judged when its time comes. Instances of connections never expire.
     pub(crate) fn watch_beats(&mut self, key: OfferKey) {
-        match key.client {
+        match *key.client {
             ClientId::Connection(_) => {}
             ClientId::Address { .. } => self.judge_beats(key),
         }
@@ -114,6 +113,12 @@ impl Naming {
         if !self.distro.owns(entry) {
             return; // its owner judges it, and an orphan has a time of its own
         }
+        if !self.agreed.switches.health_check {
+            // Beats are taken note of all the same: whoever beats is not touched when it is switched on again.
+            let at = self.hearing().instant.after(self.settings.unhealthy_after);
+            self.judgements.insert((at, key));
+            return;
+        }
         let instance = entry.value.clone();
         let unhealthy_after = time_in(&instance, "preserved.heart.beat.timeout")
             .unwrap_or(self.settings.unhealthy_after);
@@ -135,7 +140,13 @@ impl Naming {
     }
 
     fn beat_interval(&self, instance: &Instance) -> Duration {
-        time_in(instance, "preserved.heart.beat.interval").unwrap_or(self.settings.beat_interval)
+        time_in(instance, "preserved.heart.beat.interval")
+            .unwrap_or_else(|| self.usual_beat_interval())
+    }
+
+    fn usual_beat_interval(&self) -> Duration {
+        let switched = self.agreed.switches.beat_interval_ms;
+        switched.map_or(self.settings.beat_interval, |ms| Duration::from_millis(ms.into()))
     }
 }
 

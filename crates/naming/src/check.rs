@@ -60,7 +60,7 @@ pub(crate) fn ip(ip: &str) -> Result<(), Refusal> {
     within("ip", ip, PLACE_CHARS_MAX)
 }
 
-fn place(place: &Place) -> Result<(), Refusal> {
+pub(crate) fn place(place: &Place) -> Result<(), Refusal> {
     ip(&place.ip)?;
     within("cluster name", &place.cluster_name, PLACE_CHARS_MAX)
 }
@@ -69,11 +69,11 @@ fn name_fits(what: &'static str, text: &str) -> Result<(), Refusal> {
     within(what, text, NAME_CHARS_MAX)
 }
 
-fn within(what: &'static str, text: &str, limit: usize) -> Result<(), Refusal> {
+pub(crate) fn within(what: &'static str, text: &str, limit: usize) -> Result<(), Refusal> {
     if text.chars().count() > limit { Err(Refusal::TooLong { what, limit }) } else { Ok(()) }
 }
 
-fn metadata(metadata: &BTreeMap<Arc<str>, Arc<str>>) -> Result<(), Refusal> {
+pub(crate) fn metadata(metadata: &BTreeMap<Arc<str>, Arc<str>>) -> Result<(), Refusal> {
     metadata_fits(metadata.iter().map(|(k, v)| k.chars().count() + v.chars().count()))
 }
 

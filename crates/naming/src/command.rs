@@ -1,6 +1,6 @@
 //! What enters the log, and what comes of it.
 
-use crate::{Instance, Place, Refusal, ServiceKey, ServiceMetadata};
+use crate::{ClusterSettings, Instance, Place, Refusal, ServiceKey, ServiceMetadata, Switch};
 use base::{Revision, Row};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -59,6 +59,26 @@ pub enum Command {
         /// Which, as of which edit.
         overlays: Vec<(Place, Revision)>,
     },
+    /// See `Request::UpdateCluster`.
+    UpdateCluster {
+        /// Where.
+        service: ServiceKey,
+        /// Which.
+        cluster_name: Arc<str>,
+        /// What is said of it from now on.
+        settings: ClusterSettings,
+    },
+    /// See `Request::SetHealth`.
+    SetHealth {
+        /// Where.
+        service: ServiceKey,
+        /// Which instance.
+        place: Place,
+        /// How it is.
+        healthy: bool,
+    },
+    /// See `Request::Switch`.
+    Switch(Switch),
 }
 
 /// How an operator changes what is shown of an instance. What its client registered stays as it is underneath.

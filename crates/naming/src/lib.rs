@@ -58,6 +58,8 @@
 //!            that is not in the lists has an empty view that is pushed to subscribers, and not published)
 //! lists:     published ⇔ Publish was sent and no Retire since; Retire only when the view is empty
 //! push:      a subscriber's pushed version ≤ the view's; when no push is planned they are equal
+//! watch:     a service that came into the lists or left them is told to whoever watches it, after the view
+//! switches:  told to readers before the Reply of the one who set them
 //! silence:   after Unsubscribe or Closed nothing is pushed to that subscriber
 //! indices:   by_client = keys of Distro's entries; the counts are those of the tables
 //! ```
@@ -65,19 +67,22 @@
 //! # At the limits
 //!
 //! Refused: more than `INSTANCES_PER_CONNECTION_MAX` instances or `SUBSCRIPTIONS_PER_CONNECTION_MAX` subscriptions of a
-//! connection; by the log more than `PERSISTENT_INSTANCES_MAX`, `SERVICES_DESCRIBED_MAX` or `OVERLAYS_MAX`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
+//! connection; by the log more than `PERSISTENT_INSTANCES_MAX`, `SERVICES_DESCRIBED_MAX` or `OVERLAYS_MAX`. Refused too: a
+//! watch over `PATTERNS_PER_CONNECTION_MAX` or `PATTERNS_MAX`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
 //! hint, a fan-out, idle services) goes on by `Input::Wake` after a named number of them.
 //!
 //! # What is left out
 //!
-//! Health checks of persistent instances, what selectors select and fuzzy watch; talking to other nodes (`distro` merges
-//! already). A limit of ephemeral instances and services of the whole node. A restore is settled in one step.
+//! Health checks of persistent instances (`cluster` keeps how they are to be done), what selectors select; talking to other
+//! nodes (`distro` merges already). A limit of ephemeral instances and services of the whole node. A restore is settled in one step.
 #![forbid(unsafe_code)]
 
 mod agreed;
 mod apply;
 mod beat;
 mod check;
+mod clients;
+mod cluster;
 mod command;
 mod connection;
 mod hint;
@@ -94,12 +99,18 @@ mod service;
 mod settings;
 mod subscribe;
 mod surface;
+mod switches;
 #[cfg(test)]
 mod tests;
+mod watch;
 
-pub use apply::{OVERLAYS_MAX, PERSISTENT_INSTANCES_MAX, SERVICES_DESCRIBED_MAX};
+pub use apply::{
+    CLUSTERS_DESCRIBED_MAX, OVERLAYS_MAX, PERSISTENT_INSTANCES_MAX, SERVICES_DESCRIBED_MAX,
+};
 pub use beat::BEATS_JUDGED_PER_WAKE;
 pub use check::{INSTANCES_EDITED_MAX, METADATA_CHARS_MAX};
+pub use clients::{CLIENTS_OF_SERVICE_MAX, CLIENTS_PER_PIECE, ClientName};
+pub use cluster::{Checker, ClusterSettings};
 pub use command::{Applied, Command, Edit, Outcome};
 pub use connection::CLOSED_PER_WAKE;
 pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, HintPiece, hint_high_water};
@@ -115,6 +126,8 @@ pub use request::{Counts, Refusal, Reply, Request, Subscriber};
 pub use settings::Settings;
 pub use subscribe::SUBSCRIPTIONS_PER_CONNECTION_MAX;
 pub use surface::{Input, Output};
+pub use switches::{BEAT_INTERVAL_MS, ServerStatus, Switch, Switches};
+pub use watch::{PATTERNS_MAX, PATTERNS_PER_CONNECTION_MAX, Pattern};
 
 use agreed::Agreed;
 use base::{ConnectionId, Duration, HybridClock, HybridTime, Instant, NodeId, Now};
@@ -129,6 +142,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
+use watch::Watchers;
 
 /// How many idle services one `Wake` retires at most.
 pub const RETIRED_PER_WAKE: usize = 1000;
@@ -148,6 +162,8 @@ enum Answer {
 #[derive(Debug)]
 pub struct Naming {
     settings: Settings,
+    /// The cluster name that most instances have; its text is kept once.
+    default_cluster: Arc<str>,
     distro: Distro<OfferKey, Arc<Instance>>,
     by_client: BTreeSet<ByClient>,
     services: BTreeMap<Arc<ServiceKey>, Service>,
@@ -164,6 +180,11 @@ pub struct Naming {
     /// What comes from a snapshot, until all of it is there.
     incoming: Option<Agreed>,
     absent: Absent,
+    /// As they were told to readers last.
+    switches_told: Switches,
+    /// No push before this: they were off until then.
+    pushes_since: Instant,
+    watchers: Watchers,
     hints: Hints,
     restoring: Option<Restoring>,
     now: Now,
@@ -185,6 +206,7 @@ impl Naming {
     pub fn new(settings: Settings, now: Now, node: NodeId, clock: HybridClock) -> Self {
         Self {
             settings,
+            default_cluster: "DEFAULT".into(),
             distro: Distro::new(now, node, clock),
             by_client: BTreeSet::new(),
             services: BTreeMap::new(),
@@ -197,6 +219,9 @@ impl Naming {
             agreed: Agreed::default(),
             incoming: None,
             absent: Absent::default(),
+            switches_told: Switches::default(),
+            pushes_since: Instant::START,
+            watchers: Watchers::default(),
             hints: Hints::default(),
             restoring: None,
             now,
@@ -269,7 +294,7 @@ impl Naming {
         let (push, hint) = if self.restoring.is_some() {
             (None, None)
         } else {
-            (self.pushes.first().map(|(at, _)| *at), self.hints.due())
+            (self.push_deadline(), self.hints.due())
         };
         let idle = self.idle.first().map(|(at, _)| *at);
         let unfinished = unfinished.then_some(self.now.instant);
@@ -299,16 +324,22 @@ impl Naming {
         }
         let reply = match request {
             Request::Register { client, service, instance } => {
+                let (client, service) = (self.client(client), self.shared(&service));
                 self.register(&client, &service, vec![instance])?
             }
             Request::RegisterBatch { client, service, instances } => {
+                let (client, service) = (self.client(client), self.shared(&service));
                 self.register(&client, &service, instances)?
             }
             Request::Deregister { client, service, ip, port, cluster_name } => {
-                self.deregister(&client, &service, Place { ip, port, cluster_name })
+                let (client, service) = (self.client(client), self.shared(&service));
+                let place = Arc::new(Place { ip, port, cluster_name });
+                self.deregister(&client, &service, &place)
             }
             Request::Beat { client, service, full, ip, port, cluster_name } => {
-                self.beat(&client, &service, &Place { ip, port, cluster_name }, full)
+                let (client, service) = (self.client(client), self.shared(&service));
+                let place = Arc::new(Place { ip, port, cluster_name });
+                self.beat(&client, &service, &place, full)
             }
             Request::Subscribe { service, clusters, subscriber } => {
                 self.subscribe(from, &service, clusters, subscriber)?
@@ -334,13 +365,35 @@ impl Naming {
             Request::EditInstances { service, places, edit } => {
                 return self.propose_edit(service, places, edit).map(Answer::Propose);
             }
+            Request::UpdateCluster { service, cluster_name, settings } => {
+                return Self::propose_cluster(service, cluster_name, settings).map(Answer::Propose);
+            }
+            Request::SetHealth { service, place, healthy } => {
+                return Self::propose_health(service, place, healthy).map(Answer::Propose);
+            }
+            Request::Switch(switch) => {
+                return Self::propose_switch(switch).map(Answer::Propose);
+            }
+            Request::Clusters { service } => self.cluster_settings(&service),
+            Request::Clients { after } => self.clients(after),
+            Request::PublishedBy { client, after } => self.published_by(&client, after)?,
+            Request::SubscribedBy { client } => self.subscribed_by(&client)?,
+            Request::PublishersOf { service } => self.publishers_of(&service),
+            Request::SubscribingClients { service } => self.subscribing_clients(&service),
+            Request::Watch { pattern } => self.watch(from, pattern)?,
+            Request::Unwatch { pattern } => self.unwatch(from, &pattern),
         };
         Ok(Answer::Reply(reply))
     }
 
     /// Steps the owned core and takes note of what it changed.
     fn distro(&mut self, input: distro::Input<OfferKey, Arc<Instance>>) {
+        use distro::Input;
+        let one = matches!(input, Input::Write { .. } | Input::Claim { .. } | Input::Amend { .. });
+        let before = self.distro.len();
         self.distro.step(self.hearing(), input);
+        // Another state of an offer that was there: it is where it was.
+        let known = one && self.distro.len() == before;
         let mut came_late = Vec::new();
         while let Some(output) = self.distro.poll() {
             let (key, change) = match output {
@@ -356,7 +409,9 @@ impl Naming {
                     continue;
                 }
             };
-            self.index(&key);
+            if !known {
+                self.index(&key);
+            }
             match change {
                 Change::Orphaned => {
                     self.instance_event(Kind::Orphaned, &key);
@@ -368,7 +423,7 @@ impl Naming {
                 Change::Written | Change::Deleted | Change::Reclaimed | Change::Dropped => {}
             }
             let changed = self.changed.entry(key.service).or_default();
-            changed.places.insert(key.place);
+            changed.places.push(key.place);
             changed.offers = true;
         }
         for key in came_late {
@@ -376,7 +431,7 @@ impl Naming {
         }
     }
 
-    fn living_at(&self, service: &Arc<ServiceKey>, place: &Place) -> bool {
+    fn living_at(&self, service: &Arc<ServiceKey>, place: &Arc<Place>) -> bool {
         self.offers_at(service, place).any(|(_, entry)| entry.standing == Standing::Living)
     }
 
@@ -384,10 +439,12 @@ impl Naming {
     fn index(&mut self, key: &OfferKey) {
         let exists = self.distro.get(key).is_some();
         let offer = ByClient::from(key.clone());
-        if exists == self.by_client.contains(&offer) {
+        let changed =
+            if exists { self.by_client.insert(offer) } else { self.by_client.remove(&offer) };
+        if !changed {
             return;
         }
-        match &key.client {
+        match &*key.client {
             ClientId::Connection(id) => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.offers_count =
@@ -395,22 +452,17 @@ impl Naming {
                 }
             }
             ClientId::Address { .. } => {
-                let rest = self
+                let now = self
                     .by_client
                     .range(ByClient::first_of(key.client.clone())..)
-                    .take_while(|offer| *offer.client() == key.client)
+                    .take_while(|offer| offer.is_of(&key.client))
                     .take(2)
                     .count();
-                let first = exists && rest == 0;
-                let last = !exists && rest == 1;
+                let first = exists && now == 1;
+                let last = !exists && now == 0;
                 self.address_clients_count =
                     self.address_clients_count + usize::from(first) - usize::from(last);
             }
-        }
-        if exists {
-            self.by_client.insert(offer);
-        } else {
-            self.by_client.remove(&offer);
         }
     }
 
@@ -428,6 +480,17 @@ impl Naming {
     fn notice_pause(&mut self, now: Now) {
         if self.deadline().is_some_and(|due| now.instant.since(due) > LATE_MAX) {
             self.paused += now.instant.since(self.now.instant);
+        }
+    }
+
+    /// The shared form of a client's name if there is one.
+    fn client(&self, client: ClientId) -> Arc<ClientId> {
+        match &client {
+            ClientId::Connection(id) => match self.connections.get(id) {
+                Some(connection) => connection.client.clone(),
+                None => Arc::new(client),
+            },
+            ClientId::Address { .. } => Arc::new(client),
         }
     }
 
@@ -461,9 +524,14 @@ impl Naming {
         }
     }
 
+    fn grouped_name(&self, key: &ServiceKey) -> Arc<str> {
+        let known = self.services.get(key).map(|service| service.grouped_name.clone());
+        known.unwrap_or_else(|| key.grouped_name().into())
+    }
+
     fn service_event(&mut self, kind: Kind, key: &ServiceKey) {
         let namespace = key.namespace.clone();
-        let subject = Subject::Service { namespace, service: key.grouped_name().into() };
+        let subject = Subject::Service { namespace, service: self.grouped_name(key) };
         self.outputs.push_back(Output::Event(kind, subject));
     }
 
@@ -474,7 +542,7 @@ impl Naming {
     fn place_event(&mut self, kind: Kind, service: &ServiceKey, place: &Place) {
         let subject = Subject::Instance {
             namespace: service.namespace.clone(),
-            service: service.grouped_name().into(),
+            service: self.grouped_name(service),
             address: format!("{}:{}", place.ip, place.port).into(),
         };
         self.outputs.push_back(Output::Event(kind, subject));

@@ -2,8 +2,8 @@
 //! the ephemeral ones are not in the log.
 
 use crate::{
-    Command, Edit, Instance, Naming, Place, Refusal, ServiceKey, ServiceKind, ServiceMetadata,
-    check,
+    ClusterSettings, Command, Edit, Instance, Naming, Place, Refusal, ServiceKey, ServiceKind,
+    ServiceMetadata, Switch, check, cluster, switches,
 };
 use std::sync::Arc;
 
@@ -75,6 +75,30 @@ impl Naming {
             return Err(Refusal::NoSuchService(service));
         }
         Ok(Command::EditInstances { service, places, edit })
+    }
+
+    pub(crate) fn propose_cluster(
+        service: ServiceKey,
+        cluster_name: Arc<str>,
+        settings: ClusterSettings,
+    ) -> Result<Command, Refusal> {
+        cluster::check(&service, &cluster_name, &settings)?;
+        Ok(Command::UpdateCluster { service, cluster_name, settings })
+    }
+
+    pub(crate) fn propose_health(
+        service: ServiceKey,
+        place: Place,
+        healthy: bool,
+    ) -> Result<Command, Refusal> {
+        check::service(&service)?;
+        check::place(&place)?;
+        Ok(Command::SetHealth { service, place, healthy })
+    }
+
+    pub(crate) fn propose_switch(switch: Switch) -> Result<Command, Refusal> {
+        switches::check(switch)?;
+        Ok(Command::Switch(switch))
     }
 
     /// Refuses a registration of one kind in a service of the other.

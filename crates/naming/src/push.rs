@@ -1,7 +1,7 @@
 //! Pushing views to subscribers: soon when it is quiet, together when it is not.
 
 use crate::{Naming, Output, ServiceKey, Settings};
-use base::{ConnectionId, Duration};
+use base::{ConnectionId, Duration, Instant};
 use journal::Kind;
 use std::{ops::Bound, sync::Arc};
 
@@ -41,8 +41,17 @@ impl Naming {
         self.pushes.insert((at, key.clone()));
     }
 
+    /// When the next push is due; not while they are switched off.
+    pub(crate) fn push_deadline(&self) -> Option<Instant> {
+        let first = self.pushes.first().filter(|_| self.agreed.switches.push);
+        first.map(|(at, _)| (*at).max(self.pushes_since))
+    }
+
     /// Does the pushes that are due, for one piece.
     pub(crate) fn push_due(&mut self) {
+        if !self.agreed.switches.push {
+            return;
+        }
         let mut left = PUSHES_PER_WAKE;
         while left > 0 {
             match self.pushes.first() {

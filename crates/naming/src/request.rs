@@ -1,7 +1,10 @@
 //! What edges ask of the registry, and what it answers.
 
-use crate::{ClientId, ClusterNames, Edit, Instance, Outcome, Place, ServiceKey, ServiceMetadata};
-use base::Limit;
+use crate::{
+    ClientId, ClientName, ClusterNames, ClusterSettings, Edit, Instance, Outcome, Pattern, Place,
+    ServiceKey, ServiceMetadata, Switch,
+};
+use base::{ConnectionId, Limit};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A question to the plane. Owned values only, so that the same value can be forwarded to another node.
@@ -113,6 +116,68 @@ pub enum Request {
         /// How.
         edit: Edit,
     },
+    /// Say how the instances of a cluster name are to be checked. The service is kept from now on until it is removed.
+    UpdateCluster {
+        /// Where; need not exist.
+        service: ServiceKey,
+        /// Which.
+        cluster_name: Arc<str>,
+        /// Replaces all that was said before.
+        settings: ClusterSettings,
+    },
+    /// Say how a persistent instance is. Refused unless its cluster name has the checker `None`.
+    SetHealth {
+        /// Where.
+        service: ServiceKey,
+        /// Which instance.
+        place: Place,
+        /// How it is.
+        healthy: bool,
+    },
+    /// Turn a switch.
+    Switch(Switch),
+    /// What was said of the cluster names of a service.
+    Clusters {
+        /// Which.
+        service: ServiceKey,
+    },
+    /// A piece of the list of this node's clients.
+    Clients {
+        /// The last one of the piece before.
+        after: Option<ClientName>,
+    },
+    /// A piece of what a client offers.
+    PublishedBy {
+        /// Which.
+        client: ClientName,
+        /// Where the piece before ended.
+        after: Option<ServiceKey>,
+    },
+    /// What a client subscribes to.
+    SubscribedBy {
+        /// Which.
+        client: ClientName,
+    },
+    /// Whose instances a service has.
+    PublishersOf {
+        /// Which.
+        service: ServiceKey,
+    },
+    /// Who subscribes to a service, connection by connection.
+    SubscribingClients {
+        /// Which.
+        service: ServiceKey,
+    },
+    /// Tell this connection whenever a service that the pattern takes comes into the lists or leaves them.
+    Watch {
+        /// Which.
+        pattern: Pattern,
+    },
+    /// No longer.
+    Unwatch {
+        /// Which.
+        pattern: Pattern,
+    },
     /// Counts of this node.
     Count,
     /// Who subscribes to a service, on this node.
@@ -149,6 +214,17 @@ impl Request {
             | Self::Unsubscribe { .. }
             | Self::Subscribers { .. }
             | Self::RemoveService { .. }
+            | Self::UpdateCluster { .. }
+            | Self::SetHealth { .. }
+            | Self::Switch(_)
+            | Self::Clusters { .. }
+            | Self::Clients { .. }
+            | Self::PublishedBy { .. }
+            | Self::SubscribedBy { .. }
+            | Self::PublishersOf { .. }
+            | Self::SubscribingClients { .. }
+            | Self::Watch { .. }
+            | Self::Unwatch { .. }
             | Self::Count => true,
         }
     }
@@ -193,6 +269,28 @@ pub enum Reply {
     Counts(Counts),
     /// Answer to `Subscribers`.
     Subscribers(Vec<Subscriber>),
+    /// Answer to `Clusters`: of those of which something was said.
+    Clusters(BTreeMap<Arc<str>, Arc<ClusterSettings>>),
+    /// Answer to `Clients`.
+    Clients {
+        /// The piece.
+        clients: Vec<ClientName>,
+        /// Whether there may be more after its last.
+        more: bool,
+    },
+    /// Answer to `PublishedBy`.
+    Published {
+        /// Service, and where in it.
+        offers: Vec<(ServiceKey, Place)>,
+        /// Where this piece ended if there may be more.
+        last: Option<ServiceKey>,
+    },
+    /// Answer to `SubscribedBy`: the service, and what the client says of itself there.
+    SubscribedBy(Vec<(ServiceKey, Subscriber)>),
+    /// Answer to `PublishersOf`.
+    Publishers(Vec<(ClientName, Place)>),
+    /// Answer to `SubscribingClients`.
+    SubscribingClients(Vec<(ConnectionId, Subscriber)>),
     /// Nothing changed, for this reason.
     Refused(Refusal),
 }
@@ -247,6 +345,26 @@ pub enum Refusal {
     /// Instances of a service that does not exist are to be edited.
     #[error("there is no service {0}")]
     NoSuchService(ServiceKey),
+    /// No client of this node has that name.
+    #[error("there is no such client")]
+    NoSuchClient,
+    /// The health of an instance that is not there is to be set.
+    #[error("no matched ip found!")]
+    NoSuchInstance,
+    /// The health of an instance whose cluster name has a checker is to be set.
+    #[error("health check is still working, service: {service}, cluster: {cluster_name}")]
+    HealthIsChecked {
+        /// `group@@name`.
+        service: String,
+        /// Its cluster name.
+        cluster_name: Arc<str>,
+    },
+    /// More patterns are watched than allowed.
+    #[error("fuzzy watch pattern over limit: {limit} are watched already, watch fewer")]
+    TooManyPatterns {
+        /// The limit.
+        limit: usize,
+    },
     /// A limit of this connection.
     #[error(
         "this connection already has {limit} {what}: use a second connection or raise the limit"
@@ -278,7 +396,13 @@ impl Reply {
             | Self::Outcome(Outcome::Done | Outcome::Edited(_))
             | Self::Beat { .. }
             | Self::Counts(_)
-            | Self::Subscribers(_) => None,
+            | Self::Subscribers(_)
+            | Self::Clusters(_)
+            | Self::Clients { .. }
+            | Self::Published { .. }
+            | Self::SubscribedBy(_)
+            | Self::Publishers(_)
+            | Self::SubscribingClients(_) => None,
         }
     }
 }
@@ -294,10 +418,14 @@ impl Refusal {
             Self::Full { .. } => Some(Limit::TableFull),
             Self::TooMany { what: "subscriptions", .. } => Some(Limit::Subscriptions),
             Self::TooMany { .. } => Some(Limit::Instances),
+            Self::TooManyPatterns { .. } => Some(Limit::Patterns),
             Self::UnknownClient
             | Self::NotEphemeral
             | Self::PersistentService(_)
             | Self::EphemeralService(_)
+            | Self::NoSuchClient
+            | Self::NoSuchInstance
+            | Self::HealthIsChecked { .. }
             | Self::OutOfRange { .. }
             | Self::NoSuchService(_)
             | Self::ServiceNotEmpty(_)

@@ -5,6 +5,8 @@
 //! | 0 | namespace, group, name (`base::push_part` each) | the key, `ServiceMetadata` |
 //! | 1 | the same, ip, port in 2 bytes, cluster name | the key, persistent `Instance` |
 //! | 2 | as 1 | the key, place, `Overlay` |
+//! | 3 | nothing | `Switches` |
+//! | 4 | as 0, cluster name | the key, cluster name, `ClusterSettings` |
 
 use crate::{Instance, Place, ServiceKey, agreed::Change};
 use base::{Row, push_part};
@@ -14,6 +16,8 @@ use std::sync::Arc;
 const METADATA: u8 = 0;
 const INSTANCES: u8 = 1;
 const OVERLAYS: u8 = 2;
+const SWITCHES: u8 = 3;
+const CLUSTERS: u8 = 4;
 
 /// Of all values' formats.
 const VERSION: u8 = 1;
@@ -42,6 +46,16 @@ pub(crate) fn row(change: &Change) -> Row {
         Change::DropOverlay(service, place) => {
             Row { table: OVERLAYS, key: place_key(service, place), value: None }
         }
+        Change::PutSwitches(switches) => {
+            Row { table: SWITCHES, key: Vec::new(), value: Some(encoded(switches)) }
+        }
+        Change::PutCluster(service, cluster_name, settings) => {
+            let value = Some(encoded(&(service, cluster_name, settings)));
+            Row { table: CLUSTERS, key: cluster_key(service, cluster_name), value }
+        }
+        Change::DropCluster(service, cluster_name) => {
+            Row { table: CLUSTERS, key: cluster_key(service, cluster_name), value: None }
+        }
     }
 }
 
@@ -63,6 +77,9 @@ pub(crate) fn read(row: &Row) -> Result<Change, String> {
             .map(|(service, instance)| Change::PutInstance(service, instance)),
         OVERLAYS => decoded(value)
             .map(|(service, place, overlay)| Change::PutOverlay(service, place, overlay)),
+        SWITCHES => decoded(value).map(Change::PutSwitches),
+        CLUSTERS => decoded(value)
+            .map(|(service, name, settings)| Change::PutCluster(service, name, settings)),
         table => {
             return Err(format!(
                 "naming has no table {table}: the data is of a newer version; update this node"
@@ -90,6 +107,12 @@ fn place_key(service: &ServiceKey, place: &Place) -> Vec<u8> {
     push_part(&mut key, &place.ip);
     key.extend_from_slice(&place.port.to_be_bytes());
     push_part(&mut key, &place.cluster_name);
+    key
+}
+
+fn cluster_key(service: &ServiceKey, cluster_name: &str) -> Vec<u8> {
+    let mut key = service_key(service);
+    push_part(&mut key, cluster_name);
     key
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     ClusterNames, Command, HintPiece, PeerMessage, Reply, Request, ServiceKey, ServiceView,
+    Switches,
 };
 use base::{ConnectionId, HybridTime, Instant, NodeId, RequestId, Row};
 use std::sync::Arc;
@@ -88,6 +89,15 @@ pub enum Output {
         clusters: ClusterNames,
         /// The newest view.
         view: Arc<ServiceView>,
+    },
+    /// The switches, for readers; to be swapped in before anything that follows is done.
+    Switches(Switches),
+    /// This service came into the lists or left them: whoever watches it is to look again.
+    Watched {
+        /// Who watches it.
+        to: ConnectionId,
+        /// Which.
+        service: ServiceKey,
     },
     /// The answer to `Input::Request`.
     Reply {

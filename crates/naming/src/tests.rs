@@ -67,4 +67,8 @@ conversations! {
     services_with_metadata
     a_snapshot_replaces_what_was_agreed
     rows_that_do_not_read
+    checkers_of_cluster_names
+    switches
+    lists_of_clients
+    watches
 }

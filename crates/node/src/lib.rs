@@ -265,6 +265,12 @@ impl Node {
                 naming::Output::Retire(key) => {
                     self.outputs.push_back(Output::Publish(View::ServiceGone(key)));
                 }
+                naming::Output::Switches(switches) => {
+                    self.outputs.push_back(Output::Publish(View::Switches(switches)));
+                }
+                naming::Output::Watched { to, service } => {
+                    self.outputs.push_back(Output::Watched { to, service });
+                }
                 naming::Output::Push { to, clusters, view } => {
                     self.outputs.push_back(Output::Push { to, clusters, view });
                 }

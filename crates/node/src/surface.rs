@@ -320,6 +320,8 @@ pub enum View {
     Access(Arc<access::View>),
     /// How the node stands in the Raft group.
     Standing(Standing),
+    /// The switches of the registry.
+    Switches(naming::Switches),
 }
 
 /// How the node stands: decides what a read from the views is worth.
@@ -355,6 +357,13 @@ pub enum Output {
         clusters: ClusterNames,
         /// The view.
         view: Arc<ServiceView>,
+    },
+    /// A service came or went: whoever watches it is to look.
+    Watched {
+        /// The watcher's connection.
+        to: ConnectionId,
+        /// Which.
+        service: ServiceKey,
     },
     /// A change for a listener.
     Notify {

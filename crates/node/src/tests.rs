@@ -180,6 +180,7 @@ impl Stage {
                 Output::Reply { id, reply, .. } => Some(format!("reply {id} {}", replied(&reply))),
                 Output::Push { view, .. } => Some(format!("push {} hosts", view.instances.len())),
                 Output::Notify { key, .. } => Some(format!("notify {key}")),
+                Output::Watched { service, .. } => Some(format!("watched {service}")),
                 Output::Existence { key, exists, .. } => Some(format!("{key} exists: {exists}")),
                 Output::Persist { id, write } => {
                     let text = format!("persist {} entries", write.entries.len());
@@ -250,6 +251,7 @@ fn published(view: &View) -> Option<String> {
             Some(format!("{} grays of {}", grays.versions.len(), grays.key.data_id))
         }
         View::Access(view) => Some(format!("view of {} users", view.users.len())),
+        View::Switches(switches) => Some(format!("{switches:?}")),
         View::Standing(standing) if standing.ready => None,
         View::Standing(_) => Some("not ready".to_owned()),
     }

@@ -18,6 +18,11 @@ use std::sync::Arc;
 const CONFIG_MARGIN_BYTES: usize = 1 << 20;
 
 pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
+    let head_bytes_max = door.limits.header_bytes_max as usize;
+    if head_bytes(&request) > head_bytes_max {
+        door.host.tally.reject(Limit::HeaderSize);
+        return too_much_head(head_bytes_max);
+    }
     if metrics::serves(request.uri().path()) {
         return metrics::serve(&door, &request);
     }
@@ -64,6 +69,19 @@ fn body_limit(limits: &Limits, path: &str) -> (usize, Limit) {
     }
     let limit = if nacos::takes_configs(path) { Limit::ConfigBody } else { Limit::RequestBody };
     (limits.of_nacos().of_body(path), limit)
+}
+
+/// Over HTTP/1 the protocol's own limit is one of its buffer, which is filled in large steps: a head may be over ours.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let headers = request.headers().iter();
+    headers.map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+fn too_much_head(bytes_max: usize) -> Response<Body> {
+    let message = format!("the header lines are over {bytes_max} bytes: nothing was done");
+    let mut response = text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn refuse(broken: Broken, bytes_max: usize) -> Response<Body> {

@@ -21,6 +21,7 @@ mod limit_settings;
 mod limits;
 mod listen;
 mod metrics;
+mod protocol;
 mod requests;
 mod running;
 mod settings;

@@ -82,7 +82,7 @@ const ROWS: &[Row] = &[
         "five_thousand_half_open_connections_leave_a_normal_client_alone"),
     row!("header-size" header_bytes_max Size 8 * KIB, 1 * MIB;
         "The request line, and all header lines of a request";
-        "414 or 431, closed"; []; "too_much_head_is_431_and_too_long_a_line_414"),
+        "414 (not counted) or 431, closed"; [HeaderSize]; "too_much_head_is_431_and_too_long_a_line_414"),
     row!("request-body" request_body_bytes_max Size 1 * KIB, 64 * MIB;
         "A body that carries no config";
         "413, before it is read if it says its length"; [RequestBody]; "bodies_have_their_limits"),

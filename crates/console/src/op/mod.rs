@@ -89,6 +89,17 @@ fn naming_refusal(refusal: &naming::Refusal) -> Problem {
             Problem::limit("nothing was changed", why, "remove what is no longer used")
         }
         naming::Refusal::NoSuchService(key) => no_service(key),
+        naming::Refusal::NoSuchClient | naming::Refusal::NoSuchInstance => {
+            Problem::not_found(why, "`trine instance list SERVICE` shows what there is")
+        }
+        naming::Refusal::HealthIsChecked { .. } => Problem::conflict(
+            "nothing was changed",
+            why,
+            "set the health checker of the cluster to NONE first",
+        ),
+        naming::Refusal::TooManyPatterns { .. } => {
+            Problem::limit("nothing is watched", why, "watch fewer patterns")
+        }
         naming::Refusal::TooMany { .. } => {
             Problem::limit("nothing was done", why, "use another connection")
         }

@@ -13,6 +13,7 @@ use crate::{
     fault::{Fault, Shape},
     form::Form,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    reply::Rendered,
 };
 use base::{Consistency, Revision};
 use config::{ConfigKey, Details, GrayRule, HISTORY_ROWS_MAX, HistoryRow, Reply, Request};
@@ -80,6 +81,8 @@ pub(crate) struct ShowChange {
     key: ConfigKey,
     tenant: String,
     wanted: Wanted,
+    /// Shown with the contents of both sides.
+    both_sides: bool,
     /// The change, once it is read.
     row: Option<HistoryRow>,
 }
@@ -108,14 +111,24 @@ impl ShowChange {
         Self::of(form, "id", Wanted::NewestOf)
     }
 
+    /// A change with the contents before and after it.
+    pub(crate) fn detail(form: &Form) -> Result<Operation, Fault> {
+        Ok(Self { both_sides: true, ..Self::read_form(form, "nid", Wanted::Change)? }.into())
+    }
+
     fn of(form: &Form, name: &str, wanted: fn(Revision) -> Wanted) -> Result<Operation, Fault> {
+        Ok(Self::read_form(form, name, wanted)?.into())
+    }
+
+    fn read_form(form: &Form, name: &str, wanted: fn(Revision) -> Wanted) -> Result<Self, Fault> {
         let key = key_of_form(form)?;
         let text = form.some(name).ok_or_else(|| Fault::missing_of(name, "Long"))?;
         let number = text.parse().map_err(|_| {
             Fault::caused(format!("invalid {name} : {text}: a number that a list shows is taken"))
         })?;
         let tenant = tenant_of_form(form).unwrap_or_default().to_owned();
-        Ok(Self { key, tenant, wanted: wanted(Revision(number)), row: None }.into())
+        let wanted = wanted(Revision(number));
+        Ok(Self { key, tenant, wanted, both_sides: false, row: None })
     }
 
     fn read(&self, before: Option<Revision>) -> Next {
@@ -135,6 +148,15 @@ impl ShowChange {
         Next::Fault(Fault::new(Shape::Plain, StatusCode::NOT_FOUND, 404, text))
     }
 
+    /// `before` is the row that has the content from before; of one that replaced nothing, itself.
+    fn rendered(&self, row: &HistoryRow, before: &HistoryRow) -> Rendered {
+        if self.both_sides {
+            json(&both_sides(row, before, &self.tenant))
+        } else {
+            json(&shown(row, &self.tenant, Some(before)))
+        }
+    }
+
     fn is_wanted(&self, row: &HistoryRow) -> bool {
         match self.wanted {
             Wanted::Change(revision) => row.revision == revision,
@@ -149,7 +171,7 @@ impl ShowChange {
             match &self.row {
                 None if self.is_wanted(row) => {
                     if row.operation != config::Operation::Update {
-                        return Next::Reply(json(&shown(row, &self.tenant, Some(row))));
+                        return Next::Reply(self.rendered(row, row));
                     }
                     self.row = Some(row.clone());
                 }
@@ -159,7 +181,7 @@ impl ShowChange {
                     }
                 }
                 Some(found) if name(found) == name(row) => {
-                    return Next::Reply(json(&shown(found, &self.tenant, Some(row))));
+                    return Next::Reply(self.rendered(found, row));
                 }
                 Some(_) => {}
             }
@@ -245,6 +267,70 @@ fn shown<'a>(row: &'a HistoryRow, tenant: &'a str, content: Option<&'a HistoryRo
         created_time: dates::iso(entry.created_ms),
         last_modified_time: dates::iso(entry.modified_ms),
         encrypted_data_key: content.map(|entry| &*entry.details.encrypted_data_key),
+    }
+}
+
+/// A row with the contents of both sides, as Nacos shows it: none on the side where there was nothing.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BothSides<'a> {
+    id: String,
+    last_id: i64,
+    data_id: &'a str,
+    group: &'a str,
+    tenant: &'a str,
+    op_type: &'static str,
+    publish_type: &'static str,
+    gray_name: String,
+    app_name: &'a str,
+    src_ip: &'a str,
+    src_user: Option<&'a str>,
+    original_md5: Option<&'a str>,
+    original_content: Option<&'a str>,
+    original_encrypted_data_key: Option<&'a str>,
+    original_ext_info: Option<String>,
+    updated_md5: Option<&'a str>,
+    updated_content: Option<&'a str>,
+    updated_encrypted_data_key: Option<&'a str>,
+    update_ext_info: Option<String>,
+    created_time: String,
+    last_modified_time: String,
+}
+
+fn both_sides<'a>(row: &'a HistoryRow, before: &'a HistoryRow, tenant: &'a str) -> BothSides<'a> {
+    let (original, updated) = match row.operation {
+        config::Operation::Insert => (None, Some(row)),
+        config::Operation::Update => (Some(before), Some(row)),
+        config::Operation::Delete => (Some(row), None),
+    };
+    let info = |row: &HistoryRow| ext_info(row.gray.as_ref(), &row.entry.details);
+    let key = |row: &'a HistoryRow| &*row.entry.details.encrypted_data_key;
+    let Shown { id, last_id, data_id, group, app_name, src_ip, src_user, op_type, .. } =
+        shown(row, tenant, None);
+    let Shown { publish_type, gray_name, created_time, last_modified_time, .. } =
+        shown(row, tenant, None);
+    BothSides {
+        id,
+        last_id,
+        data_id,
+        group,
+        tenant,
+        op_type,
+        publish_type,
+        gray_name,
+        app_name,
+        src_ip,
+        src_user,
+        original_md5: original.map(|row| &*row.entry.md5),
+        original_content: original.map(|row| &*row.entry.content),
+        original_encrypted_data_key: original.map(key),
+        original_ext_info: original.map(info),
+        updated_md5: updated.map(|row| &*row.entry.md5),
+        updated_content: updated.map(|row| &*row.entry.content),
+        updated_encrypted_data_key: updated.map(key),
+        update_ext_info: updated.map(info),
+        created_time,
+        last_modified_time,
     }
 }
 

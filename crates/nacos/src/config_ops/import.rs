@@ -78,21 +78,22 @@ impl ImportConfigs {
         Ok(file.filter(|file| !file.is_empty()))
     }
 
-    fn plan(&mut self, context: &Context<'_>, archive: Archive) -> Result<Transfer, Next> {
+    fn plan(&mut self, context: &Context<'_>, archive: Archive) -> Result<Transfer, Box<Next>> {
         let namespace = form::canonical(self.namespace.as_deref());
-        let (items, unrecognized) =
-            read(&archive, &namespace).map_err(|failure| Next::Reply(failure.rendered(None)))?;
+        let (items, unrecognized) = read(&archive, &namespace)
+            .map_err(|failure| Box::new(Next::Reply(failure.rendered(None))))?;
         if items.is_empty() {
-            return Err(Next::Reply(Failure::Empty.rendered(None)));
+            return Err(Box::new(Next::Reply(Failure::Empty.rendered(None))));
         }
         let access = context.views.access();
         let denied = |item: &Item| {
             access.allows(context.principal, Action::Write, &resource(&item.key)).is_err()
         };
         if items.iter().any(denied) {
-            return Err(Next::Fault(Fault::forbidden("authorization failed!")));
+            return Err(Box::new(Next::Fault(Fault::forbidden("authorization failed!"))));
         }
-        let policy = Policy::read(self.policy.as_deref()).map_err(Next::Fault)?;
+        let policy =
+            Policy::read(self.policy.as_deref()).map_err(|fault| Box::new(Next::Fault(fault)))?;
         let author = author(context, &self.source_user);
         self.archive = Some(archive);
         Ok(Transfer::new(policy, author, items, DONE).with_unrecognized(unrecognized))
@@ -134,7 +135,7 @@ impl Operate for ImportConfigs {
             Event::Answer(Answer::Inspected(Ok(archive))) => {
                 match self.plan(context, archive) {
                     Ok(transfer) => self.transfer = Some(transfer),
-                    Err(next) => return next,
+                    Err(next) => return *next,
                 }
                 self.go_on(None)
             }

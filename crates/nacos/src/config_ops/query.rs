@@ -1,9 +1,9 @@
-//! Read a config: gRPC `ConfigQueryRequest`, `GET /v1/cs/configs` (also with `show=all`, `beta=true`), `/v2/cs/config`,
+//! Read a config: gRPC `ConfigQueryRequest`, `GET /v1/cs/configs` (also with `show=all`, `beta=true`), `/v1/cs/configs/catalog`, `/v2/cs/config`,
 //! `/v3/client/cs/config`.
 
 use super::{
     export::ExportConfigs,
-    fields::{self, ConfigFields, key_of_form, resource},
+    fields::{self, key_of_form, request_of_config, resource},
     search::SearchConfigs,
     version::{self, Version},
 };
@@ -18,7 +18,7 @@ use crate::{
 use base::Consistency;
 use config::{ConfigKey, Entry, GrayName};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -38,27 +38,28 @@ enum View {
     Content,
     /// Everything, as the old console shows it.
     Details,
+    /// What is said of it besides its content.
+    Catalog,
     /// The version for a few addresses, whoever asks.
     Beta,
     /// The content in the form of gRPC's answer, as clients of v3 read it over HTTP.
     Response,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body {
-    #[serde(flatten)]
-    config: ConfigFields,
-    #[serde(deserialize_with = "json::text")]
-    tag: Option<String>,
+request_of_config! {
+    struct Body {
+        #[serde(deserialize_with = "json::text")]
+        tag: Option<String>,
+    }
 }
 
 impl QueryConfig {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
-        let body: Body = grpc::read(body)?;
-        body.config.filter()?;
+        let mut body: Body = grpc::read(body)?;
+        let fields = body.config();
+        fields.filter()?;
         let (view, tag) = (View::Content, version::tag(body.tag.as_deref())?);
-        Ok(Self { key: body.config.key(), view, tag, tenant: String::new() }.into())
+        Ok(Self { key: fields.key(), view, tag, tenant: String::new() }.into())
     }
 
     /// For clients of v3. Nacos looks at the group first, and words what is missing as nowhere else.
@@ -71,6 +72,12 @@ impl QueryConfig {
         let namespace = form::canonical(form.get("namespaceId"));
         let key = Some(ConfigKey { namespace, group, data_id });
         Ok(Self { key, view: View::Response, tag: None, tenant: String::new() }.into())
+    }
+
+    /// What is said of a config, without its content.
+    pub(crate) fn catalog(form: &Form) -> Result<Operation, Fault> {
+        let (key, view) = (Some(key_of_form(form)?), View::Catalog);
+        Ok(Self { key, view, tag: None, tenant: String::new() }.into())
     }
 
     /// Only the content as this client sees it.
@@ -111,6 +118,10 @@ impl Operate for QueryConfig {
         if self.view == View::Beta {
             return Next::Reply(self.beta(context));
         }
+        if self.view == View::Catalog {
+            let entry = self.key.as_ref().and_then(|key| context.views.config(key));
+            return Next::Reply(catalog(entry.as_deref()));
+        }
         match (self.version(context), context.door) {
             (None, Door::Grpc { .. }) => Next::Reply(context.door.answer(
                 500,
@@ -148,7 +159,9 @@ impl QueryConfig {
     fn version(&self, context: &Context<'_>) -> Option<Version> {
         let (views, key) = (context.views, self.key.as_ref()?);
         match (self.view, &self.tag) {
-            (View::Details | View::Beta, _) => views.config(key).map(Version::Formal),
+            (View::Details | View::Beta | View::Catalog, _) => {
+                views.config(key).map(Version::Formal)
+            }
             (View::Content | View::Response, None) => {
                 Version::seen(views, key, &context.audience())
             }
@@ -295,6 +308,37 @@ fn content(version: &Version, wrapped: bool) -> Rendered {
     reply::add(&mut response, "x-content-type-options", "nosniff");
     reply::add(&mut response, "content-security-policy", "sandbox");
     Rendered::Http(response)
+}
+
+/// Null when there is none.
+fn catalog(entry: Option<&Entry>) -> Rendered {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Catalog<'a> {
+        create_time: u64,
+        modify_time: u64,
+        create_user: &'a str,
+        create_ip: &'a str,
+        desc: &'a str,
+        r#use: &'a str,
+        effect: &'a str,
+        r#type: &'a str,
+        schema: &'a str,
+        config_tags: &'a str,
+    }
+    let shown = entry.map(|entry| Catalog {
+        create_time: entry.created_ms,
+        modify_time: entry.modified_ms,
+        create_user: &entry.author.user,
+        create_ip: &entry.author.address,
+        desc: &entry.details.description,
+        r#use: &entry.details.usage,
+        effect: &entry.details.effect,
+        r#type: kind(entry),
+        schema: &entry.details.schema,
+        config_tags: &entry.details.tags,
+    });
+    version::told(None, shown)
 }
 
 fn details(entry: &Entry, tenant: &str) -> Rendered {

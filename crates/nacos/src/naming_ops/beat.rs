@@ -5,7 +5,7 @@
 use super::instance::{refused, resource};
 use crate::{
     Answer, Ask, check,
-    fault::{Fault, Shape},
+    fault::{ErrorCode, Fault, Shape},
     form::Form,
     json,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
@@ -29,6 +29,17 @@ pub(crate) struct Beat {
     ip: Arc<str>,
     port: u16,
     cluster_name: Arc<str>,
+    /// How it is answered.
+    answer: Words,
+}
+
+/// In whose words a beat is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Words {
+    /// A code in an object.
+    Codes,
+    /// `ok`, or an error of v3.
+    V3,
 }
 
 /// The `beat` parameter.
@@ -71,7 +82,14 @@ impl Beat {
                 (ip.into(), check::port(port)?, form.cluster_name())
             }
         };
-        Ok(Self { service, full, ip, port, cluster_name }.into())
+        Ok(Self { service, full, ip, port, cluster_name, answer: Words::Codes }.into())
+    }
+
+    /// The beat of v3: `POST /v3/client/ns/instance` with `heartBeat=true`.
+    pub(crate) fn light(form: &Form) -> Result<Operation, Fault> {
+        let (service, (ip, port)) = (form.service()?, form.address()?);
+        let cluster_name = form.cluster_name();
+        Ok(Self { service, full: None, ip, port, cluster_name, answer: Words::V3 }.into())
     }
 }
 
@@ -121,7 +139,7 @@ impl Operate for Beat {
         }))
     }
 
-    fn resume(&mut self, _: &mut Context<'_>, event: Event) -> Next {
+    fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Beaten {
@@ -130,11 +148,22 @@ impl Operate for Beat {
             light_beat_enabled: bool,
         }
         match event {
+            Event::Answer(Answer::Naming(Reply::Beat { known, .. }))
+                if self.answer == Words::V3 =>
+            {
+                if known {
+                    return Next::Reply(Rendered::text("ok"));
+                }
+                // 200, in Nacos, too: clients branch on the code.
+                let (status, text) = (StatusCode::OK, "");
+                let fault = Fault::new(Shape::Plain, status, 404, text);
+                Next::Fault(fault.with(ErrorCode::InstanceNotFound))
+            }
             Event::Answer(Answer::Naming(Reply::Beat { known, interval })) => {
                 Next::Reply(Rendered::json(&Beaten {
                     client_beat_interval: interval.as_millis(),
                     code: if known { TAKEN } else { UNKNOWN },
-                    light_beat_enabled: true,
+                    light_beat_enabled: context.views.switches().light_beat,
                 }))
             }
             Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {

@@ -1,8 +1,8 @@
 //! Whether the registry serves, and what it holds: `GET /v1/ns/operator/metrics`, `/v1/ns/ops/metrics`.
 
-use super::instance::refused;
+use super::{instance::refused, status_text};
 use crate::{
-    Answer, Ask, NodeState,
+    Answer, Ask, NodeState, Views,
     fault::Fault,
     form::Form,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
@@ -24,8 +24,12 @@ impl Metrics {
     }
 }
 
-fn status(state: NodeState) -> &'static str {
-    match state {
+/// What an operator says of it, else how it is.
+fn status(views: &dyn Views) -> &'static str {
+    if let Some(status) = views.switches().status {
+        return status_text(status);
+    }
+    match views.state() {
         NodeState::Starting => "STARTING",
         NodeState::Ready => "UP",
         NodeState::Draining => "DOWN",
@@ -43,7 +47,7 @@ impl Operate for Metrics {
             status: &'static str,
         }
         if self.only_status {
-            return Next::Reply(Rendered::json(&Status { status: status(context.views.state()) }));
+            return Next::Reply(Rendered::json(&Status { status: status(context.views) }));
         }
         Next::Ask(Ask::Naming(Request::Count))
     }
@@ -66,7 +70,7 @@ impl Operate for Metrics {
         match event {
             Event::Answer(Answer::Naming(Reply::Counts(counts))) => {
                 Next::Reply(Rendered::json(&All {
-                    status: status(context.views.state()),
+                    status: status(context.views),
                     service_count: counts.services,
                     instance_count: counts.instances,
                     subscribe_count: counts.subscriptions,

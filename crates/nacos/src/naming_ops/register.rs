@@ -1,6 +1,9 @@
 //! Offer an instance: gRPC `InstanceRequest` and `PersistentInstanceRequest` (`registerInstance`), `POST /v1/ns/instance`.
 
-use super::instance::{self, changed, resource, settled};
+use super::{
+    Beat,
+    instance::{self, changed, resource, settled},
+};
 use crate::{
     Ask,
     fault::Fault,
@@ -20,6 +23,13 @@ impl Register {
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {
         let (service, instance) = (form.service()?, instance::of_form(form)?);
         Ok(Self { service, instance }.into())
+    }
+}
+
+impl Register {
+    /// Of v3: with `heartBeat=true` it is a beat, and nothing is registered.
+    pub(crate) fn from_http_v3(form: &Form) -> Result<Operation, Fault> {
+        if form.flag("heartBeat", false) { Beat::light(form) } else { Self::from_http(form) }
     }
 }
 

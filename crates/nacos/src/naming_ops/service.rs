@@ -1,4 +1,4 @@
-//! A service itself: `POST`, `PUT`, `GET` and `DELETE /v1/ns/service`.
+//! A service itself: `POST`, `PUT` and `DELETE /v1/ns/service`. It is shown by `service_detail`.
 
 use super::instance::{changed, resource, settled};
 use crate::{
@@ -7,15 +7,10 @@ use crate::{
     form::{self, Form},
     json,
     operation::{Context, Event, Need, Next, Operate, Operation},
-    reply::{Nothing, Rendered},
 };
-use base::Consistency;
 use naming::{Request, Selector, ServiceKey, ServiceKind, ServiceMetadata};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub(crate) struct ServiceItself {
@@ -27,7 +22,6 @@ pub(crate) struct ServiceItself {
 enum Verb {
     Create(ServiceMetadata),
     Update(ServiceMetadata),
-    Show,
     Remove,
 }
 
@@ -51,60 +45,15 @@ impl ServiceItself {
         Ok(Self { service, verb: Verb::Update(described(form, threshold)?) }.into())
     }
 
-    pub(crate) fn show(form: &Form) -> Result<Operation, Fault> {
-        Ok(Self { service: form.service()?, verb: Verb::Show }.into())
-    }
-
     pub(crate) fn remove(form: &Form) -> Result<Operation, Fault> {
         Ok(Self { service: form.service()?, verb: Verb::Remove }.into())
-    }
-
-    fn shown(&self, context: &Context<'_>) -> Next {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Shown<'a> {
-            namespace_id: &'a str,
-            group_name: &'a str,
-            name: &'a str,
-            protect_threshold: f64,
-            metadata: &'a BTreeMap<Arc<str>, Arc<str>>,
-            selector: ShownSelector<'a>,
-            clusters: Vec<Cluster<'a>>,
-        }
-        #[derive(Serialize)]
-        struct Cluster<'a> {
-            name: &'a str,
-            metadata: Nothing,
-        }
-        let ServiceKey { namespace, group, name } = &self.service;
-        let Some(view) = context.views.service(&self.service) else {
-            let grouped = self.service.grouped_name();
-            return Next::Fault(Fault::plain(format!(
-                "service not found, namespace: {namespace}, serviceName: {grouped}"
-            )));
-        };
-        let clusters: BTreeSet<&str> =
-            view.instances.iter().map(|instance| &*instance.cluster_name).collect();
-        let said = view.metadata.as_deref().cloned().unwrap_or_default();
-        Next::Reply(Rendered::json(&Shown {
-            namespace_id: namespace,
-            group_name: group,
-            name,
-            protect_threshold: view.protect_threshold,
-            metadata: &said.metadata,
-            selector: ShownSelector::of(&said.selector),
-            clusters: clusters
-                .into_iter()
-                .map(|name| Cluster { name, metadata: Nothing {} })
-                .collect(),
-        }))
     }
 }
 
 /// A selector as it is written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ShownSelector<'a> {
+pub(crate) struct ShownSelector<'a> {
     r#type: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     expression: Option<&'a str>,
@@ -112,7 +61,7 @@ struct ShownSelector<'a> {
 }
 
 impl<'a> ShownSelector<'a> {
-    fn of(selector: &'a Selector) -> Self {
+    pub(crate) fn of(selector: &'a Selector) -> Self {
         let context_type = if &*selector.kind == NO_SELECTOR { "NONE" } else { "CMDB" };
         Self { r#type: &selector.kind, expression: selector.expression.as_deref(), context_type }
     }
@@ -159,18 +108,12 @@ fn selector(text: &str) -> Result<Selector, Fault> {
 
 impl Operate for ServiceItself {
     fn need(&self) -> Need {
-        match self.verb {
-            Verb::Show => Need::read(resource(&self.service), Consistency::Stale),
-            Verb::Create(_) | Verb::Update(_) | Verb::Remove => {
-                Need::write(resource(&self.service))
-            }
-        }
+        Need::write(resource(&self.service))
     }
 
-    fn run(&mut self, context: &mut Context<'_>) -> Next {
+    fn run(&mut self, _: &mut Context<'_>) -> Next {
         let service = self.service.clone();
         let request = match self.verb.clone() {
-            Verb::Show => return self.shown(context),
             Verb::Create(metadata) => Request::CreateService { service, metadata },
             Verb::Update(metadata) => Request::UpdateService { service, metadata },
             Verb::Remove => Request::RemoveService { service },

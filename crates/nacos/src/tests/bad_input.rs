@@ -163,21 +163,21 @@ fn paths_that_are_none() {
         ("/nacos/v1/core/cluster/node/self", not_found("/nacos/v1/core/cluster/node/self")),
         ("/nacos/v1/cs/ops/derby", not_found("/nacos/v1/cs/ops/derby")),
         (
-            "/nacos/v1/cs/listener",
+            "/nacos/v1/cs/metrics/cluster",
             framework(
                 501,
                 "Not Implemented",
-                "not served yet: GET /nacos/v1/cs/listener",
-                "/nacos/v1/cs/listener",
+                "not served yet: GET /nacos/v1/cs/metrics/cluster",
+                "/nacos/v1/cs/metrics/cluster",
             ),
         ),
         (
-            "/nacos/v2/ns/client/list",
+            "/nacos/v2/ns/client/nothing",
             framework(
                 501,
                 "Not Implemented",
-                "not served yet: GET /nacos/v2/ns/client/list",
-                "/nacos/v2/ns/client/list",
+                "not served yet: GET /nacos/v2/ns/client/nothing",
+                "/nacos/v2/ns/client/nothing",
             ),
         ),
     ] {

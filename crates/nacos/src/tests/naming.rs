@@ -154,7 +154,7 @@ fn instances_over_http_answer_as_recorded() {
         http GET /nacos/v1/ns/instance?serviceName=nope&ip=10.1.1.99&port=8080
         http DELETE /nacos/v1/ns/instance?serviceName=fx1&ip=10.1.1.2&port=8080&clusterName=C2
         answer q4 done
-        http GET /nacos/v1/ns/catalog/services
+        http GET /nacos/v1/ns/operator/push/state
     "#);
     check(
         &transcript,
@@ -174,7 +174,7 @@ fn instances_over_http_answer_as_recorded() {
             "http 9 404 text/plain;charset=UTF-8 | no ips found for cluster DEFAULT in service DEFAULT_GROUP@@nope",
             r#"ask q4 Naming(Deregister { client: Address { ip: "10.1.1.2", port: 8080 }, service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "fx1" }, ip: "10.1.1.2", port: 8080, cluster_name: "C2" })"#,
             "http 10 200 text/plain;charset=UTF-8 | ok",
-            r#"http 11 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: GET /nacos/v1/ns/catalog/services","path":"/nacos/v1/ns/catalog/services"}"#,
+            r#"http 11 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: GET /nacos/v1/ns/operator/push/state","path":"/nacos/v1/ns/operator/push/state"}"#,
         ]
         .join("\n"),
     );
@@ -210,28 +210,30 @@ fn services_and_metrics_answer_as_recorded() {
         answer q1 agreed
         service svc1@9 10.0.0.1:1/C1
         http GET /nacos/v1/ns/service?serviceName=svc1
+        answer q2 clusters
         http GET /nacos/v1/ns/service?serviceName=nope
         http GET /nacos/v1/ns/service/list?pageNo=1&pageSize=10
         http GET /nacos/v1/ns/service/list
         http DELETE /nacos/v1/ns/service?serviceName=svc1
-        answer q2 not-empty DEFAULT_GROUP@@svc1
+        answer q3 not-empty DEFAULT_GROUP@@svc1
         http GET /nacos/v1/ns/operator/metrics
         http GET /nacos/v1/ns/operator/metrics?onlyStatus=false
-        answer q3 counts
+        answer q4 counts
         http GET /nacos/actuator/health
         http GET /nacos/serverlist
         "),
         r#"
         ask q1 Naming(CreateService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" }, metadata: ServiceMetadata { protect_threshold: 0.0, metadata: {}, selector: Selector { kind: "none", expression: None }, kind: None } })
         http 1 200 text/plain;charset=UTF-8 | ok
-        http 2 200 application/json stale@7 | {"namespaceId":"public","groupName":"DEFAULT_GROUP","name":"svc1","protectThreshold":0.0,"metadata":{},"selector":{"type":"none","contextType":"NONE"},"clusters":[{"name":"C1","metadata":{}}]}
+        ask q2 Naming(Clusters { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" } })
+        http 2 200 application/json stale@7 | {"namespaceId":"public","groupName":"DEFAULT_GROUP","name":"svc1","protectThreshold":0.0,"metadata":{},"selector":{"type":"none","contextType":"NONE"},"clusters":[{"name":"C1","healthChecker":{"type":"TCP"},"metadata":{}}]}
         http 3 400 text/plain;charset=UTF-8 | service not found, namespace: public, serviceName: DEFAULT_GROUP@@nope
         http 4 200 application/json stale@7 | {"count":1,"doms":["svc1"]}
         http 5 400 text/plain;charset=UTF-8 | Param 'pageNo' is required.
-        ask q2 Naming(RemoveService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" } })
+        ask q3 Naming(RemoveService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" } })
         http 6 400 text/plain;charset=UTF-8 | Service DEFAULT_GROUP@@svc1 is not empty, can't be delete. Please unregister instance first
         http 7 200 application/json stale@7 | {"status":"UP"}
-        ask q3 Naming(Count)
+        ask q4 Naming(Count)
         http 8 200 application/json stale@7 | {"status":"UP","serviceCount":3,"instanceCount":0,"subscribeCount":0,"clientCount":0,"connectionBasedClientCount":0,"ephemeralIpPortClientCount":0,"persistentIpPortClientCount":0,"responsibleClientCount":0,"responsibleInstanceCount":0}
         http 9 200 application/json | {"status":"UP"}
         http 10 200 text/plain;charset=UTF-8 | 10.0.0.1:8848\n

@@ -146,12 +146,26 @@ fn a_checker_that_works_is_not_overruled() {
     check(
         &run(r"
         http PUT /nacos/v1/ns/health/instance | serviceName=fxp&ip=10.1.1.3&port=8080&healthy=false
+        answer q1 health-checked DEFAULT_GROUP@@fxp
         http PUT /nacos/v1/ns/health/instance | serviceName=fxp&ip=10.1.1.3&port=8080
+        http PUT /nacos/v1/ns/health | serviceName=fxp&ip=10.1.1.3&port=8080&clusterName=C1&valid=TRUE
+        answer q2 agreed
+        http PUT /nacos/v2/ns/health/instance | serviceName=nope&ip=1.1.1.1&port=1&healthy=true
+        answer q3 health-checked DEFAULT_GROUP@@nope
+        http PUT /nacos/v2/ns/health | serviceName=fxp&ip=1.1.1.1&port=1&healthy=true
+        answer q4 no-such-instance
         "),
-        r"
+        r#"
+        ask q1 Naming(SetHealth { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "fxp" }, place: Place { ip: "10.1.1.3", port: 8080, cluster_name: "DEFAULT" }, healthy: false })
         http 1 400 text/plain;charset=UTF-8 | health check is still working, service: DEFAULT_GROUP@@fxp, cluster: DEFAULT
         http 2 400 text/plain;charset=UTF-8 | Param 'healthy' is required.
-        ",
+        ask q2 Naming(SetHealth { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "fxp" }, place: Place { ip: "10.1.1.3", port: 8080, cluster_name: "C1" }, healthy: true })
+        http 3 200 text/plain;charset=UTF-8 | ok
+        ask q3 Naming(SetHealth { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "nope" }, place: Place { ip: "1.1.1.1", port: 1, cluster_name: "DEFAULT" }, healthy: true })
+        http 4 400 application/json | {"code":30000,"message":"server error","data":"health check is still working, service: DEFAULT_GROUP@@nope, cluster: DEFAULT"}
+        ask q4 Naming(SetHealth { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "fxp" }, place: Place { ip: "1.1.1.1", port: 1, cluster_name: "DEFAULT" }, healthy: true })
+        http 5 404 application/json | {"code":20004,"message":"resource not found","data":"no matched ip found!"}
+        "#,
     );
 }
 
@@ -170,6 +184,7 @@ fn an_operator_describes_services() {
         answer q4 service-unknown DEFAULT_GROUP@@nope
         service svc1@9 threshold=0.3 m=1
         http GET /nacos/v1/ns/service?serviceName=svc1
+        answer q5 clusters
         http POST /nacos/v1/ns/service | serviceName=svc1&ephemeral=false&selector={"type":"none"}
         http POST /nacos/v1/ns/service | serviceName=svc1&selector={"type":"new"}
         http POST /nacos/v1/ns/service | serviceName=svc1&selector=label
@@ -186,8 +201,9 @@ fn an_operator_describes_services() {
         http 4 400 text/plain;charset=UTF-8 | Param 'protectThreshold' is required.
         ask q4 Naming(UpdateService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "nope" }, metadata: ServiceMetadata { protect_threshold: 0.5, metadata: {}, selector: Selector { kind: "none", expression: None }, kind: None } })
         http 5 400 text/plain;charset=UTF-8 | service DEFAULT_GROUP@@nope not found!
+        ask q5 Naming(Clusters { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" } })
         http 6 200 application/json stale@7 | {"namespaceId":"public","groupName":"DEFAULT_GROUP","name":"svc1","protectThreshold":0.3,"metadata":{"m":"1"},"selector":{"type":"label","expression":"CONSUMER.label.A=PROVIDER.label.A","contextType":"CMDB"},"clusters":[]}
-        ask q5 Naming(CreateService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" }, metadata: ServiceMetadata { protect_threshold: 0.0, metadata: {}, selector: Selector { kind: "none", expression: None }, kind: Some(Persistent) } })
+        ask q6 Naming(CreateService { service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "svc1" }, metadata: ServiceMetadata { protect_threshold: 0.0, metadata: {}, selector: Selector { kind: "none", expression: None }, kind: Some(Persistent) } })
         http 8 400 text/plain;charset=UTF-8 | not match any type of selector!
         http 9 400 text/plain;charset=UTF-8 | not match any type of selector! expected value at line 1 column 1
         http 10 400 text/plain;charset=UTF-8 | Param 'protectThreshold' is illegal, the value should be between 0 and 1.

@@ -226,11 +226,86 @@ impl Conversation {
         self.said()
     }
 
+    /// What those ask who look after the registry.
+    fn asked(&self, words: &[&str]) -> Option<Request> {
+        let named = || service(words[2]);
+        let on = |word: &str| word == "on";
+        Some(match words {
+            ["cluster", _, _, name, checker, said @ ..] => Request::UpdateCluster {
+                service: named(),
+                cluster_name: (*name).into(),
+                settings: ClusterSettings {
+                    checker: match *checker {
+                        "none" => Checker::None,
+                        "tcp" => Checker::Tcp,
+                        path => Checker::Http {
+                            path: path.into(),
+                            headers: "".into(),
+                            expected_code: 200,
+                        },
+                    },
+                    metadata: metadata(said),
+                    ..ClusterSettings::default()
+                },
+            },
+            ["clusters", ..] => Request::Clusters { service: named() },
+            ["health", _, _, at, healthy] => Request::SetHealth {
+                service: named(),
+                place: Place::of(&instance(&[*at])),
+                healthy: *healthy == "up",
+            },
+            ["switch", _, name, to] => Request::Switch(match *name {
+                "status" => Switch::Status(on(to).then_some(ServerStatus::Down)),
+                "push" => Switch::Push(on(to)),
+                "health_check" => Switch::HealthCheck(on(to)),
+                "auto" => Switch::AutoChangeHealthCheck(on(to)),
+                "light" => Switch::LightBeat(on(to)),
+                _ => Switch::BeatInterval(to.parse().expect("milliseconds")),
+            }),
+            ["clients", ..] => {
+                Request::Clients { after: words.get(2).map(|name| self.client_name(name)) }
+            }
+            ["published", _, client, after @ ..] => Request::PublishedBy {
+                client: self.client_name(client),
+                after: after.first().map(|name| service(name)),
+            },
+            ["subscribed", _, client] => Request::SubscribedBy { client: self.client_name(client) },
+            ["publishers", ..] => Request::PublishersOf { service: named() },
+            ["subscribing", ..] => Request::SubscribingClients { service: named() },
+            [verb @ ("watch" | "unwatch"), _, pattern] => {
+                let (group, name) = pattern.split_once('@').expect("group@name");
+                let pattern =
+                    Pattern { namespace: "public".into(), group: group.into(), name: name.into() };
+                match *verb {
+                    "watch" => Request::Watch { pattern },
+                    _ => Request::Unwatch { pattern },
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    /// `c1`, `ip:port` or `ip:port°`.
+    fn client_name(&self, name: &str) -> ClientName {
+        let Some((ip, port)) = name.trim_end_matches('°').rsplit_once(':') else {
+            return ClientName::Connection(self.connection(name));
+        };
+        let (ip, port) = (ip.into(), port.parse().expect("a port"));
+        if name.ends_with('°') {
+            ClientName::Persistent { ip, port }
+        } else {
+            ClientName::Address { ip, port }
+        }
+    }
+
     fn request(&self, words: &[&str]) -> (ConnectionId, Request) {
         let from = match words[1] {
             "http" => self.connection("c0"),
             name => self.connection(name),
         };
+        if let Some(request) = self.asked(words) {
+            return (from, request);
+        }
         let service = service(words.get(2).copied().unwrap_or_default());
         let offered = words
             .get(3)
@@ -403,6 +478,8 @@ impl Conversation {
                 pushed.push(view.clone());
             }
             Output::Reply { .. }
+            | Output::Switches(_)
+            | Output::Watched { .. }
             | Output::Propose { .. }
             | Output::Tidy(_)
             | Output::Peer { .. }
@@ -439,6 +516,12 @@ impl Conversation {
                     view.version,
                     show(&view.instances)
                 ),
+                Output::Switches(switches) => format!("{switches:?}"),
+                Output::Watched { to, service } => {
+                    let listed = self.views.contains_key(&service);
+                    let is = if listed { "there" } else { "gone" };
+                    format!("c{} watches {}: {is}", to.counter, service.grouped_name())
+                }
                 Output::Reply { reply, .. } => show_reply(reply),
                 Output::Propose { command, .. } => {
                     text += &self.logged(true, command);
@@ -473,6 +556,42 @@ fn show_reply(reply: Reply) -> String {
         Reply::Subscribers(subscribers) => {
             format!("subscribers {:?}", subscribers.iter().map(|s| &*s.address).collect::<Vec<_>>())
         }
+        Reply::Clusters(clusters) => format!("{clusters:?}"),
+        Reply::Clients { clients, more } => {
+            let clients: Vec<String> = clients.iter().map(show_client).collect();
+            format!("clients {}{}", clients.join(" "), if more { " …" } else { "" })
+        }
+        Reply::Published { offers, last } => {
+            let offers = offers.iter().map(|(service, place)| {
+                format!(" {}={}:{}/{}", service.name, place.ip, place.port, place.cluster_name)
+            });
+            let more = last.map_or_else(String::new, |last| format!(" … {}", last.name));
+            format!("published{}{more}", offers.collect::<String>())
+        }
+        Reply::SubscribedBy(services) => {
+            let services =
+                services.iter().map(|(service, who)| format!(" {}:{}", service.name, who.address));
+            format!("subscribed{}", services.collect::<String>())
+        }
+        Reply::Publishers(clients) => {
+            let clients = clients.iter().map(|(client, place)| {
+                format!(" {}={}:{}", show_client(client), place.ip, place.port)
+            });
+            format!("publishers{}", clients.collect::<String>())
+        }
+        Reply::SubscribingClients(clients) => {
+            let clients =
+                clients.iter().map(|(id, who)| format!(" c{}={}", id.counter, who.address));
+            format!("subscribing{}", clients.collect::<String>())
+        }
         Reply::Refused(refusal) => format!("refused: {refusal}"),
+    }
+}
+
+fn show_client(client: &ClientName) -> String {
+    match client {
+        ClientName::Connection(id) => format!("c{}", id.counter),
+        ClientName::Address { ip, port } => format!("{ip}:{port}"),
+        ClientName::Persistent { ip, port } => format!("{ip}:{port}°"),
     }
 }

@@ -216,7 +216,7 @@ impl Cluster {
                 }
                 View::Service(view) => seen.hosts = view.instances.len(),
                 View::Standing(standing) => seen.ready = standing.ready,
-                View::ServiceGone(_) | View::Grays(_) | View::Access(_) => {}
+                View::ServiceGone(_) | View::Grays(_) | View::Access(_) | View::Switches(_) => {}
             },
             Output::Reply { id: asked, reply, .. } => {
                 writeln!(self.transcript, "reply {asked} {}", replied(&reply)).expect("text");
@@ -255,6 +255,7 @@ impl Cluster {
             Output::Push { .. }
             | Output::Notify { .. }
             | Output::Existence { .. }
+            | Output::Watched { .. }
             | Output::Load { .. }
             | Output::Hint(_) => {}
         }

@@ -175,14 +175,15 @@ async fn calls_of_one_connection_have_their_limit() {
         let mut ready = client.send.clone().ready().await.expect("the connection lives");
         let (response, mut send) = ready.send_request(request, false).expect("sent");
         send.send_data("Listening-Configs=a%02g%02%01".into(), true).expect("sent");
-        response
+        (response, send)
     };
     let held = (poll().await, poll().await);
-    let third = soon("an answer", poll().await).await.expect("an answer");
+    let (third, sent) = poll().await;
+    let third = soon("an answer", third).await.expect("an answer");
     assert_eq!(third.status(), 503);
     assert_eq!(target.rejected(Limit::Calls).await, 1);
     target.serves().await;
-    drop((held, third, client));
+    drop((held, third, sent, client));
     target.unharmed().await;
 }
 

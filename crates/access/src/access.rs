@@ -1,13 +1,27 @@
 //! The state of the plane and its three verbs.
 
 use crate::{
-    Change, Command, Input, Output, Reply, Request, View, check, edit, failures::Failures,
+    Change, Command, Input, Output, Reply, Request, View, check, edit,
+    failures::{FAILURES_MAX, Failures},
 };
 use base::{ConnectionId, Instant, Now, RequestId, Revision, Row};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
+
+/// What may differ between nodes: nothing that `apply` decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// See [`FAILURES_MAX`], its default. At least 1.
+    pub failures_max: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { failures_max: FAILURES_MAX }
+    }
+}
 
 /// The access tables of one node.
 #[derive(Debug)]
@@ -19,17 +33,17 @@ pub struct Access {
 
 impl Default for Access {
     fn default() -> Self {
-        Self::new()
+        Self::new(Settings::default())
     }
 }
 
 impl Access {
     /// Nobody may come in yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(settings: Settings) -> Self {
         Self {
             view: Arc::new(View::empty()),
-            failures: Failures::default(),
+            failures: Failures::new(settings.failures_max),
             outputs: VecDeque::new(),
         }
     }

@@ -34,22 +34,26 @@ struct Record {
 /// Invariant: `by_last` has one item per record, and there are at most `sources_max`.
 #[derive(Debug)]
 pub(crate) struct Failures {
+    failures_max: u32,
     records: BTreeMap<Source, Record>,
     by_last: BTreeSet<(Instant, Source)>,
     sources_max: usize,
 }
 
-impl Default for Failures {
-    fn default() -> Self {
-        Self { records: BTreeMap::new(), by_last: BTreeSet::new(), sources_max: SOURCES_MAX }
-    }
-}
-
 impl Failures {
+    pub fn new(failures_max: u32) -> Self {
+        Self {
+            failures_max,
+            records: BTreeMap::new(),
+            by_last: BTreeSet::new(),
+            sources_max: SOURCES_MAX,
+        }
+    }
+
     /// How long to wait before the next try; `None`: go on.
     pub fn retry_after(&self, now: Instant, user: &str, address: &str) -> Option<Duration> {
         let record = self.records.get(&source(user, address))?;
-        let rest = delay(record.count).saturating_sub(now.since(record.last));
+        let rest = self.delay(record.count).saturating_sub(now.since(record.last));
         (!rest.is_zero()).then_some(rest)
     }
 
@@ -57,7 +61,7 @@ impl Failures {
     pub fn count(&mut self, now: Instant, user: &str, address: &str) -> bool {
         self.sweep(now);
         let source = source(user, address);
-        let known = self.remove(&source).filter(|record| !forgotten(record, now));
+        let known = self.remove(&source).filter(|record| !self.forgotten(record, now));
         let mut record = known.unwrap_or(Record { count: 0, first: now, last: now });
         record.count = record.count.saturating_add(1);
         record.last = now;
@@ -67,7 +71,7 @@ impl Failures {
         }
         self.by_last.insert((now, source.clone()));
         self.records.insert(source, record);
-        record.count == FAILURES_MAX
+        record.count == self.failures_max
     }
 
     pub fn clear(&mut self, user: &str, address: &str) {
@@ -80,10 +84,25 @@ impl Failures {
         Some(record)
     }
 
+    fn delay(&self, count: u32) -> Duration {
+        match count.checked_sub(self.failures_max) {
+            None => Duration::ZERO,
+            Some(doublings) => WINDOW.saturating_mul(1 << doublings.min(16)).min(DELAY_MAX),
+        }
+    }
+
+    fn forgotten(&self, record: &Record, now: Instant) -> bool {
+        if record.count < self.failures_max {
+            now.since(record.first) >= WINDOW
+        } else {
+            now.since(record.last) >= FORGOTTEN_AFTER
+        }
+    }
+
     fn sweep(&mut self, now: Instant) {
         for _ in 0..SWEPT_MAX {
             let Some((_, oldest)) = self.by_last.first().cloned() else { return };
-            if !forgotten(&self.records[&oldest], now) {
+            if !self.forgotten(&self.records[&oldest], now) {
                 return;
             }
             self.remove(&oldest);
@@ -98,21 +117,6 @@ fn source(user: &str, address: &str) -> Source {
 fn clipped(text: &str) -> Arc<str> {
     let end = text.char_indices().nth(TEXT_CHARS_MAX).map_or(text.len(), |(at, _)| at);
     Arc::from(&text[..end])
-}
-
-fn delay(count: u32) -> Duration {
-    match count.checked_sub(FAILURES_MAX) {
-        None => Duration::ZERO,
-        Some(doublings) => WINDOW.saturating_mul(1 << doublings.min(16)).min(DELAY_MAX),
-    }
-}
-
-fn forgotten(record: &Record, now: Instant) -> bool {
-    if record.count < FAILURES_MAX {
-        now.since(record.first) >= WINDOW
-    } else {
-        now.since(record.last) >= FORGOTTEN_AFTER
-    }
 }
 
 #[cfg(test)]
@@ -130,7 +134,7 @@ mod tests {
 
     #[test]
     fn five_in_a_minute_then_the_delay_doubles_up_to_an_hour() {
-        let mut failures = Failures::default();
+        let mut failures = Failures::new(FAILURES_MAX);
         let waits: Vec<_> = (0..5).map(|second| fail(&mut failures, second)).collect();
         assert_eq!(waits, [None, None, None, None, Some(60)]);
         assert_eq!(failures.retry_after(at(63), "ann", "10.0.0.1"), Some(Duration::from_secs(1)));
@@ -148,13 +152,13 @@ mod tests {
 
     #[test]
     fn four_a_minute_are_never_delayed_and_a_success_clears() {
-        let mut failures = Failures::default();
+        let mut failures = Failures::new(FAILURES_MAX);
         for minute in 0..10 {
             for second in 0..4 {
                 assert_eq!(fail(&mut failures, minute * 60 + second), None);
             }
         }
-        let mut failures = Failures::default();
+        let mut failures = Failures::new(FAILURES_MAX);
         for second in 0..20 {
             assert_eq!(fail(&mut failures, second), None);
             failures.clear("ann", "10.0.0.1");
@@ -164,7 +168,7 @@ mod tests {
 
     #[test]
     fn others_are_not_delayed() {
-        let mut failures = Failures::default();
+        let mut failures = Failures::new(FAILURES_MAX);
         for second in 0..9 {
             fail(&mut failures, second);
         }
@@ -175,7 +179,7 @@ mod tests {
 
     #[test]
     fn at_the_limit_the_oldest_is_forgotten() {
-        let mut failures = Failures { sources_max: 2, ..Failures::default() };
+        let mut failures = Failures { sources_max: 2, ..Failures::new(FAILURES_MAX) };
         for (second, user) in [(0, "ann"), (1, "bob"), (2, "ann"), (3, "cleo")] {
             failures.count(at(second), user, "");
         }
@@ -186,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_long_name_is_clipped_between_characters() {
-        let mut failures = Failures::default();
+        let mut failures = Failures::new(FAILURES_MAX);
         failures.count(at(0), &"ü".repeat(100_000), "");
         assert_eq!(failures.records.keys().next().expect("one").0.chars().count(), 64);
     }

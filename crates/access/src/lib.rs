@@ -69,7 +69,7 @@ mod surface;
 mod tests;
 mod token;
 
-pub use access::Access;
+pub use access::{Access, Settings};
 pub use allow::Denied;
 pub use apply::{NAMESPACES_MAX, PERMISSIONS_MAX, ROLES_MAX, USERS_MAX};
 pub use check::TOKEN_KEY_BYTES;

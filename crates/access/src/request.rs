@@ -158,3 +158,24 @@ pub enum Reply {
     /// The change is malformed; nothing changed.
     Refused(String),
 }
+
+impl Reply {
+    /// Which limit it was refused at, if it was.
+    #[must_use]
+    pub fn limit(&self) -> Option<base::Limit> {
+        match self {
+            Self::TooManyFailures { .. } => Some(base::Limit::LoginFailures),
+            Self::Outcome(Outcome::Full { .. }) => Some(base::Limit::TableFull),
+            Self::Outcome(
+                Outcome::Changed
+                | Outcome::Unchanged
+                | Outcome::Exists(_)
+                | Outcome::Unknown(_)
+                | Outcome::LastAdministrator,
+            )
+            | Self::Proceed
+            | Self::Noted
+            | Self::Refused(_) => None,
+        }
+    }
+}

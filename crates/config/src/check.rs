@@ -3,7 +3,7 @@
 use crate::{Author, ConfigKey, Details, GrayName, GrayRule, Refusal};
 use std::sync::Arc;
 
-/// The longest content, in bytes: 10 MiB, as in Nacos.
+/// The longest content, in bytes: 10 MiB, as in Nacos. A setting may be less, not more: entries of the log have a limit, too.
 pub const CONTENT_BYTES_MAX: usize = 10 << 20;
 /// The content types that Nacos knows. Anything else is stored as `text`.
 pub const CONTENT_TYPES: [&str; 8] =
@@ -21,15 +21,12 @@ const TAG_CHARS_MAX: usize = 64;
 /// Characters of an encrypted data key: eight times what Nacos's table holds.
 const ENCRYPTED_DATA_KEY_CHARS_MAX: usize = 8192;
 
-pub(crate) fn content(content: &str) -> Result<(), Refusal> {
+pub(crate) fn content(content: &str, bytes_max: usize) -> Result<(), Refusal> {
     if content.trim().is_empty() {
         return Err(Refusal::ContentBlank);
     }
-    if content.len() > CONTENT_BYTES_MAX {
-        return Err(Refusal::ContentTooLarge {
-            bytes: content.len(),
-            bytes_max: CONTENT_BYTES_MAX,
-        });
+    if content.len() > bytes_max {
+        return Err(Refusal::ContentTooLarge { bytes: content.len(), bytes_max });
     }
     Ok(())
 }
@@ -144,10 +141,12 @@ mod tests {
 
     #[test]
     fn content_is_neither_blank_nor_over_the_limit() {
-        assert_eq!(content(""), Err(Refusal::ContentBlank));
-        assert_eq!(content(" \n\t"), Err(Refusal::ContentBlank));
-        assert_eq!(content(&"x".repeat(CONTENT_BYTES_MAX)), Ok(()));
-        let (bytes, bytes_max) = (CONTENT_BYTES_MAX + 1, CONTENT_BYTES_MAX);
-        assert_eq!(content(&"x".repeat(bytes)), Err(Refusal::ContentTooLarge { bytes, bytes_max }));
+        let bytes_max = 100;
+        assert_eq!(content("", bytes_max), Err(Refusal::ContentBlank));
+        assert_eq!(content(" \n\t", bytes_max), Err(Refusal::ContentBlank));
+        assert_eq!(content(&"x".repeat(bytes_max), bytes_max), Ok(()));
+        let (bytes, too_long) = (bytes_max + 1, "x".repeat(bytes_max + 1));
+        let refusal = Refusal::ContentTooLarge { bytes, bytes_max };
+        assert_eq!(content(&too_long, bytes_max), Err(refusal));
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     Audience, Command, ConfigKey, Entry, Grays, HistoryRow, Input, LoadedRows, Output, Refusal,
-    Reply, Request, check,
+    Reply, Request,
+    check::{self, CONTENT_BYTES_MAX},
     history::{HISTORY_REPLY_BYTES_MAX, HISTORY_ROWS_MAX, History, Retention},
     listeners::{LISTENERS_MAX, Listeners},
     rows,
@@ -21,15 +22,17 @@ pub const CONTENTS_BYTES_MAX: u64 = 1 << 30;
 pub const LOADS_MAX: usize = 1024;
 
 /// What may differ between nodes: nothing that `apply` decides.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// See [`LISTENERS_MAX`], its default.
     pub listeners_max: usize,
+    /// See [`CONTENT_BYTES_MAX`], its default.
+    pub content_bytes_max: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { listeners_max: LISTENERS_MAX }
+        Self { listeners_max: LISTENERS_MAX, content_bytes_max: CONTENT_BYTES_MAX }
     }
 }
 
@@ -102,6 +105,12 @@ impl Config {
         }
     }
 
+    /// How many keys are listened to, each counted once per listener.
+    #[must_use]
+    pub fn listeners_len(&self) -> usize {
+        self.listeners.len()
+    }
+
     /// Takes an input.
     pub fn step(&mut self, now: Now, input: Input) {
         match input {
@@ -150,7 +159,9 @@ impl Config {
     fn request(&mut self, now: Now, to: ConnectionId, id: RequestId, request: Request) {
         let answer = match request {
             Request::Publish { key, content, cas_md5, details, author } => {
-                let proposal = Self::publish(now, key, content, cas_md5, details, author);
+                let proposal = self
+                    .check(&key, &content)
+                    .and_then(|()| Self::publish(now, key, content, cas_md5, details, author));
                 proposal.map(|command| Output::Propose { to, id, command })
             }
             Request::Remove { key, author } => {
@@ -162,8 +173,9 @@ impl Config {
             }
             Request::PublishGray { key, rule, content, cas_md5, details, author } => {
                 let now_ms = now.unix_ms;
-                let command =
-                    Self::publish_gray(now_ms, key, rule, content, cas_md5, *details, author);
+                let command = self.check(&key, &content).and_then(|()| {
+                    Self::publish_gray(now_ms, key, rule, content, cas_md5, *details, author)
+                });
                 command.map(|command| Output::Propose { to, id, command })
             }
             Request::RemoveGray { key, name, author } => {
@@ -213,6 +225,12 @@ impl Config {
         }));
     }
 
+    /// What is looked at first in whatever sets a content.
+    fn check(&self, key: &ConfigKey, content: &str) -> Result<(), Refusal> {
+        check::key(key)?;
+        check::content(content, self.settings.content_bytes_max)
+    }
+
     fn publish(
         now: Now,
         key: ConfigKey,
@@ -221,8 +239,6 @@ impl Config {
         details: crate::Details,
         author: crate::Author,
     ) -> Result<Command, Refusal> {
-        check::key(&key)?;
-        check::content(&content)?;
         check::author(&author)?;
         let details = Box::new(check::details(details)?);
         let md5 = md5_hex(&content).into();

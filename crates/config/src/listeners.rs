@@ -79,6 +79,11 @@ impl Listeners {
         }
     }
 
+    /// How many keys are listened to, each counted once per listener. A few numbers per listener: for metrics, not often.
+    pub fn len(&self) -> usize {
+        self.by_listener.values().map(BTreeMap::len).sum()
+    }
+
     /// Ends all listeners of a connection.
     pub fn close(&mut self, connection: ConnectionId) {
         let numbers: Vec<Listener> = self.of(connection).map(|(&listener, _)| listener).collect();

@@ -1,7 +1,7 @@
 //! What edges ask of the config center, what enters the log, and what is answered.
 
 use crate::{Audience, Author, ConfigKey, Details, GrayName, GrayRule, HistoryRow, Pattern};
-use base::Revision;
+use base::{Limit, Revision};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -285,4 +285,42 @@ pub enum Refusal {
     /// The history could not be read.
     #[error("history is unreadable: {0}")]
     Unreadable(String),
+}
+
+impl Reply {
+    /// Which limit it was refused at, if it was.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Refused(refusal) => refusal.limit(),
+            Self::Outcome(Outcome::QuotaExceeded { .. } | Outcome::TooManyVersions { .. }) => {
+                Some(Limit::ConfigQuota)
+            }
+            Self::Outcome(
+                Outcome::Published(_) | Outcome::Removed { .. } | Outcome::CasConflict { .. },
+            )
+            | Self::Listening(_)
+            | Self::ListenersAt(_)
+            | Self::Watching
+            | Self::History(_)
+            | Self::HistoryPage { .. }
+            | Self::Listeners(_) => None,
+        }
+    }
+}
+
+impl Refusal {
+    /// Which limit it is about, if it is about one.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::ContentTooLarge { .. } => Some(Limit::ConfigContent),
+            Self::DetailTooLong { .. } | Self::TooManyTags { .. } => Some(Limit::ConfigDetails),
+            Self::TooManyListeners { .. } => Some(Limit::Listeners),
+            Self::TooManyPatterns { .. } => Some(Limit::Patterns),
+            Self::ContentBlank | Self::TagIllegal | Self::AddressesBlank | Self::Unreadable(_) => {
+                None
+            }
+        }
+    }
 }

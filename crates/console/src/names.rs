@@ -15,7 +15,7 @@ const DATA_ID_CHARS_MAX: usize = 256;
 const CLUSTER_CHARS_MAX: usize = 64;
 const IP_CHARS_MAX: usize = 128;
 /// Characters of all keys and values of one instance's metadata.
-const METADATA_CHARS_MAX: usize = 1_024;
+const METADATA_CHARS_MAX: usize = naming::METADATA_CHARS_MAX;
 const WEIGHT_MAX: f64 = 10_000.0;
 
 fn checked(what: &str, text: &str, chars_max: usize, fits: bool) -> Result<Arc<str>, Problem> {

@@ -10,7 +10,7 @@ use crate::{
     stream::Stream,
 };
 use access::Principal;
-use base::{Consistency, Freshness, Instant, Now, RequestId};
+use base::{Consistency, Freshness, Instant, Limit, Now, RequestId};
 use bytes::Bytes;
 use http::{Request, Response, header};
 use naming::ServiceKey;
@@ -37,6 +37,8 @@ pub struct Session {
     pub(crate) subscriptions: BTreeMap<ServiceKey, usize>,
     pub(crate) streams: BTreeMap<CallId, Stream>,
     pub(crate) outputs: VecDeque<Output>,
+    /// The limit at which it refused something, until the host takes it.
+    pub(crate) rejected: Option<Limit>,
 }
 
 /// What an answer is waited for.
@@ -80,6 +82,7 @@ impl Session {
             subscriptions: BTreeMap::new(),
             streams: BTreeMap::new(),
             outputs: VecDeque::new(),
+            rejected: None,
         }
     }
 
@@ -105,6 +108,11 @@ impl Session {
         self.outputs.pop_front()
     }
 
+    /// The limit at which it refused something, if it did since it was asked last: to be taken after each step.
+    pub fn rejected(&mut self) -> Option<Limit> {
+        self.rejected.take()
+    }
+
     /// When to step `Input::Wake` at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -120,7 +128,12 @@ impl Session {
         );
         let (work, fresh) = match self.begin(now, views, call, &place, request) {
             Ok(begun) => begun,
-            Err(problem) => return self.refuse(views, call, &place, problem),
+            Err(problem) => {
+                if self.waiting.len() >= CALLS_MAX {
+                    self.rejected = Some(Limit::Calls);
+                }
+                return self.refuse(views, call, &place, problem);
+            }
         };
         let Some(wanted) = fresh else { return self.go(now, views, work, None) };
         match views.freshness(wanted) {

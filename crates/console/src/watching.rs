@@ -18,6 +18,7 @@ impl Session {
         let refusal = if self.draining {
             Some(Problem::unavailable(Unavailable::Stopping))
         } else if self.streams.len() >= STREAMS_MAX {
+            self.rejected = Some(base::Limit::EventStreams);
             Some(Problem::limit(
                 "this connection watches too much",
                 format!("it has {STREAMS_MAX} streams already"),

@@ -6,7 +6,7 @@ use crate::{
     streams::Streams,
     work::{Asker, Task},
 };
-use base::{ConnectionId, Instant, Now, RequestId};
+use base::{ConnectionId, Instant, Limit, Now, RequestId};
 use bytes::Bytes;
 use nacos::{CallId, Payload};
 use node::Input;
@@ -60,11 +60,12 @@ impl Host {
         } else {
             (nacos::Login::Open, console::Login::Open)
         };
-        let facts = nacos::Facts { connection, remote, local, login: nacos_login };
+        let limits = self.settings.limits.nacos;
+        let facts = nacos::Facts { connection, remote, local, login: nacos_login, limits };
         let nacos = nacos::Session::new(now, facts);
         let facts = console::Facts { connection, remote, login: console_login };
         let console = console::Session::new(facts);
-        let streams = Streams::new(*lock(&self.stream_limits), self.streams_bytes.clone());
+        let streams = Streams::new(self.settings.limits.streams, self.streams_bytes.clone());
         let slot = Slot::new(connection, remote.ip().to_canonical(), streams, nacos, console);
         let slot = Arc::new(slot);
         lock(&self.slots).insert(connection, slot);
@@ -111,21 +112,37 @@ impl Host {
             let mut sessions = lock(&slot.sessions);
             sessions.closed = true;
             self.set_session_deadline(&mut sessions, connection, None);
+            self.count_in_flight(&mut sessions, 0);
+            if let Some(agent) = sessions.agent.take() {
+                self.tally.left(&agent);
+            }
         }
         lock(&self.access_watchers).remove(&connection);
         self.push_input(Input::Closed { connection, reason });
         self.run(now, &[]);
     }
 
-    /// The node is about to stop: clients are asked to go elsewhere.
-    pub fn drain(&self, now: Now) {
+    /// The node is about to stop, and says so to whoever asks. The connections that are to be moved, by `drain`.
+    pub fn begin_drain(&self) -> Vec<ConnectionId> {
         self.views.drain();
-        let slots: Vec<Arc<Slot>> = lock(&self.slots).values().cloned().collect();
+        lock(&self.slots).keys().copied().collect()
+    }
+
+    /// The clients of these connections are asked to go elsewhere: one with a stream is told so, and closed when it does not
+    /// go by itself; of any other one what it waits for is answered, and then it is closed.
+    pub fn drain(&self, now: Now, connections: &[ConnectionId]) {
+        let slots: Vec<Arc<Slot>> =
+            connections.iter().filter_map(|connection| self.slot(*connection)).collect();
         for slot in &slots {
             slot.post(Message::Nacos(nacos::Input::Drain));
             slot.post(Message::Console(console::Input::Drain));
         }
         self.run(now, &slots);
+        for slot in slots {
+            if lock(&slot.sessions).agent.is_none() {
+                slot.retire();
+            }
+        }
     }
 
     /// The next chunk of a stream of a connection; `None` at its end.
@@ -173,11 +190,31 @@ impl Host {
             deadlines.into_iter().flatten().min()
         };
         self.set_session_deadline(&mut sessions, slot.connection, deadline);
+        if !sessions.closed {
+            let in_flight = sessions.nacos.in_flight_len();
+            self.count_in_flight(&mut sessions, in_flight);
+        }
         drop(sessions);
         slot.signal.raise();
     }
 
+    fn count_in_flight(&self, sessions: &mut Sessions, in_flight: usize) {
+        let before = std::mem::replace(&mut sessions.in_flight, in_flight);
+        if in_flight > before {
+            self.tally.in_flight.fetch_add(in_flight - before, Ordering::Relaxed);
+        } else if in_flight < before {
+            self.tally.in_flight.fetch_sub(before - in_flight, Ordering::Relaxed);
+        }
+    }
+
+    /// Closes a connection that has come to a limit.
+    fn reject(&self, slot: &Slot, limit: Limit) {
+        self.tally.reject(limit);
+        slot.close();
+    }
+
     fn drain_nacos(&self, now: Now, slot: &Slot, sessions: &mut Sessions) {
+        sessions.nacos.noted().for_each(|noted| self.tally.note(noted));
         while let Some(output) = sessions.nacos.poll() {
             match output {
                 nacos::Output::Http { call, response } => {
@@ -188,8 +225,9 @@ impl Host {
                 }
                 nacos::Output::Stream(payload) => {
                     let chunk = Chunk::Payload(payload);
-                    if slot.streams().push(now.instant, StreamId::Grpc, chunk).is_err() {
-                        slot.close();
+                    let pushed = slot.streams().push(now.instant, StreamId::Grpc, chunk);
+                    if let Err(limit) = pushed {
+                        self.reject(slot, limit);
                     }
                 }
                 nacos::Output::Ask { id, ask } => self.ask_nacos(slot, id, ask),
@@ -200,6 +238,9 @@ impl Host {
     }
 
     fn drain_console(&self, now: Now, slot: &Slot, sessions: &mut Sessions) {
+        if let Some(limit) = sessions.console.rejected() {
+            self.tally.reject(limit);
+        }
         while let Some(output) = sessions.console.poll() {
             match output {
                 console::Output::Http { call, response } => {
@@ -212,8 +253,9 @@ impl Host {
                 }
                 console::Output::StreamChunk { call, chunk } => {
                     let id = StreamId::Events(CallId(call.0));
-                    if slot.streams().push(now.instant, id, Chunk::Bytes(chunk)).is_err() {
-                        slot.close();
+                    let pushed = slot.streams().push(now.instant, id, Chunk::Bytes(chunk));
+                    if let Err(limit) = pushed {
+                        self.reject(slot, limit);
                     }
                 }
                 console::Output::StreamEnd(call) => {
@@ -286,6 +328,7 @@ impl Host {
     fn ask_worker(&self, slot: &Slot, door: Door, id: RequestId, task: Task) {
         let asker = Asker::Session { connection: slot.connection, door, id };
         if self.push_work(Some(slot.source), Work { asker, task }).is_err() {
+            self.tally.reject(Limit::PasswordChecks);
             let reply = node::Reply::Unavailable(node::Unavailable::Overloaded);
             slot.post(self.answer(door.outer(id), reply));
         }
@@ -296,6 +339,7 @@ impl Host {
         let id = door.outer(id);
         let input = Input::Request { from: slot.connection, id, request };
         if lock(&self.lanes).push(input).is_err() {
+            self.tally.reject(Limit::Lane);
             let reply = node::Reply::Unavailable(node::Unavailable::Overloaded);
             slot.post(self.answer(id, reply));
         }
@@ -304,7 +348,12 @@ impl Host {
     fn tell(&self, slot: &Slot, sessions: &mut Sessions, tell: nacos::Tell) {
         let connection = slot.connection;
         match tell {
-            nacos::Tell::Opened { agent: _ } => self.announce(slot, sessions),
+            nacos::Tell::Opened { agent } => {
+                if let Some(before) = sessions.agent.replace(self.tally.came(&agent)) {
+                    self.tally.left(&before);
+                }
+                self.announce(slot, sessions);
+            }
             nacos::Tell::Heard => self.push_input(Input::Heard(connection)),
             nacos::Tell::Acknowledged { service, version } => {
                 self.push_input(Input::Acknowledged { connection, service, version });
@@ -361,6 +410,12 @@ fn http(call: CallId, request: http::Request<Bytes>) -> Message {
 }
 
 impl Slot {
+    /// Ends the connection once what is in progress on it is answered.
+    fn retire(&self) {
+        self.send(Sending::Close);
+        self.signal.raise();
+    }
+
     /// Ends the connection: what was sent before still goes out.
     pub(crate) fn close(&self) {
         if !self.closing.swap(true, Ordering::Relaxed) {

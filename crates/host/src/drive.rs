@@ -175,6 +175,9 @@ impl Host {
                 }
             }
             Output::Reply { to, id, reply } => {
+                if let Some(limit) = reply.limit() {
+                    self.tally.reject(limit);
+                }
                 if let Some(slot) = self.slot(to) {
                     slot.post(self.answer(id, reply));
                     dirty.insert(to, slot);

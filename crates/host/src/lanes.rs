@@ -3,7 +3,7 @@
 use node::{Input, Request};
 use std::collections::VecDeque;
 
-/// How many inputs of one lane may wait; one more is answered "overloaded" without the node's lock.
+/// How many inputs of one lane may wait, unless set otherwise; one more is answered "overloaded" without the node's lock.
 pub const LANE_LEN_MAX: usize = 65_536;
 /// How many inputs are stepped before what follows from them is carried out.
 const BATCH_LEN: usize = 64;
@@ -25,12 +25,17 @@ enum Lane {
 
 const LANES: usize = 5;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lanes {
+    len_max: usize,
     queues: [VecDeque<Input>; LANES],
 }
 
 impl Lanes {
+    pub(crate) fn new(len_max: usize) -> Self {
+        Self { len_max, queues: Default::default() }
+    }
+
     /// Puts an input into its lane.
     ///
     /// # Errors
@@ -38,7 +43,7 @@ impl Lanes {
     /// connections and by the jobs in flight.
     pub(crate) fn push(&mut self, input: Input) -> Result<(), Box<Input>> {
         let queue = &mut self.queues[lane(&input) as usize];
-        if queue.len() >= LANE_LEN_MAX && matches!(input, Input::Request { .. }) {
+        if queue.len() >= self.len_max && matches!(input, Input::Request { .. }) {
             return Err(Box::new(input));
         }
         queue.push_back(input);
@@ -51,7 +56,7 @@ impl Lanes {
 
     /// Forgets everything: the node halted.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.len_max);
     }
 
     /// The next batch, most urgent first.
@@ -105,7 +110,7 @@ mod tests {
     fn urgent_inputs_come_first_and_a_full_lane_gives_back() {
         let from = ConnectionId { node: NodeId(1), boot: HybridTime(1), counter: 1 };
         let ask = || Input::Request { from, id: RequestId(1), request: Request::Status };
-        let mut lanes = Lanes::default();
+        let mut lanes = Lanes::new(LANE_LEN_MAX);
         for _ in 0..LANE_LEN_MAX {
             lanes.push(ask()).expect("below the limit");
         }

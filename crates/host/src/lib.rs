@@ -38,6 +38,7 @@ mod deliver;
 mod disk;
 mod drive;
 mod lanes;
+mod limits;
 mod planted;
 mod rendered;
 mod scrape;
@@ -45,6 +46,7 @@ mod sessions;
 mod signal;
 mod start;
 mod streams;
+mod tally;
 mod udp;
 mod views;
 mod work;
@@ -52,14 +54,16 @@ mod work;
 pub use deliver::Arrival;
 pub use disk::{DiskDone, DiskJob, DiskWorker, Opened};
 pub use lanes::LANE_LEN_MAX;
+pub use limits::{JOURNAL_BYTES_MAX, LOG_BYTES_MAX, Limits, RENDERED_BYTES_MAX};
 pub use planted::Planted;
-pub use scrape::Gauges;
+pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
-pub use start::{Begun, Identity, LOG_BYTES_MAX, Settings, StartError};
+pub use start::{Begun, Identity, Settings, StartError};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };
+pub use tally::{AGENTS_MAX, Agent, BUCKETS_US, Histogram, HistogramCounts, PushCounts, Tally};
 pub use udp::{DATAGRAMS_LEN_MAX, Datagram};
 pub use work::{WORK_LEN_MAX, Work, Worked};
 
@@ -90,7 +94,6 @@ pub struct Host {
     connections_open: AtomicUsize,
     /// Sessions that ended by a broken invariant of their own. Each is a defect.
     sessions_broken: AtomicU64,
-    stream_limits: Mutex<StreamLimits>,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
     /// Connections that want to hear of changes of the access tables.
@@ -102,6 +105,8 @@ pub struct Host {
     salts: Mutex<Rng>,
     halted: Mutex<Option<String>>,
     generated_password: Mutex<Option<String>>,
+    /// What was counted.
+    pub tally: Tally,
     /// Raised when there is a disk job.
     pub disk_signal: Signal,
     /// Raised when there is work for a worker thread.
@@ -198,11 +203,6 @@ impl Host {
     #[must_use]
     pub fn connections_open(&self) -> usize {
         self.connections_open.load(std::sync::atomic::Ordering::Relaxed)
-    }
-
-    /// How much may wait for the clients of connections that open from now on.
-    pub fn set_stream_limits(&self, limits: StreamLimits) {
-        *lock(&self.stream_limits) = limits;
     }
 
     /// The next thing that a connection has to send.

@@ -3,7 +3,7 @@
 use crate::{Host, sessions::lock};
 use access::{Action, Principal, Resource};
 use base::{Duration, LogIndex, Now, Term};
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// The numbers of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,34 @@ pub struct Gauges {
     pub sessions_broken: u64,
     /// Since the node started.
     pub uptime: Duration,
+    /// Which node it is.
+    pub node: base::NodeId,
+    /// What the node has counted.
+    pub tally: node::Tally,
+    /// What is listed, by namespace. Whatever is in none of the first ones is in `other`.
+    pub namespaces: BTreeMap<Arc<str>, NamespaceCounts>,
+    /// Pushes and notifications that are not confirmed yet.
+    pub pushes_in_flight: usize,
+    /// Bytes that wait for clients on their streams.
+    pub streams_bytes: usize,
+    /// Subscriptions to datagrams that were not taken at a limit.
+    pub udp_refused: u64,
+}
+
+/// Namespaces that are told apart; the rest is `other` together.
+pub const NAMESPACES_SHOWN_MAX: usize = 100;
+
+/// What is listed of a namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceCounts {
+    /// Services, empty ones too.
+    pub services: usize,
+    /// Instances that are healthy.
+    pub healthy: usize,
+    /// Instances that are not.
+    pub unhealthy: usize,
+    /// Configs.
+    pub configs: usize,
 }
 
 impl Host {
@@ -70,6 +98,12 @@ impl Host {
             connections_opened: self.connections.load(std::sync::atomic::Ordering::Relaxed),
             sessions_broken: self.sessions_broken.load(std::sync::atomic::Ordering::Relaxed),
             uptime: status.uptime,
+            node: status.node,
+            tally: *status.tally,
+            namespaces: self.views.namespaces(NAMESPACES_SHOWN_MAX),
+            pushes_in_flight: self.tally.in_flight.load(std::sync::atomic::Ordering::Relaxed),
+            streams_bytes: self.streams_bytes.load(std::sync::atomic::Ordering::Relaxed),
+            udp_refused: self.udp.refused_count(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One slot per connection: the edges' sessions, what waits for them, and what they have to say.
 
 use crate::{
+    Agent,
     signal::Signal,
     streams::{Chunk, StreamId, Streams},
 };
@@ -76,6 +77,10 @@ pub(crate) struct Sessions {
     /// A client of the registry was announced to the node.
     pub(crate) opened: bool,
     pub(crate) closed: bool,
+    /// What its client says it is, once it has said so.
+    pub(crate) agent: Option<Agent>,
+    /// How many of its pushes the tally counts as not confirmed.
+    pub(crate) in_flight: usize,
 }
 
 pub(crate) struct Slot {
@@ -99,7 +104,15 @@ impl Slot {
         nacos: nacos::Session,
         console: console::Session,
     ) -> Self {
-        let sessions = Sessions { nacos, console, deadline: None, opened: false, closed: false };
+        let sessions = Sessions {
+            nacos,
+            console,
+            deadline: None,
+            opened: false,
+            closed: false,
+            agent: None,
+            in_flight: 0,
+        };
         Self {
             connection,
             source,

@@ -1,8 +1,8 @@
 //! From a disk to a host whose node reads it.
 
 use crate::{
-    DiskWorker, Host, NodeCell, Opened, Planted, Timers, credentials::Credentials, disk::DiskJob,
-    lanes::Lanes, planted::Planting, views::ViewStore,
+    DiskWorker, Host, Limits, NodeCell, Opened, Planted, Timers, credentials::Credentials,
+    disk::DiskJob, lanes::Lanes, planted::Planting, views::ViewStore,
 };
 use base::{HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
 use node::{Input, Node, RESTORED_TABLES, Recovered, TableRow, consensus};
@@ -14,13 +14,6 @@ use storage::Place;
 
 /// Version of the identity record on disk.
 const IDENTITY_VERSION: u8 = 1;
-/// How much may be kept of what was written out for readers.
-const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How much the journal may hold.
-const JOURNAL_BYTES_MAX: usize = 6 * 1024 * 1024;
-
-/// How long the Raft log of a node may get between two checkpoints.
-pub const LOG_BYTES_MAX: usize = 64 << 20;
 
 /// How a host is set up.
 #[derive(Clone, Debug)]
@@ -39,8 +32,8 @@ pub struct Settings {
     pub version: &'static str,
     /// For the registry.
     pub naming: naming::Settings,
-    /// Usually `LOG_BYTES_MAX`; one entry may be a quarter of it.
-    pub log_bytes_max: usize,
+    /// Everything that refuses.
+    pub limits: Limits,
     /// Nothing, but in a simulator.
     pub planted: Planted,
 }
@@ -109,31 +102,36 @@ impl Host {
         let mut key = [0; 32];
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
-        let views = ViewStore::new(identity.node, boot, Credentials::new(key), RENDERED_BYTES_MAX);
+        let views = ViewStore::new(
+            identity.node,
+            boot,
+            Credentials::new(key),
+            settings.limits.rendered_bytes_max,
+        );
         let restoring = Some(Restoring { hint });
         let planting = Planting::new(settings.planted);
         let cell = NodeCell { node, rng, latest: now, restoring, ceiling, planting };
         let host = Arc::new(Self {
             id: identity.node,
             boot,
-            settings,
+            work: Mutex::new(crate::work::Works::new(settings.limits.work_len_max)),
+            udp: crate::udp::Udp::new(&settings.limits),
             node: Mutex::new(cell),
-            lanes: Mutex::new(Lanes::default()),
+            lanes: Mutex::new(Lanes::new(settings.limits.lane_len_max)),
             views,
             slots: Mutex::new(BTreeMap::new()),
-            udp: crate::udp::Udp::default(),
             connections: 0.into(),
             connections_open: 0.into(),
             sessions_broken: 0.into(),
-            stream_limits: Mutex::default(),
             streams_bytes: Arc::default(),
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
-            work: Mutex::default(),
             salts,
             halted: Mutex::default(),
             generated_password: Mutex::default(),
+            settings,
+            tally: crate::Tally::default(),
             disk_signal: crate::Signal::default(),
             work_signal: crate::Signal::default(),
             timer_signal: crate::Signal::default(),
@@ -183,9 +181,12 @@ fn make_node(
     let settings = node::Settings {
         id: identity.node,
         voters: vec![identity.node],
-        journal_bytes_max: JOURNAL_BYTES_MAX,
+        journal_bytes_max: settings.limits.journal_bytes_max,
+        log_bytes_max: settings.limits.log_bytes_max,
+        proposals_max: settings.limits.proposals_max,
         naming: settings.naming.clone(),
-        log_bytes_max: settings.log_bytes_max,
+        config: settings.limits.config,
+        access: settings.limits.access,
     };
     let recovered = Recovered {
         consensus: consensus::Recovered {

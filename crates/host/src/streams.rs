@@ -1,6 +1,6 @@
 //! What waits to be sent on the long-lived streams of one connection: bounded in bytes.
 
-use base::{Duration, Instant};
+use base::{Duration, Instant, Limit};
 use bytes::Bytes;
 use nacos::{CallId, Payload};
 use std::{
@@ -105,14 +105,18 @@ impl Streams {
     }
 
     /// # Errors
-    /// When the client reads too slowly: the connection is to be closed. A chunk for a stream that ended is dropped.
-    pub(crate) fn push(&mut self, now: Instant, id: StreamId, chunk: Chunk) -> Result<(), ()> {
+    /// When the client reads too slowly, the limit: the connection is to be closed. A chunk for a stream that ended is
+    /// dropped.
+    pub(crate) fn push(&mut self, now: Instant, id: StreamId, chunk: Chunk) -> Result<(), Limit> {
         let Some(queue) = self.queues.get_mut(&id) else { return Ok(()) };
         let all = self.all.load(Ordering::Relaxed) + chunk.len();
         if self.bytes + chunk.len() > self.limits.bytes_max && self.bytes > 0 {
             let since = *self.over_since.get_or_insert(now);
-            if now.since(since) >= self.limits.patience || all > self.limits.all_bytes_max {
-                return Err(());
+            if now.since(since) >= self.limits.patience {
+                return Err(Limit::PushBytes);
+            }
+            if all > self.limits.all_bytes_max {
+                return Err(Limit::PushBytesAll);
             }
         }
         self.bytes += chunk.len();

@@ -1,10 +1,10 @@
 //! Pushes by UDP: the node's one `UdpSession` next to the slots, datagrams in and out as values.
 
 use crate::{
-    Host,
+    Host, Limits,
     sessions::{Door, Message, lock},
 };
-use base::{ConnectionId, Instant, Now, RequestId};
+use base::{ConnectionId, Instant, Limit, Now, RequestId};
 use bytes::Bytes;
 use nacos::{UdpInput, UdpOutput, UdpSession, UdpSubscription};
 use node::Input;
@@ -14,7 +14,7 @@ use std::{
     sync::{Mutex, atomic::Ordering},
 };
 
-/// Datagrams that wait to be sent. One more is dropped, as a network would.
+/// Datagrams that wait to be sent, unless set otherwise. One more is dropped, as a network would.
 pub const DATAGRAMS_LEN_MAX: usize = 4_096;
 
 /// A datagram.
@@ -26,8 +26,8 @@ pub struct Datagram {
     pub bytes: Bytes,
 }
 
-#[derive(Default)]
 pub(crate) struct Udp {
+    datagrams_len_max: usize,
     /// With what the host's timers hold of it.
     session: Mutex<(UdpSession, Option<Instant>)>,
     inbox: Mutex<VecDeque<UdpInput>>,
@@ -35,6 +35,29 @@ pub(crate) struct Udp {
 }
 
 impl Udp {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            datagrams_len_max: limits.datagrams_len_max,
+            session: Mutex::new((UdpSession::new(limits.udp_subscribers_max), None)),
+            inbox: Mutex::default(),
+            outbox: Mutex::default(),
+        }
+    }
+
+    fn send(&self, datagram: Datagram) -> Result<(), Limit> {
+        let mut outbox = lock(&self.outbox);
+        if outbox.len() >= self.datagrams_len_max {
+            return Err(Limit::Datagrams);
+        }
+        outbox.push_back(datagram);
+        Ok(())
+    }
+
+    /// Subscriptions that were not taken at a limit.
+    pub(crate) fn refused_count(&self) -> u64 {
+        lock(&self.session).0.refused_count()
+    }
+
     pub(crate) fn post(&self, input: UdpInput) {
         lock(&self.inbox).push_back(input);
     }
@@ -109,6 +132,7 @@ impl Host {
                 let request = node::Request::Naming(request);
                 let input = Input::Request { from: connection, id: Door::Nacos.outer(id), request };
                 if lock(&self.lanes).push(input).is_err() {
+                    self.tally.reject(Limit::Lane);
                     let answer = nacos::Answer::Unavailable(nacos::Unavailable::Overloaded);
                     self.udp.post(UdpInput::Answer { connection, id, answer });
                 }
@@ -120,9 +144,8 @@ impl Host {
                 self.push_input(Input::Closed { connection, reason });
             }
             UdpOutput::Datagram { to, bytes } => {
-                let mut outbox = lock(&self.udp.outbox);
-                if outbox.len() < DATAGRAMS_LEN_MAX {
-                    outbox.push_back(Datagram { to, bytes });
+                if let Err(limit) = self.udp.send(Datagram { to, bytes }) {
+                    self.tally.reject(limit);
                 }
             }
         }
@@ -134,5 +157,20 @@ impl Host {
         let before = timers.first();
         timers.udp = deadline;
         timers.first() < before || before.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datagrams_over_the_limit_are_dropped() {
+        let udp = Udp::new(&Limits { datagrams_len_max: 2, ..Limits::default() });
+        let datagram = || Datagram { to: ([10, 0, 0, 1], 7).into(), bytes: Bytes::new() };
+        let sent = [datagram(), datagram(), datagram()].map(|datagram| udp.send(datagram));
+        assert_eq!(sent, [Ok(()), Ok(()), Err(Limit::Datagrams)]);
+        assert!(lock(&udp.outbox).pop_front().is_some());
+        assert_eq!(udp.send(datagram()), Ok(()));
     }
 }

@@ -1,7 +1,7 @@
 //! The view store: what sessions read without asking the node. Each view is immutable and replaced as a whole; a lock is
 //! held only while a pointer is copied.
 
-use crate::{credentials::Credentials, rendered::RenderedBytes};
+use crate::{NamespaceCounts, credentials::Credentials, rendered::RenderedBytes};
 use access::View as AccessView;
 use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId};
 use bytes::Bytes;
@@ -126,6 +126,44 @@ impl ViewStore {
 
     pub(crate) fn standing(&self) -> Standing {
         *read(&self.standing)
+    }
+
+    /// What is listed, by namespace: the first ones by name, then all others as `other`. In pieces, so that nobody who
+    /// publishes waits for one who counts.
+    pub(crate) fn namespaces(&self, len_max: usize) -> BTreeMap<Arc<str>, NamespaceCounts> {
+        let mut all: BTreeMap<Arc<str>, NamespaceCounts> = BTreeMap::new();
+        for (namespace, configs) in read(&self.config_counts).iter().filter(|(_, n)| **n > 0) {
+            all.entry(namespace.clone()).or_default().configs = *configs;
+        }
+        let mut from = Bound::Unbounded;
+        loop {
+            let piece: Vec<Arc<ServiceView>> = {
+                let services = read(&self.services);
+                let views = services.range((from, Bound::Unbounded)).map(|(_, view)| view);
+                views.take(SEARCH_PIECE_ENTRIES_MAX).cloned().collect()
+            };
+            let Some(last) = piece.last() else { break };
+            from = Bound::Excluded(last.key.clone());
+            for view in piece {
+                let counts = all.entry(view.key.namespace.clone()).or_default();
+                let healthy = view.instances.iter().filter(|instance| instance.healthy).count();
+                counts.services += 1;
+                counts.healthy += healthy;
+                counts.unhealthy += view.instances.len() - healthy;
+            }
+        }
+        let mut others = NamespaceCounts::default();
+        while all.len() > len_max {
+            let (_, counts) = all.pop_last().expect("longer than a limit");
+            others.services += counts.services;
+            others.healthy += counts.healthy;
+            others.unhealthy += counts.unhealthy;
+            others.configs += counts.configs;
+        }
+        if others != NamespaceCounts::default() {
+            all.insert("other".into(), others);
+        }
+        all
     }
 
     /// How many configs there are, of all namespaces.

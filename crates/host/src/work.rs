@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-/// How much work of one address may wait; what is more is answered "overloaded". At 60 ms each, who comes last waits
+/// How much work of one address may wait, unless set otherwise; what is more is answered "overloaded". At 60 ms each, who comes last waits
 /// four seconds for one worker.
 pub const WORK_LEN_MAX: usize = 64;
 
@@ -40,8 +40,9 @@ pub(crate) enum Task {
 }
 
 /// Work that waits. Whoever sends passwords in masses waits behind himself: the addresses take turns.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Works {
+    len_max: usize,
     /// By who asks for it; the node itself is `None`. Invariant: no queue is empty.
     queues: BTreeMap<Option<IpAddr>, VecDeque<Work>>,
     /// Whose turn it was.
@@ -49,11 +50,15 @@ pub(crate) struct Works {
 }
 
 impl Works {
+    pub(crate) fn new(len_max: usize) -> Self {
+        Self { len_max, queues: BTreeMap::new(), last: None }
+    }
+
     /// # Errors
     /// When too much of this address waits. The node's own work is always taken: it is asked for once.
     pub(crate) fn push(&mut self, source: Option<IpAddr>, work: Work) -> Result<(), ()> {
         let queue = self.queues.entry(source).or_default();
-        if source.is_some() && queue.len() >= WORK_LEN_MAX {
+        if source.is_some() && queue.len() >= self.len_max {
             return Err(());
         }
         queue.push_back(work);
@@ -165,7 +170,7 @@ mod tests {
     #[test]
     fn a_flood_from_one_address_is_cut_and_delays_no_other_by_more_than_one_turn() {
         let (flood, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let mut works = Works::default();
+        let mut works = Works::new(WORK_LEN_MAX);
         for _ in 0..WORK_LEN_MAX {
             works.push(Some(flood), hash("flood")).expect("below the limit");
         }

@@ -54,6 +54,30 @@ impl Journal {
         found
     }
 
+    /// About how many bytes its events take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many events it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The oldest event that it holds.
+    #[must_use]
+    pub fn oldest(&self) -> Option<&Event> {
+        self.events.front()
+    }
+
     /// How many events were dropped at the limit since the node started.
     #[must_use]
     pub fn dropped(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! One request from its arrival to its answer: authenticate, freshness, authorize, run.
 
 use crate::{
-    Answer, Ask, CallId, Facts, Login, NodeState, Password, Views,
+    Answer, Ask, CallId, Denial, Facts, Login, NodeState, Password, Views,
     client::Client,
     credential::{Credential, may_be_tried},
     fault::Fault,
@@ -157,7 +157,11 @@ impl Call {
     }
 
     fn wrong(&self) -> Next {
-        Next::Fault(Fault::forbidden(WRONG_CREDENTIAL))
+        let why = match self.credential {
+            Credential::None => Denial::NoCredential,
+            Credential::Token(_) | Credential::Password { .. } => Denial::WrongPassword,
+        };
+        Next::Fault(Fault::forbidden(WRONG_CREDENTIAL).because(why))
     }
 
     fn authenticate(&mut self, around: &mut Surroundings<'_>) -> Next {
@@ -169,10 +173,12 @@ impl Call {
                         self.principal = principal;
                         self.refresh(around)
                     }
-                    Err(access::TokenError::Expired) => {
-                        Next::Fault(Fault::forbidden("token expired!"))
-                    }
-                    Err(_) => Next::Fault(Fault::forbidden("token invalid!")),
+                    Err(access::TokenError::Expired) => Next::Fault(
+                        Fault::forbidden("token expired!").because(Denial::TokenExpired),
+                    ),
+                    Err(_) => Next::Fault(
+                        Fault::forbidden("token invalid!").because(Denial::TokenInvalid),
+                    ),
                 }
             }
             Credential::Password { user, password } if !may_be_tried(user, password) => {
@@ -247,10 +253,13 @@ pub(crate) fn throttled(reply: &access::Reply) -> Fault {
         access::Reply::TooManyFailures { retry_after } => Fault::forbidden(format!(
             "too many failed logins: try again in {} s",
             retry_after.as_millis().div_ceil(1_000)
-        )),
+        ))
+        .because(Denial::TooManyFailures),
         access::Reply::Outcome(_)
         | access::Reply::Proceed
         | access::Reply::Noted
-        | access::Reply::Refused(_) => Fault::forbidden(WRONG_CREDENTIAL),
+        | access::Reply::Refused(_) => {
+            Fault::forbidden(WRONG_CREDENTIAL).because(Denial::WrongPassword)
+        }
     }
 }

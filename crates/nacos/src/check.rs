@@ -3,6 +3,7 @@
 //! It runs before anything else looks at a request, over all parameters that are there; an absent one passes.
 
 use crate::fault::{ErrorCode, Fault};
+use base::Limit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,14 +19,15 @@ pub(crate) const SERVICE_CHARS_MAX: usize = 512;
 pub(crate) const CLUSTER_CHARS_MAX: usize = 64;
 /// Characters of an address.
 pub(crate) const IP_CHARS_MAX: usize = 128;
-/// Characters of all keys and values of one instance's metadata.
-pub(crate) const METADATA_CHARS_MAX: usize = 1_024;
+/// Characters of all keys and values of one instance's metadata, whatever the setting.
+pub(crate) const METADATA_CHARS_MAX: usize = naming::METADATA_CHARS_MAX;
 
 fn within(name: &str, value: &str, chars_max: usize, fits: bool) -> Result<(), Fault> {
     if value.chars().count() > chars_max {
         return Err(Fault::filter(format!(
             "Param '{name}' is illegal, the param length should not exceed {chars_max}."
-        )));
+        ))
+        .at(Limit::NameLength));
     }
     if !fits {
         return Err(Fault::filter(format!(
@@ -82,12 +84,13 @@ pub(crate) fn port(value: Option<i64>) -> Result<u16, Fault> {
 
 pub(crate) fn metadata(map: &BTreeMap<Arc<str>, Arc<str>>) -> Result<(), Fault> {
     let chars: usize = map.iter().map(|(k, v)| k.chars().count() + v.chars().count()).sum();
-    if chars > METADATA_CHARS_MAX {
-        return Err(Fault::filter(format!(
-            "Param 'Metadata' is illegal, the param length should not exceed {METADATA_CHARS_MAX}."
-        )));
-    }
-    Ok(())
+    if chars > METADATA_CHARS_MAX { Err(metadata_over(METADATA_CHARS_MAX)) } else { Ok(()) }
+}
+
+pub(crate) fn metadata_over(chars_max: usize) -> Fault {
+    let text =
+        format!("Param 'Metadata' is illegal, the param length should not exceed {chars_max}.");
+    Fault::filter(text).at(Limit::InstanceMetadata)
 }
 
 /// A weight that can be compared and summed: not NaN, not negative, at most 10 000.

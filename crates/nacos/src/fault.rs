@@ -1,6 +1,7 @@
 //! A refusal, before it is known through which door it leaves: Nacos words the same fault differently per door and layer.
 
-use crate::Unavailable;
+use crate::{Denial, Unavailable};
+use base::Limit;
 use http::StatusCode;
 use std::borrow::Cow;
 
@@ -19,6 +20,10 @@ pub(crate) struct Fault {
     pub(crate) error: Option<ErrorCode>,
     /// The parameter that is missing, and its type in the words of Nacos.
     pub(crate) missing: Option<(String, String)>,
+    /// The limit of this edge that it is about. Those of the planes count themselves.
+    pub(crate) limit: Option<Limit>,
+    /// Why who asks was not let in.
+    pub(crate) denial: Option<Denial>,
 }
 
 /// Codes of Nacos's `Result`, from v2 on.
@@ -94,12 +99,26 @@ impl Fault {
         code: u16,
         text: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { shape, status, code, text: text.into(), error: None, missing: None }
+        Self {
+            shape,
+            status,
+            code,
+            text: text.into(),
+            error: None,
+            missing: None,
+            limit: None,
+            denial: None,
+        }
     }
 
     /// The same, with the code that it has where answers are wrapped.
     pub(crate) fn with(self, error: ErrorCode) -> Self {
         Self { error: Some(error), ..self }
+    }
+
+    /// The same, at this limit.
+    pub(crate) fn at(self, limit: Limit) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// A parameter breaks the rules of its kind.
@@ -137,9 +156,15 @@ impl Fault {
         Self { missing, ..Self::new(Shape::Caused, StatusCode::INTERNAL_SERVER_ERROR, 400, text) }
     }
 
-    /// Who asks may not.
+    /// Who asks may not, for want of the right unless `because` says otherwise.
     pub(crate) fn forbidden(text: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Shape::Framework, StatusCode::FORBIDDEN, 403, text)
+        let fault = Self::new(Shape::Framework, StatusCode::FORBIDDEN, 403, text);
+        Self { denial: Some(Denial::NoRight), ..fault }
+    }
+
+    /// The same, for this reason.
+    pub(crate) fn because(self, denial: Denial) -> Self {
+        Self { denial: Some(denial), ..self }
     }
 
     /// Known to Nacos, not to us yet: never a silent success.

@@ -2,6 +2,7 @@
 
 use crate::{check, fault::Fault, json};
 use access::PUBLIC_NAMESPACE;
+use base::Limit;
 use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_TYPE};
 use naming::ServiceKey;
@@ -141,7 +142,8 @@ fn read_into(parameters: &mut Vec<(String, String)>, bytes: &[u8]) -> Result<(),
         if parameters.len() >= PARAMETERS_MAX {
             return Err(Fault::plain(format!(
                 "more than {PARAMETERS_MAX} parameters: send fewer in one request"
-            )));
+            ))
+            .at(Limit::Parameters));
         }
         parameters.push((name.into_owned(), value.into_owned()));
     }
@@ -198,10 +200,7 @@ pub(crate) fn metadata(
     );
     if text.chars().count() > check::METADATA_CHARS_MAX * 8 {
         // Not even its JSON escapes could bring it under the limit.
-        return Err(Fault::filter(format!(
-            "Param 'Metadata' is illegal, the param length should not exceed {}.",
-            check::METADATA_CHARS_MAX
-        )));
+        return Err(check::metadata_over(check::METADATA_CHARS_MAX));
     }
     let map = if text.trim_start().starts_with('{') {
         json::read::<Texts>(text.as_bytes()).map_err(|_| bad_metadata(text))?.0

@@ -93,7 +93,11 @@ pub(crate) struct Parsed {
 ///
 /// # Errors
 /// No such type, not for SDKs, or the connection has not been set up: in this order, as Nacos does.
-pub(crate) fn route(payload: &Payload, readable: bool, registered: bool) -> Result<Parsed, Fault> {
+pub(crate) fn route(
+    payload: &Payload,
+    readable: Result<(), JsonError>,
+    registered: bool,
+) -> Result<Parsed, Fault> {
     let kind = kind(payload);
     let error =
         |status, code, text: String| Fault::new(Shape::Error { result: 500 }, status, code, text);
@@ -111,7 +115,8 @@ pub(crate) fn route(payload: &Payload, readable: bool, registered: bool) -> Resu
             Err(error(StatusCode::FORBIDDEN, 301, text))
         }
         Served(response, parse) => {
-            let operation = if readable { parse(body(payload)) } else { Err(Fault::deserialize()) };
+            let operation =
+                readable.map_err(|e| unreadable(&e)).and_then(|()| parse(body(payload)));
             Ok(Parsed { response, operation })
         }
     }
@@ -119,5 +124,30 @@ pub(crate) fn route(payload: &Payload, readable: bool, registered: bool) -> Resu
 
 /// Reads the JSON of a request.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
-    json::read(body).map_err(|_| Fault::deserialize())
+    json::read(body).map_err(|error| unreadable(&error))
+}
+
+/// A body that cannot be read.
+pub(crate) fn unreadable(error: &JsonError) -> Fault {
+    match error {
+        JsonError::TooDeep => Fault::deserialize().at(base::Limit::JsonDepth),
+        JsonError::Malformed(_) => Fault::deserialize(),
+    }
+}
+
+/// `resultCode` of an answer, if it is not a success its `errorCode`: both are written first. 0 for anything else.
+#[must_use]
+pub fn result_code(payload: &Payload) -> u16 {
+    let number = |text: &[u8]| {
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).take(4);
+        digits.fold(0, |number, digit| number * 10 + u16::from(digit - b'0'))
+    };
+    let Some(rest) = body(payload).strip_prefix(b"{\"resultCode\":") else { return 0 };
+    let result = number(rest);
+    let field = b",\"errorCode\":";
+    let skipped = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match rest[skipped..].strip_prefix(field) {
+        Some(rest) if result != 200 => number(rest),
+        Some(_) | None => result,
+    }
 }

@@ -62,6 +62,7 @@ mod filter;
 mod form;
 mod grpc;
 mod json;
+mod limits;
 mod liveness;
 mod multipart;
 mod naming_ops;
@@ -77,6 +78,7 @@ mod service_watch;
 mod session;
 mod setup;
 mod surface;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod udp;
@@ -85,14 +87,16 @@ mod watching;
 pub use archive::{
     ARCHIVE_FILES_MAX, ARCHIVE_INFLATED_BYTES_MAX, ARCHIVE_RATIO_MAX, Archive, ArchiveError, pack,
 };
-pub use grpc::grpc_api;
+pub use grpc::{grpc_api, result_code};
+pub use limits::{CALLS_MAX, LISTENED_KEYS_MAX, Limits, POLL_HOLD_MAX};
 pub use payload::{Any, Metadata, Payload};
-pub use routes::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, body_bytes_max, http_api, serves};
-pub use session::{CALLS_MAX, SETUP_WAIT, Session};
+pub use routes::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, http_api, serves, takes_configs};
+pub use session::{SETUP_WAIT, Session};
 pub use surface::{
     Answer, Ask, CallId, Facts, Format, Input, Login, NodeState, Output, Page, Password, Tell,
     Unavailable, Views,
 };
+pub use tally::{Denial, Noted, Pushing};
 pub use udp::{
     DATAGRAM_BYTES_MAX, SUBSCRIBERS_MAX, SUBSCRIPTIONS_PER_SUBSCRIBER_MAX, UdpInput, UdpOutput,
     UdpSession, UdpSubscription,

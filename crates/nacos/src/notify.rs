@@ -19,8 +19,6 @@ pub(crate) const NOTIFY_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// After that many the client has its answer from its own comparison, which SDKs repeat every few minutes: the Go SDK
 /// confirms no notification of a key that it has forgotten.
 pub(crate) const NOTIFY_TRIES_MAX: u32 = 5;
-/// Keys that one connection may listen to.
-pub(crate) const LISTENED_KEYS_MAX: usize = 10_000;
 
 /// A key, and the tenant as the client wrote it (blank is absent).
 type Form = (ConfigKey, Arc<str>);
@@ -36,6 +34,8 @@ pub(crate) struct Listening {
     ready: BTreeSet<Form>,
     in_flight: BTreeMap<u64, Form>,
     timers: BTreeSet<(Instant, Form)>,
+    /// Notifications that were not confirmed in time, since this was looked at.
+    pub(crate) lost_count: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,9 +94,19 @@ impl Listening {
         }
     }
 
-    pub(crate) fn acknowledge(&mut self, request: u64) {
-        let Some(form) = self.in_flight.get(&request).cloned() else { return };
-        self.update(&form, |slot| *slot = Slot { dirty: slot.dirty, ..Slot::default() });
+    /// How long it took, if this was in flight.
+    pub(crate) fn acknowledge(&mut self, now: Instant, request: u64) -> Option<Duration> {
+        let form = self.in_flight.get(&request)?.clone();
+        let mut due = now;
+        self.update(&form, |slot| {
+            due = slot.sent.map_or(now, |(_, due)| due);
+            *slot = Slot { dirty: slot.dirty, ..Slot::default() };
+        });
+        Some(NOTIFY_ACK_TIMEOUT.saturating_sub(due.since(now)))
+    }
+
+    pub(crate) fn in_flight_len(&self) -> usize {
+        self.in_flight.len()
     }
 
     /// A new stream: what was in flight on the old one counts as lost.
@@ -117,7 +127,12 @@ impl Listening {
         while let Some((_, form)) =
             self.timers.first().filter(|(moment, _)| *moment <= now.instant).cloned()
         {
-            self.update(&form, |slot| slot.expire(now.instant));
+            let mut lost = false;
+            self.update(&form, |slot| {
+                lost = slot.sent.is_some();
+                slot.expire(now.instant);
+            });
+            self.lost_count += u32::from(lost);
         }
         let mut payloads = Vec::new();
         for form in self.ready.clone() {

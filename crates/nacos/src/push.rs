@@ -30,6 +30,8 @@ pub(crate) struct Subscriptions {
     ready: BTreeSet<ServiceKey>,
     in_flight: BTreeMap<u64, ServiceKey>,
     timers: BTreeSet<(Instant, ServiceKey)>,
+    /// Pushes that were not confirmed in time, since this was looked at.
+    pub(crate) lost_count: u32,
 }
 
 #[derive(Debug, Default)]
@@ -84,8 +86,12 @@ impl Subscriptions {
         }
     }
 
-    /// The subscriber confirmed this request.
-    pub(crate) fn acknowledge(&mut self, request: u64) -> Option<Tell> {
+    pub(crate) fn in_flight_len(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// The subscriber confirmed this request: what to tell, and how long it took.
+    pub(crate) fn acknowledge(&mut self, now: Instant, request: u64) -> Option<(Tell, Duration)> {
         let service = self.in_flight.get(&request)?.clone();
         let mut subscription = self.all.remove(&service).expect("what is in flight is subscribed");
         let sent = self.forget_sent(&service, &mut subscription)?;
@@ -93,7 +99,8 @@ impl Subscriptions {
             self.ready.insert(service.clone());
         }
         self.all.insert(service.clone(), subscription);
-        Some(Tell::Acknowledged { service, version: sent.view.version })
+        let waited = ACK_TIMEOUT.saturating_sub(sent.due.since(now));
+        Some((Tell::Acknowledged { service, version: sent.view.version }, waited))
     }
 
     /// A new stream: what was in flight on the old one counts as lost.
@@ -144,6 +151,7 @@ impl Subscriptions {
             self.timers.remove(&(moment, service.clone()));
             let mut subscription = self.all.remove(&service).expect("timers belong to subscribed");
             if let Some(sent) = self.forget_sent(&service, &mut subscription) {
+                self.lost_count += 1;
                 subscription.unsent.get_or_insert((sent.clusters, sent.view));
                 let again = now.after(RESEND_DELAY);
                 subscription.not_before = Some(again);

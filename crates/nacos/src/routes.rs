@@ -1,6 +1,7 @@
 //! Nacos's HTTP API: every path that this edge knows, with its fate.
 
 use crate::{
+    Limits,
     access_ops::*,
     config_ops::*,
     fault::{Fault, Shape},
@@ -9,13 +10,14 @@ use crate::{
     operation::Operation,
     server_ops::*,
 };
+use base::Limit;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use naming::ServerStatus;
 
-/// Bytes of a body that carries configs.
+/// Bytes of a body that carries configs, unless set otherwise.
 pub const CONFIG_BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-/// Bytes of any other body.
+/// Bytes of any other body, unless set otherwise.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// Whether a path belongs to this edge.
@@ -24,12 +26,11 @@ pub fn serves(path: &str) -> bool {
     path == "/nacos" || path.starts_with("/nacos/")
 }
 
-/// How many bytes the body of a request to this path may have; a longer one is answered 413 before it is read.
+/// Whether bodies to this path carry configs, and may be as long as those.
 #[must_use]
-pub fn body_bytes_max(_method: &Method, path: &str) -> usize {
+pub fn takes_configs(path: &str) -> bool {
     let path = path.strip_suffix('/').unwrap_or(path);
-    let config = ["/nacos/v1/cs/configs", "/nacos/v2/cs/config"].contains(&path);
-    if config { CONFIG_BODY_BYTES_MAX } else { BODY_BYTES_MAX }
+    ["/nacos/v1/cs/configs", "/nacos/v2/cs/config"].contains(&path)
 }
 
 /// What becomes of a verb on a path.
@@ -185,14 +186,15 @@ pub fn http_api() -> impl Iterator<Item = (&'static str, String, bool)> {
 }
 
 /// Refuses a body over the limit of its path, for hosts that read it before they looked.
-pub(crate) fn check_size(request: &http::Request<Bytes>) -> Result<(), Fault> {
-    let (bytes, bytes_max) =
-        (request.body().len(), body_bytes_max(request.method(), request.uri().path()));
+pub(crate) fn check_size(request: &http::Request<Bytes>, limits: &Limits) -> Result<(), Fault> {
+    let path = request.uri().path();
+    let (bytes, bytes_max) = (request.body().len(), limits.of_body(path));
     if bytes <= bytes_max {
         return Ok(());
     }
     let text = format!("a body of {bytes} bytes is over the limit of {bytes_max}: send less");
-    Err(Fault::new(Shape::Framework, StatusCode::PAYLOAD_TOO_LARGE, 413, text))
+    let limit = if takes_configs(path) { Limit::ConfigBody } else { Limit::RequestBody };
+    Err(Fault::new(Shape::Framework, StatusCode::PAYLOAD_TOO_LARGE, 413, text).at(limit))
 }
 
 /// Finds the operation of a request.

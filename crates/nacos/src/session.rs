@@ -1,7 +1,7 @@
 //! One connection: every request becomes a `Call`, the stream carries pushes and their acks, silence is noticed.
 
 use crate::{
-    Answer, Ask, CallId, Facts, Input, NodeState, Output, Payload, Tell, Views,
+    Answer, Ask, CallId, Facts, Input, NodeState, Noted, Output, Payload, Pushing, Tell, Views,
     call::{Call, Surroundings},
     client::Client,
     credential::Credential,
@@ -14,12 +14,9 @@ use crate::{
     routes,
     setup::{self, Setup},
 };
-use base::{Duration, Instant, Now, RequestId};
+use base::{Duration, Instant, Limit, Now, RequestId};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-
-/// Requests of one connection that are not answered yet. One more is answered "overloaded" at once.
-pub const CALLS_MAX: usize = 1_024;
 
 /// A request may overtake the setup that was sent before it on another stream of the same connection. SDKs answer 301
 /// with a reconnect, so it waits this long for its setup.
@@ -41,6 +38,7 @@ pub struct Session {
     /// Requests that came after the stream was opened and before its setup, with the time until which they wait.
     early: Vec<(Instant, CallId, Payload)>,
     outputs: VecDeque<Output>,
+    noted: Vec<Noted>,
     closed: bool,
 }
 
@@ -59,6 +57,7 @@ impl Session {
             newest_ask: RequestId(0),
             early: Vec::new(),
             outputs: VecDeque::new(),
+            noted: Vec::new(),
             closed: false,
         }
     }
@@ -130,6 +129,17 @@ impl Session {
         output
     }
 
+    /// What was counted since it was asked last: to be taken after each step.
+    pub fn noted(&mut self) -> impl Iterator<Item = Noted> + '_ {
+        self.noted.drain(..)
+    }
+
+    /// What was sent on the stream and is not confirmed yet.
+    #[must_use]
+    pub fn in_flight_len(&self) -> usize {
+        self.client.subscriptions.in_flight_len() + self.client.listening.in_flight_len()
+    }
+
     /// When to step `Input::Wake` at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -160,7 +170,7 @@ impl Session {
         let envelope = Envelope::of(request.method(), path);
         let door = Door::Http { path: path.to_owned(), config, envelope };
         let status = views.switches().status;
-        let parsed = routes::check_size(request)
+        let parsed = routes::check_size(request, &self.facts.limits)
             .and_then(|()| routes::check_status(status, request.method(), path))
             .and_then(|()| Form::read(request))
             .and_then(|form| Ok((routes::route(request.method(), path, &form)?, form)));
@@ -170,7 +180,7 @@ impl Session {
                 let record = Call::new(door, operation, Credential::of_form(&form), tag);
                 self.begin(now, views, call, record);
             }
-            Err(fault) => self.send(call, door.refuse(&fault, now.unix_ms)),
+            Err(fault) => self.refuse(now, call, &door, &fault),
         }
     }
 
@@ -178,7 +188,7 @@ impl Session {
     fn may_wait(&self, payload: &Payload) -> bool {
         self.client.is_streaming()
             && !self.client.registered
-            && self.early.len() < CALLS_MAX
+            && self.early.len() < self.facts.limits.calls_max
             && grpc::kind(payload) != "ServerCheckRequest"
     }
 
@@ -192,8 +202,10 @@ impl Session {
 
     fn unary(&mut self, now: Now, views: &impl Views, call: CallId, payload: &Payload) {
         let read = grpc::request_id(payload);
-        let readable = read.is_ok();
-        let request_id = read.unwrap_or_default();
+        let (request_id, readable) = match read {
+            Ok(request_id) => (request_id, Ok(())),
+            Err(error) => (None, Err(error)),
+        };
         if grpc::kind(payload) == "ServerCheckRequest" {
             let door = Door::Grpc { request_id, response: "ServerCheckResponse" };
             let rendered = match views.state() {
@@ -208,7 +220,7 @@ impl Session {
         match grpc::route(payload, readable, self.client.registered) {
             Err(fault) => {
                 let door = Door::Grpc { request_id, response: "ErrorResponse" };
-                self.send(call, door.refuse(&fault, now.unix_ms));
+                self.refuse(now, call, &door, &fault);
             }
             Ok(parsed) => {
                 let door = Door::Grpc { request_id, response: parsed.response };
@@ -219,7 +231,7 @@ impl Session {
                         let record = Call::new(door, operation, credential, tag);
                         self.begin(now, views, call, record);
                     }
-                    Err(fault) => self.send(call, door.refuse(&fault, now.unix_ms)),
+                    Err(fault) => self.refuse(now, call, &door, &fault),
                 }
             }
         }
@@ -235,11 +247,16 @@ impl Session {
             && let Ok(request) = id.parse()
         {
             // Whatever answers a request confirms it: SDKs exist that answer with another type.
-            self.client.listening.acknowledge(request);
+            if let Some(waited) = self.client.listening.acknowledge(now.instant, request) {
+                self.noted.push(Noted::Acknowledged { plane: Pushing::Config, waited });
+            }
             self.client.service_watches.acknowledge(request);
             self.client.watched_configs.acknowledge(request);
-            let acknowledged = self.client.subscriptions.acknowledge(request);
-            self.outputs.extend(acknowledged.map(Output::Tell));
+            let acknowledged = self.client.subscriptions.acknowledge(now.instant, request);
+            if let Some((tell, waited)) = acknowledged {
+                self.noted.push(Noted::Acknowledged { plane: Pushing::Registry, waited });
+                self.outputs.push_back(Output::Tell(tell));
+            }
         }
         self.hear(now);
     }
@@ -270,9 +287,9 @@ impl Session {
 
     fn begin(&mut self, now: Now, views: &impl Views, id: CallId, call: Call) {
         let mut call = Box::new(call);
-        if self.calls.len() >= CALLS_MAX {
-            let fault = crate::Unavailable::Overloaded.into();
-            return self.send(id, call.door.refuse(&fault, now.unix_ms));
+        if self.calls.len() >= self.facts.limits.calls_max {
+            let fault = Fault::from(crate::Unavailable::Overloaded).at(Limit::Calls);
+            return self.refuse(now, id, &call.door, &fault);
         }
         let next = call.begin(&mut Surroundings {
             views,
@@ -322,7 +339,10 @@ impl Session {
                 }
                 rendered
             }
-            Next::Fault(fault) => call.door.refuse(&fault, now.unix_ms),
+            Next::Fault(fault) => {
+                self.note(&fault);
+                call.door.refuse(&fault, now.unix_ms)
+            }
         };
         self.send(id, rendered);
         self.release(id, &call);
@@ -344,6 +364,16 @@ impl Session {
         if let Some(ask) = call.operation.release(id) {
             self.ask(None, ask);
         }
+    }
+
+    fn refuse(&mut self, now: Now, call: CallId, door: &Door, fault: &Fault) {
+        self.note(fault);
+        self.send(call, door.refuse(fault, now.unix_ms));
+    }
+
+    fn note(&mut self, fault: &Fault) {
+        self.noted.extend(fault.limit.map(Noted::Rejected));
+        self.noted.extend(fault.denial.map(Noted::Denied));
     }
 
     fn send(&mut self, call: CallId, rendered: Rendered) {
@@ -399,6 +429,15 @@ impl Session {
         if self.client.is_streaming() {
             for payload in self.client.sendable(now, views) {
                 self.outputs.push_back(Output::Stream(payload));
+            }
+            let Client { subscriptions, listening, .. } = &mut self.client;
+            for (plane, lost) in [
+                (Pushing::Registry, &mut subscriptions.lost_count),
+                (Pushing::Config, &mut listening.lost_count),
+            ] {
+                for _ in 0..std::mem::take(lost) {
+                    self.noted.push(Noted::Unacknowledged(plane));
+                }
             }
         }
     }

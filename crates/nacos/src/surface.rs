@@ -1,6 +1,6 @@
 //! The session's two enums, and what it may look at.
 
-use crate::{Archive, ArchiveError, Payload, UdpSubscription};
+use crate::{Archive, ArchiveError, Limits, Payload, UdpSubscription};
 use base::{Consistency, Freshness, RequestId};
 use bytes::Bytes;
 use config::ConfigKey;
@@ -22,6 +22,8 @@ pub struct Facts {
     pub local: SocketAddr,
     /// Whether a login is asked for on this door.
     pub login: Login,
+    /// What it may ask for.
+    pub limits: Limits,
 }
 
 /// Whether a door asks for a login.

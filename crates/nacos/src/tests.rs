@@ -175,6 +175,7 @@ fn facts(login: Login) -> Facts {
         remote: "10.0.0.9:5000".parse().unwrap(),
         local: "10.0.0.1:8848".parse().unwrap(),
         login,
+        limits: Limits::default(),
     }
 }
 

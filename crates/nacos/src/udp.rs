@@ -136,8 +136,10 @@ pub enum UdpOutput {
 }
 
 /// All UDP subscribers of a node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct UdpSession {
+    subscribers_max: usize,
+    refused_count: u64,
     subscribers: BTreeMap<SocketAddr, Subscriber>,
     addresses: BTreeMap<ConnectionId, SocketAddr>,
     slots: BTreeMap<SlotKey, Slot>,
@@ -188,7 +190,38 @@ struct Written {
     bytes: Option<Bytes>,
 }
 
+impl Default for UdpSession {
+    fn default() -> Self {
+        Self::new(SUBSCRIBERS_MAX)
+    }
+}
+
 impl UdpSession {
+    /// A session that pushes to this many clients at most.
+    #[must_use]
+    pub fn new(subscribers_max: usize) -> Self {
+        Self {
+            subscribers_max,
+            refused_count: 0,
+            subscribers: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            in_flight: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            newest_ask: RequestId(0),
+            newest_stamp_ms: 0,
+            written: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Subscriptions that were not taken at a limit, since it was made. Their clients poll.
+    #[must_use]
+    pub fn refused_count(&self) -> u64 {
+        self.refused_count
+    }
+
     /// Takes one input.
     pub fn step(&mut self, now: Now, views: &impl Views, input: UdpInput) {
         match input {
@@ -234,7 +267,8 @@ impl UdpSession {
         }
         let new = !self.subscribers.contains_key(&address);
         if new {
-            if self.subscribers.len() >= SUBSCRIBERS_MAX {
+            if self.subscribers.len() >= self.subscribers_max {
+                self.refused_count += 1;
                 return;
             }
             self.subscribers.insert(address, Subscriber { connection, slots: 0 });
@@ -244,6 +278,7 @@ impl UdpSession {
         let subscribed = self.slots_of(address, &key.1).next().is_some();
         let subscriber = self.subscribers.get_mut(&address).expect("made above if it was new");
         if subscriber.slots >= SUBSCRIPTIONS_PER_SUBSCRIBER_MAX {
+            self.refused_count += 1;
             return;
         }
         subscriber.slots += 1;

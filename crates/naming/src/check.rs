@@ -3,8 +3,9 @@
 use crate::{Edit, Instance, Place, Refusal, ServiceKey, ServiceMetadata};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Characters of all keys and values of one instance's or service's metadata, as in Nacos.
-pub const METADATA_CHARS_MAX: usize = 1_024;
+/// Characters of all keys and values of one instance's or service's metadata in the log. Edges take less: Nacos's 1 024, or
+/// what an operator chose below this.
+pub const METADATA_CHARS_MAX: usize = 65_536;
 /// Instances that one edit may name. With the limits below an edit stays within 11 MiB, and so within an entry of the log.
 pub const INSTANCES_EDITED_MAX: usize = 10_000;
 /// Characters of a selector's expression.

@@ -318,6 +318,10 @@ impl Naming {
     }
 
     fn request(&mut self, from: ConnectionId, request: Request) -> Result<Answer, Refusal> {
+        if !request.metadata_within(self.settings.metadata_chars_max) {
+            let limit = self.settings.metadata_chars_max;
+            return Err(Refusal::TooLong { what: "metadata", limit });
+        }
         let reply = match request {
             Request::Register { client, service, instance } => {
                 let (client, service) = (self.client(client), self.shared(&service));

@@ -198,8 +198,8 @@ impl Naming {
         let ClientId::Connection(id) = client else { return Ok(()) };
         let connection = self.connections.get(id).ok_or(Refusal::UnknownClient)?;
         let others = connection.offers_count - former;
-        if added > 0 && others + wanted > INSTANCES_PER_CONNECTION_MAX {
-            let limit = INSTANCES_PER_CONNECTION_MAX;
+        let limit = self.settings.instances_per_connection_max;
+        if added > 0 && others + wanted > limit {
             return Err(Refusal::TooMany { what: "instances", limit });
         }
         Ok(())

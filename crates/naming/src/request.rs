@@ -4,7 +4,7 @@ use crate::{
     ClientId, ClientName, ClusterNames, ClusterSettings, Edit, Instance, Outcome, Pattern, Place,
     ServiceKey, ServiceMetadata, Switch,
 };
-use base::ConnectionId;
+use base::{ConnectionId, Limit};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A question to the plane. Owned values only, so that the same value can be forwarded to another node.
@@ -187,6 +187,59 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Whether no instance or service in it has more characters of metadata, keys and values together.
+    #[must_use]
+    pub fn metadata_within(&self, chars_max: usize) -> bool {
+        let fits = |metadata| chars_within(metadata, chars_max);
+        match self {
+            Self::Register { instance, .. } | Self::RegisterPersistent { instance, .. } => {
+                fits(&instance.metadata)
+            }
+            Self::RegisterBatch { instances, .. } => {
+                instances.iter().all(|instance| fits(&instance.metadata))
+            }
+            Self::Beat { full, .. } => full.as_ref().is_none_or(|full| fits(&full.metadata)),
+            Self::CreateService { metadata, .. } | Self::UpdateService { metadata, .. } => {
+                fits(&metadata.metadata)
+            }
+            Self::EditInstances { edit, .. } => match edit {
+                Edit::Replace { metadata, .. } | Edit::AddMetadata(metadata) => fits(metadata),
+                Edit::Patch { metadata, .. } => metadata.as_ref().is_none_or(fits),
+                Edit::RemoveMetadata(_) => true,
+            },
+            Self::Deregister { .. }
+            | Self::DeregisterPersistent { .. }
+            | Self::Subscribe { .. }
+            | Self::Unsubscribe { .. }
+            | Self::Subscribers { .. }
+            | Self::RemoveService { .. }
+            | Self::UpdateCluster { .. }
+            | Self::SetHealth { .. }
+            | Self::Switch(_)
+            | Self::Clusters { .. }
+            | Self::Clients { .. }
+            | Self::PublishedBy { .. }
+            | Self::SubscribedBy { .. }
+            | Self::PublishersOf { .. }
+            | Self::SubscribingClients { .. }
+            | Self::Watch { .. }
+            | Self::Unwatch { .. }
+            | Self::Count => true,
+        }
+    }
+}
+
+fn chars_within(metadata: &BTreeMap<Arc<str>, Arc<str>>, chars_max: usize) -> bool {
+    // A text has at most as many characters as bytes: most are decided without counting.
+    metadata.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() <= chars_max
+        || metadata
+            .iter()
+            .map(|(key, value)| key.chars().count() + value.chars().count())
+            .sum::<usize>()
+            <= chars_max
+}
+
 /// What a subscriber says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subscriber {
@@ -331,6 +384,55 @@ pub enum Refusal {
     /// Removal of a service that does not exist.
     #[error("service {0} not found!")]
     ServiceUnknown(String),
+}
+
+impl Reply {
+    /// Which limit it was refused at, if it was.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Refused(refusal) | Self::Outcome(Outcome::Refused(refusal)) => refusal.limit(),
+            Self::Done
+            | Self::Outcome(Outcome::Done | Outcome::Edited(_))
+            | Self::Beat { .. }
+            | Self::Counts(_)
+            | Self::Subscribers(_)
+            | Self::Clusters(_)
+            | Self::Clients { .. }
+            | Self::Published { .. }
+            | Self::SubscribedBy(_)
+            | Self::Publishers(_)
+            | Self::SubscribingClients(_) => None,
+        }
+    }
+}
+
+impl Refusal {
+    /// Which limit it is about, if it is about one.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooLong { what: "metadata", .. } => Some(Limit::InstanceMetadata),
+            Self::TooLong { .. } => Some(Limit::NameLength),
+            Self::TooManyEdited { .. } => Some(Limit::Instances),
+            Self::Full { .. } => Some(Limit::TableFull),
+            Self::TooMany { what: "subscriptions", .. } => Some(Limit::Subscriptions),
+            Self::TooMany { .. } => Some(Limit::Instances),
+            Self::TooManyPatterns { .. } => Some(Limit::Patterns),
+            Self::UnknownClient
+            | Self::NotEphemeral
+            | Self::PersistentService(_)
+            | Self::EphemeralService(_)
+            | Self::NoSuchClient
+            | Self::NoSuchInstance
+            | Self::HealthIsChecked { .. }
+            | Self::OutOfRange { .. }
+            | Self::NoSuchService(_)
+            | Self::ServiceNotEmpty(_)
+            | Self::ServiceExists(_)
+            | Self::ServiceUnknown(_) => None,
+        }
+    }
 }
 
 /// What this node holds.

@@ -1,8 +1,9 @@
 //! What an operator may choose.
 
+use crate::{INSTANCES_PER_CONNECTION_MAX, SUBSCRIPTIONS_PER_CONNECTION_MAX};
 use base::Duration;
 
-/// Times of the registry. The defaults are Nacos's where a client could tell.
+/// Times and limits of the registry. The defaults are Nacos's where a client could tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// What a client that comes over HTTP is told: beat this often.
@@ -19,6 +20,13 @@ pub struct Settings {
     pub empty_service_kept: Duration,
     /// How often what is listed is left on disk, while it changes.
     pub hint_interval: Duration,
+    /// See [`INSTANCES_PER_CONNECTION_MAX`], its default.
+    pub instances_per_connection_max: usize,
+    /// See [`SUBSCRIPTIONS_PER_CONNECTION_MAX`], its default.
+    pub subscriptions_per_connection_max: usize,
+    /// Characters of all keys and values of the metadata in one request, per instance; 1 024 as in Nacos, at most
+    /// [`METADATA_CHARS_MAX`](crate::METADATA_CHARS_MAX).
+    pub metadata_chars_max: usize,
 }
 
 impl Default for Settings {
@@ -31,6 +39,9 @@ impl Default for Settings {
             push_window_max: Duration::from_millis(500),
             empty_service_kept: Duration::from_secs(60),
             hint_interval: Duration::from_secs(5),
+            instances_per_connection_max: INSTANCES_PER_CONNECTION_MAX,
+            subscriptions_per_connection_max: SUBSCRIPTIONS_PER_CONNECTION_MAX,
+            metadata_chars_max: 1_024,
         }
     }
 }

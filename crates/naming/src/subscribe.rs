@@ -18,8 +18,8 @@ impl Naming {
     ) -> Result<Reply, Refusal> {
         let connection = self.connections.get(&from).ok_or(Refusal::UnknownClient)?;
         let known = connection.subscriptions.contains(key);
-        if !known && connection.subscriptions.len() >= SUBSCRIPTIONS_PER_CONNECTION_MAX {
-            let limit = SUBSCRIPTIONS_PER_CONNECTION_MAX;
+        let limit = self.settings.subscriptions_per_connection_max;
+        if !known && connection.subscriptions.len() >= limit {
             return Err(Refusal::TooMany { what: "subscriptions", limit });
         }
         let key = self.intern(key);

@@ -49,9 +49,10 @@ mod tables;
 
 pub use consensus;
 pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};
+pub use proposals::PROPOSALS_MAX;
 pub use start::{Recovered, Settings};
 pub use surface::{
-    Initial, Input, Output, Reply, Request, Standing, Status, TableRow, Unavailable, View,
+    Initial, Input, Output, Reply, Request, Standing, Status, TableRow, Tally, Unavailable, View,
 };
 pub use tables::RESTORED_TABLES;
 
@@ -110,6 +111,7 @@ pub struct Node {
     join: commit::Join,
     started: Instant,
     leader: Option<NodeId>,
+    tally: Tally,
     /// Since when nobody is known to lead.
     leaderless_since: Option<Instant>,
     term: base::Term,
@@ -363,12 +365,45 @@ impl Node {
 
     fn reply(&mut self, to: ConnectionId, id: RequestId, reply: Reply) {
         if to != start::OURSELVES {
+            self.tally.count(&reply);
             self.outputs.push_back(Output::Reply { to, id, reply });
         }
     }
 
     fn file(&mut self, kind: Kind, subject: Subject) {
+        self.count(&kind);
         self.journal.file(self.now, &mut self.clock, self.cause, kind, subject);
+    }
+
+    fn count(&mut self, kind: &Kind) {
+        let counter = match kind {
+            Kind::ConnectionLost => &mut self.tally.lost_connections,
+            Kind::Expired => &mut self.tally.expired,
+            Kind::OrphanHidden => &mut self.tally.orphans_hidden,
+            Kind::Pushed { .. } => &mut self.tally.pushed,
+            Kind::Leads { .. } => &mut self.tally.leader_changes,
+            Kind::Registered
+            | Kind::Deregistered
+            | Kind::BecameUnhealthy
+            | Kind::BecameHealthy
+            | Kind::Orphaned
+            | Kind::Adopted
+            | Kind::Listed { .. }
+            | Kind::Subscribed(_)
+            | Kind::Unsubscribed(_)
+            | Kind::Refused(_)
+            | Kind::Notified(_)
+            | Kind::AccessChanged
+            | Kind::Opened
+            | Kind::Closed(_)
+            | Kind::Published { .. }
+            | Kind::Removed { .. }
+            | Kind::Started
+            | Kind::Ready
+            | Kind::Halted(_)
+            | Kind::Edited => return,
+        };
+        *counter += 1;
     }
 
     fn halt(&mut self, reason: String) {

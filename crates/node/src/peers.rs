@@ -8,7 +8,7 @@
 use crate::{
     Node, Output, Phase, Reply, Unavailable,
     command::Entry,
-    proposals::{PENDING_LEN_MAX, Waiter},
+    proposals::{PROPOSALS_MAX, Waiter},
 };
 use base::{Instant, NodeId, ProposalId, Term};
 use journal::Cause;
@@ -220,7 +220,7 @@ impl Node {
         if self.disk_full {
             return Err(NotProposed::DiskFull);
         }
-        if self.forwarded.len() >= PENDING_LEN_MAX {
+        if self.forwarded.len() >= PROPOSALS_MAX {
             return Err(NotProposed::Overloaded);
         }
         // An entry that this build cannot apply would stop it once it is committed.

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may wait for somebody to lead. SDKs give up after 3 s.
 const LEADER_TIMEOUT: Duration = Duration::from_secs(2);
-/// How many writes may wait at once; one more is answered as overloaded.
-pub(crate) const PENDING_LEN_MAX: usize = 65_536;
+/// How many writes may wait at once, unless set otherwise; one more is answered as overloaded.
+pub const PROPOSALS_MAX: usize = 65_536;
 /// How much may wait for a leader, in bytes; more is answered as overloaded.
 const HELD_BYTES_MAX: usize = 64 << 20;
 
@@ -29,8 +29,9 @@ pub(crate) enum Expired {
     Sent(Waiter),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Proposals {
+    len_max: usize,
     last: ProposalId,
     /// Ids grow with time, so the first one of each map is the oldest.
     sent: BTreeMap<ProposalId, (Waiter, Instant)>,
@@ -40,6 +41,16 @@ pub(crate) struct Proposals {
 }
 
 impl Proposals {
+    pub(crate) fn new(len_max: usize) -> Self {
+        Self {
+            len_max,
+            last: ProposalId(0),
+            sent: BTreeMap::new(),
+            held: BTreeMap::new(),
+            held_bytes: 0,
+        }
+    }
+
     pub(crate) fn next_id(&mut self) -> ProposalId {
         self.last = self.last.next();
         self.last
@@ -55,7 +66,7 @@ impl Proposals {
         began: Instant,
         waiter: Waiter,
     ) -> Result<(), Waiter> {
-        if self.sent.len() >= PENDING_LEN_MAX {
+        if self.sent.len() >= self.len_max {
             return Err(waiter);
         }
         self.sent.insert(id, (waiter, began));
@@ -73,7 +84,7 @@ impl Proposals {
         waiter: Waiter,
         entry: Vec<u8>,
     ) -> Result<(), Waiter> {
-        if self.held.len() >= PENDING_LEN_MAX || self.held_bytes + entry.len() > HELD_BYTES_MAX {
+        if self.held.len() >= self.len_max || self.held_bytes + entry.len() > HELD_BYTES_MAX {
             return Err(waiter);
         }
         self.held_bytes += entry.len();
@@ -125,4 +136,20 @@ impl Proposals {
 /// How long the outcome may take. Without a leader it is not coming soon.
 fn timeout(led: bool) -> Duration {
     if led { OUTCOME_TIMEOUT } else { LEADER_TIMEOUT }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_without_an_outcome_have_their_limit() {
+        let mut proposals = Proposals::new(1);
+        let waiter = Waiter { to: crate::start::OURSELVES, id: RequestId(1) };
+        let ids = [proposals.next_id(), proposals.next_id(), proposals.next_id()];
+        assert_eq!(proposals.sent(ids[0], Instant::START, waiter), Ok(()));
+        assert_eq!(proposals.sent(ids[1], Instant::START, waiter), Err(waiter));
+        assert!(proposals.settle(ids[0]).is_some());
+        assert_eq!(proposals.sent(ids[2], Instant::START, waiter), Ok(()));
+    }
 }

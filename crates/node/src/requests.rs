@@ -1,7 +1,7 @@
 //! From a request to the plane that it is for.
 
 use crate::{
-    Node, Phase, Reply, Request, Status, Unavailable, View,
+    Node, Phase, Reply, Request, Status, Tally, Unavailable, View,
     command::{Command, Entry, Origin},
     proposals::Waiter,
     surface::{Output, Standing},
@@ -67,6 +67,18 @@ impl Node {
             peers: self.peers.iter().copied().collect(),
             counts: self.naming.counts(),
             proposals_pending: self.proposals.len(),
+            tally: Box::new(self.tally()),
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        Tally {
+            config_listeners: self.config.listeners_len(),
+            journal_bytes: self.journal.bytes(),
+            journal_events: self.journal.len(),
+            journal_dropped: self.journal.dropped(),
+            journal_oldest_unix_ms: self.journal.oldest().map(|event| event.unix_ms),
+            ..self.tally.clone()
         }
     }
 

@@ -1,7 +1,7 @@
 //! How a node begins: state tables first, then the log on top of them, then, on the very first start, the secrets.
 
 use crate::{
-    Initial, Node, Output, Phase, Standing, TableRow,
+    Initial, Node, Output, Phase, Standing, TableRow, Tally,
     command::Command,
     commit::{Join, Reads},
     proposals::Proposals,
@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(crate) const OURSELVES: ConnectionId =
     ConnectionId { node: NodeId(0), boot: HybridTime(0), counter: 0 };
 
+/// However long the log may get: an entry is no longer. Peers send it in one message.
+const ENTRY_BYTES_MAX: usize = 16 << 20;
+
 /// What a node is made with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -24,10 +27,16 @@ pub struct Settings {
     pub voters: Vec<NodeId>,
     /// About how much the journal may hold.
     pub journal_bytes_max: usize,
+    /// How long the Raft log may get between two checkpoints, in bytes; one entry may be a quarter of it.
+    pub log_bytes_max: usize,
+    /// How many writes may wait for their outcome; one more is answered "overloaded".
+    pub proposals_max: usize,
     /// For the registry.
     pub naming: naming::Settings,
-    /// How long the Raft log may get between two checkpoints; one entry may be a quarter of it.
-    pub log_bytes_max: usize,
+    /// For the config center.
+    pub config: config::Settings,
+    /// For access.
+    pub access: access::Settings,
 }
 
 /// What an earlier life left.
@@ -71,7 +80,7 @@ impl Node {
         let applied = recovered.consensus.applied;
         let consensus = consensus::Settings {
             log_bytes_max: settings.log_bytes_max,
-            entry_bytes_max: settings.log_bytes_max / 4,
+            entry_bytes_max: (settings.log_bytes_max / 4).min(ENTRY_BYTES_MAX),
             ..consensus::Settings::new(settings.id, settings.voters, rng.next_u64())
         };
         let mut node = Self {
@@ -81,8 +90,8 @@ impl Node {
             now,
             cause: Cause::Start,
             naming: naming::Naming::new(settings.naming, now, settings.id, clock.clone()),
-            config: config::Config::new(config::Settings::default()),
-            access: access::Access::new(),
+            config: config::Config::new(settings.config),
+            access: access::Access::new(settings.access),
             consensus: None,
             unstarted: Some(Unstarted { settings: consensus, recovered: recovered.consensus }),
             secrets: Secrets::NotAsked,
@@ -90,7 +99,7 @@ impl Node {
             clock,
             clients: BTreeSet::new(),
             peers: BTreeSet::new(),
-            proposals: Proposals::default(),
+            proposals: Proposals::new(settings.proposals_max),
             forwarded: BTreeMap::new(),
             reloading: None,
             reads: Reads::default(),
@@ -100,6 +109,7 @@ impl Node {
             join: Join::NotAsked,
             started: now.instant,
             leader: None,
+            tally: Tally::default(),
             leaderless_since: Some(now.instant),
             term: Term(0),
             applied,

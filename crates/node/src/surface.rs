@@ -2,7 +2,7 @@
 
 use crate::PeerMessage;
 use base::{
-    ConnectionId, Consistency, Duration, Freshness, HybridTime, Instant, LogIndex, NodeId,
+    ConnectionId, Consistency, Duration, Freshness, HybridTime, Instant, Limit, LogIndex, NodeId,
     RequestId, Term,
 };
 use config::{ConfigKey, Entry, Grays};
@@ -160,6 +160,29 @@ pub enum Reply {
     Unavailable(Unavailable),
 }
 
+impl Reply {
+    /// Which limit it was refused at, if it was.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Naming(reply) => reply.limit(),
+            Self::Config(reply) => reply.limit(),
+            Self::Access(reply) => reply.limit(),
+            // Lanes are the host's: a node is overloaded with writes alone.
+            Self::Unavailable(Unavailable::Overloaded) => Some(Limit::WritesPending),
+            Self::Unavailable(
+                Unavailable::Starting
+                | Unavailable::NoLeader
+                | Unavailable::OutcomeUnknown
+                | Unavailable::DiskFull,
+            )
+            | Self::Fresh(_)
+            | Self::Events { .. }
+            | Self::Status(_) => None,
+        }
+    }
+}
+
 /// Why the node could not do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unavailable {
@@ -202,6 +225,71 @@ pub struct Status {
     pub counts: naming::Counts,
     /// How many proposals wait for their outcome.
     pub proposals_pending: usize,
+    /// What has happened since it started.
+    pub tally: Box<Tally>,
+}
+
+/// What has happened since a node started, and what its journal holds of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Beats of instances.
+    pub beats: u64,
+    /// Instances that left because their connection closed.
+    pub lost_connections: u64,
+    /// Instances that left because they did not beat.
+    pub expired: u64,
+    /// Instances that left because their client did not come back after a start.
+    pub orphans_hidden: u64,
+    /// Views that went to subscribers.
+    pub pushed: u64,
+    /// Contents of configs that were set.
+    pub published: u64,
+    /// Contents of configs that were not set, since another one was expected.
+    pub publish_conflicts: u64,
+    /// Contents of configs that were refused at a limit.
+    pub publish_refused: u64,
+    /// How often this node became the leader.
+    pub leader_changes: u64,
+    /// Keys that clients listen to.
+    pub config_listeners: usize,
+    /// The journal's bytes, about.
+    pub journal_bytes: usize,
+    /// Its events.
+    pub journal_events: usize,
+    /// Events dropped at its limit.
+    pub journal_dropped: u64,
+    /// Wall clock of its oldest event, milliseconds; `None` when it is empty.
+    pub journal_oldest_unix_ms: Option<u64>,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, reply: &Reply) {
+        let counter = match reply {
+            Reply::Config(config::Reply::Outcome(outcome)) => match outcome {
+                config::Outcome::Published(_) => &mut self.published,
+                config::Outcome::CasConflict { .. } => &mut self.publish_conflicts,
+                config::Outcome::QuotaExceeded { .. } | config::Outcome::TooManyVersions { .. } => {
+                    &mut self.publish_refused
+                }
+                config::Outcome::Removed { .. } => return,
+            },
+            Reply::Config(config::Reply::Refused(
+                config::Refusal::ContentBlank
+                | config::Refusal::ContentTooLarge { .. }
+                | config::Refusal::DetailTooLong { .. }
+                | config::Refusal::TooManyTags { .. },
+            )) => &mut self.publish_refused,
+            Reply::Naming(naming::Reply::Beat { .. }) => &mut self.beats,
+            Reply::Naming(_)
+            | Reply::Config(_)
+            | Reply::Access(_)
+            | Reply::Fresh(_)
+            | Reply::Events { .. }
+            | Reply::Status(_)
+            | Reply::Unavailable(_) => return,
+        };
+        *counter += 1;
+    }
 }
 
 /// A row of the state tables of all planes.

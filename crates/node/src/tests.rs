@@ -41,8 +41,11 @@ fn node(now: Now, durable: &Durable) -> Node {
         id: NodeId(1),
         voters: vec![NodeId(1)],
         journal_bytes_max: 1 << 20,
-        naming: naming::Settings::default(),
         log_bytes_max: 64 << 20,
+        proposals_max: crate::PROPOSALS_MAX,
+        naming: naming::Settings::default(),
+        config: config::Settings::default(),
+        access: access::Settings::default(),
     };
     let recovered = Recovered {
         consensus: consensus::Recovered {

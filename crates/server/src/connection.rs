@@ -6,10 +6,11 @@ use crate::{
     grpc, http_calls,
     intake::{Budget, Intake},
     limits::Limits,
+    requests::Requests,
     traffic::{Answer, InProgress, Traffic},
     turn::{Broken, Driver, Strands},
 };
-use base::ConnectionId;
+use base::{ConnectionId, Limit};
 use host::{Arrival, Host, Sending};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -36,6 +37,7 @@ pub(crate) struct Common {
     pub(crate) clock: Clock,
     pub(crate) limits: Arc<Limits>,
     pub(crate) bodies: Arc<Budget>,
+    pub(crate) requests: Arc<Requests>,
 }
 
 /// The host's side of a connection. The host wakes it when it has something to send.
@@ -45,6 +47,7 @@ pub(crate) struct Door {
     pub(crate) connection: ConnectionId,
     pub(crate) remote: SocketAddr,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) requests: Arc<Requests>,
     bodies: (Arc<Budget>, Arc<Budget>),
     last_call: AtomicU64,
     /// gRPC streams opened so far.
@@ -103,6 +106,7 @@ impl Door {
 
     fn close_if_abusive(&self) {
         if self.traffic.is_abusive(&self.limits) {
+            self.host.tally.reject(Limit::AbandonedRequests);
             self.close.notify_one();
         }
     }
@@ -110,7 +114,7 @@ impl Door {
     /// A body to be read within this server's limits.
     pub(crate) fn intake(&self, body: Incoming) -> Intake {
         let (all, own) = self.bodies.clone();
-        Intake::new(body, self.limits.clone(), all, own, self.traffic.clone())
+        Intake::new(body, self.limits.clone(), all, own, self.traffic.clone(), self.host.clone())
     }
 
     fn calls(&self) -> std::sync::MutexGuard<'_, Calls> {
@@ -146,7 +150,7 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
     let (Ok(remote), Ok(local)) = (socket.peer_addr(), socket.local_addr()) else { return };
     // Small answers must not wait for the next one.
     let _ = socket.set_nodelay(true);
-    let Common { host, clock, limits, bodies } = common;
+    let Common { host, clock, limits, bodies, requests } = common;
     let connection = host.open(clock.now(), remote, local, login);
     let door = Arc::new(Door {
         host: host.clone(),
@@ -154,6 +158,7 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
         connection,
         remote,
         limits: limits.clone(),
+        requests,
         bodies: (bodies, Arc::default()),
         last_call: AtomicU64::new(0),
         streams: Arc::default(),
@@ -173,6 +178,9 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
         () = door.close.notified() => Ok("closed by this node"),
         reason = door.traffic.watch(&limits) => Ok(reason),
     };
+    if let Some(limit) = door.traffic.reached(&limits) {
+        host.tally.reject(limit);
+    }
     if reason.is_ok() {
         driver.wind_up();
         let rest = poll_fn(|task| driver.poll(task));
@@ -191,7 +199,11 @@ pub(crate) async fn answer(
     let response = if grpc::is_grpc(&request) {
         grpc::serve(door.clone(), request).await
     } else {
-        http_calls::serve(door.clone(), request).await
+        let asked = door.requests.asked(request.method(), request.uri().path());
+        let begun = std::time::Instant::now();
+        let response = http_calls::serve(door.clone(), request).await;
+        door.requests.answered(asked, response.status().as_u16(), begun.elapsed());
+        response
     };
     Ok(in_progress.answered(response))
 }

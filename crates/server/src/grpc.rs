@@ -7,6 +7,7 @@ use crate::{
     connection::Door,
     intake::{Broken, Intake},
 };
+use base::Limit;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use host::{Arrival, Sending, StreamId};
 use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
@@ -16,8 +17,6 @@ use prost::Message;
 use std::sync::{Arc, atomic::Ordering};
 use tokio::sync::oneshot;
 
-/// The longest message taken in, as Nacos's own limit.
-const MESSAGE_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Flag and length.
 const PREFIX_BYTES: usize = 5;
 
@@ -57,7 +56,8 @@ pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Respon
 }
 
 async fn unary(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
-    let mut reader = Reader::new(door.intake(request.into_body()));
+    let message_bytes_max = door.limits.grpc_message_bytes_max;
+    let mut reader = Reader::new(door.intake(request.into_body()), message_bytes_max);
     reader.intake.start();
     let payload = match reader.next().await {
         Ok(Some(payload)) => payload,
@@ -68,9 +68,11 @@ async fn unary(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
         }
     };
     drop(reader);
+    let kind = door.requests.kind(payload.metadata.as_ref().map_or("", |m| &m.r#type));
     let sending = door.call(|call| Arrival::Unary { call, payload }).await;
     match sending {
         Some(Sending::Unary { payload, .. }) => {
+            door.requests.answered_grpc(kind, nacos::result_code(&payload));
             let body = Body::Unary(Some(frame(&payload)), Some(trailers(Status::Ok, "")));
             respond(body)
         }
@@ -97,7 +99,7 @@ fn stream(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
     let intake = door.intake(request.into_body());
     let strands = door.strands.clone();
     strands.spawn(async move {
-        let mut reader = Reader::new(intake);
+        let mut reader = Reader::new(intake, door.limits.grpc_message_bytes_max);
         // Who opens a stream says who it is: the first message must come in time.
         reader.intake.start();
         let end = loop {
@@ -148,7 +150,7 @@ impl Fault {
 impl From<Broken> for Fault {
     fn from(broken: Broken) -> Self {
         match broken {
-            Broken::TooLarge => Self(Status::ResourceExhausted, "message over 10 MiB"),
+            Broken::TooLarge => Self(Status::ResourceExhausted, "the message is over the limit"),
             Broken::TooSlow => Self(Status::DeadlineExceeded, "the message came too slowly"),
             Broken::Crowded => {
                 Self(Status::ResourceExhausted, "too many messages at once: try again in a moment")
@@ -161,12 +163,13 @@ impl From<Broken> for Fault {
 /// Cuts a body into messages. Holds at most one message and the frame that begins the next.
 struct Reader {
     intake: Intake,
+    message_bytes_max: usize,
     buffer: BytesMut,
 }
 
 impl Reader {
-    fn new(intake: Intake) -> Self {
-        Self { intake, buffer: BytesMut::new() }
+    fn new(intake: Intake, message_bytes_max: usize) -> Self {
+        Self { intake, message_bytes_max, buffer: BytesMut::new() }
     }
 
     async fn next(&mut self) -> Result<Option<Payload>, Fault> {
@@ -201,8 +204,8 @@ impl Reader {
         let length =
             u32::from_be_bytes([self.buffer[1], self.buffer[2], self.buffer[3], self.buffer[4]])
                 as usize;
-        if length > MESSAGE_BYTES_MAX {
-            return Err(Broken::TooLarge.into());
+        if length > self.message_bytes_max {
+            return Err(self.intake.reject(Limit::GrpcMessage, Broken::TooLarge).into());
         }
         if self.buffer.len() < PREFIX_BYTES + length {
             return Ok(None);

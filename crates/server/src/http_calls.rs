@@ -4,27 +4,36 @@ use crate::{
     body::{Body, Stream},
     connection::Door,
     intake::Broken,
+    limits::Limits,
     metrics,
 };
+use base::Limit;
 use bytes::Bytes;
 use host::{Arrival, Sending, StreamId};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use std::sync::Arc;
 
+/// What may stand around a config in a body to our own API.
+const CONFIG_MARGIN_BYTES: usize = 1 << 20;
+
 pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
     let head_bytes_max = door.limits.header_bytes_max as usize;
     if head_bytes(&request) > head_bytes_max {
+        door.host.tally.reject(Limit::HeaderSize);
         return too_much_head(head_bytes_max);
     }
-    if request.uri().path() == metrics::PATH {
+    if metrics::serves(request.uri().path()) {
         return metrics::serve(&door, &request);
     }
     let (head, body) = request.into_parts();
-    let bytes_max = body_bytes_max(&head.method, head.uri.path());
+    let (bytes_max, limit) = body_limit(&door.limits, head.uri.path());
     let body = match door.intake(body).whole(bytes_max).await {
         Ok(body) => body,
         Err((broken, rest)) => {
+            if broken == Broken::TooLarge {
+                rest.reject(limit, broken);
+            }
             // To a client that waits for our leave, reading on would be the leave.
             if !head.headers.contains_key(header::EXPECT) {
                 rest.linger();
@@ -52,6 +61,16 @@ pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Respon
     }
 }
 
+/// How long a body may be, and what it is counted as when it is longer. Bodies to our own API may carry a config with
+/// some words around it: the plane's answer names its limit.
+fn body_limit(limits: &Limits, path: &str) -> (usize, Limit) {
+    if !nacos::serves(path) {
+        return (limits.config_body_bytes_max + CONFIG_MARGIN_BYTES, Limit::ConfigBody);
+    }
+    let limit = if nacos::takes_configs(path) { Limit::ConfigBody } else { Limit::RequestBody };
+    (limits.of_nacos().of_body(path), limit)
+}
+
 /// Over HTTP/1 the protocol's own limit is one of its buffer, which is filled in large steps: a head may be over ours.
 fn head_bytes(request: &Request<Incoming>) -> usize {
     let headers = request.headers().iter();
@@ -63,10 +82,6 @@ fn too_much_head(bytes_max: usize) -> Response<Body> {
     let mut response = text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message);
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-fn body_bytes_max(method: &http::Method, path: &str) -> usize {
-    if nacos::serves(path) { nacos::body_bytes_max(method, path) } else { console::BODY_BYTES_MAX }
 }
 
 fn refuse(broken: Broken, bytes_max: usize) -> Response<Body> {

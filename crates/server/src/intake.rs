@@ -1,7 +1,9 @@
 //! Bodies on their way in: how large, how slow, and how many at once they may be.
 
 use crate::{limits::Limits, traffic::Traffic};
+use base::Limit;
 use bytes::{Bytes, BytesMut};
+use host::Host;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use std::{
@@ -37,6 +39,7 @@ pub(crate) struct Intake {
     all: Arc<Budget>,
     own: Arc<Budget>,
     traffic: Arc<Traffic>,
+    host: Arc<Host>,
     held: usize,
     deadline: Option<Instant>,
 }
@@ -63,8 +66,9 @@ impl Intake {
         all: Arc<Budget>,
         own: Arc<Budget>,
         traffic: Arc<Traffic>,
+        host: Arc<Host>,
     ) -> Self {
-        Self { body, limits, all, own, traffic, held: 0, deadline: None }
+        Self { body, limits, all, own, traffic, host, held: 0, deadline: None }
     }
 
     /// Whether it says itself that it is longer than this.
@@ -93,7 +97,7 @@ impl Intake {
                 None => self.body.frame().await,
                 Some(due) => tokio::time::timeout_at(due, self.body.frame())
                     .await
-                    .map_err(|_| Broken::TooSlow)?,
+                    .map_err(|_| self.reject(Limit::BodyTimeout, Broken::TooSlow))?,
             };
             match frame {
                 None => return Ok(None),
@@ -144,13 +148,19 @@ impl Intake {
         });
     }
 
+    /// Counts a refusal.
+    pub(crate) fn reject(&self, limit: Limit, broken: Broken) -> Broken {
+        self.host.tally.reject(limit);
+        broken
+    }
+
     fn count(&mut self, bytes: usize) -> Result<(), Broken> {
         if !self.own.take(bytes, self.limits.connection_body_bytes_max) {
-            return Err(Broken::Crowded);
+            return Err(self.reject(Limit::ConnectionBodies, Broken::Crowded));
         }
         if !self.all.take(bytes, self.limits.body_bytes_max) {
             self.own.give_back(bytes);
-            return Err(Broken::Crowded);
+            return Err(self.reject(Limit::Bodies, Broken::Crowded));
         }
         self.held += bytes;
         let earned = Duration::from_secs_f64(bytes as f64 / f64::from(self.limits.body_rate_min));

@@ -1,11 +1,21 @@
 //! Doors: listening sockets and the loop that accepts on them.
 
-use crate::connection::{self, Common};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use crate::{
+    connection::{self, Common},
+    running::Phase,
+};
+use base::Limit;
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
+    time::Instant,
 };
 
 /// How long to wait after the operating system refused a connection (no descriptors left).
@@ -17,8 +27,63 @@ const FULL_BACKOFF: Duration = Duration::from_millis(10);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
     content-type: text/plain\r\ncontent-length: 57\r\n\r\n\
     too many connections: try again in a moment, or elsewhere";
-/// How long open connections may take to end when the server stops.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// A refusal of the operating system is told this often at most.
+const TOLD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How many connections there may be, of all doors together.
+pub(crate) struct Seats {
+    all: Arc<Semaphore>,
+    /// 0: as many as an address likes.
+    per_address_max: usize,
+    by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+/// A connection's right to be there.
+struct Seat {
+    _permit: OwnedSemaphorePermit,
+    address: Option<IpAddr>,
+    by_address: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+impl Seats {
+    pub(crate) fn new(connections_max: usize, per_address_max: usize) -> Arc<Self> {
+        let all = Arc::new(Semaphore::new(connections_max));
+        Arc::new(Self { all, per_address_max, by_address: Arc::default() })
+    }
+
+    fn take(&self, address: IpAddr) -> Result<Seat, Limit> {
+        let permit = self.all.clone().try_acquire_owned().map_err(|_| Limit::Connections)?;
+        let mut seat = Seat { _permit: permit, address: None, by_address: self.by_address.clone() };
+        if self.per_address_max > 0 {
+            let address = address.to_canonical();
+            let mut taken = lock(&self.by_address);
+            let count = taken.entry(address).or_default();
+            if *count >= self.per_address_max {
+                return Err(Limit::ConnectionsPerAddress);
+            }
+            *count += 1;
+            seat.address = Some(address);
+        }
+        Ok(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let Some(address) = self.address else { return };
+        let mut taken = lock(&self.by_address);
+        if let Some(count) = taken.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&address);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// An open door.
 pub(crate) struct Listener {
@@ -37,22 +102,23 @@ impl Listener {
         Ok(Self { socket, address })
     }
 
-    /// Accepts until told to stop, then waits for the connections to end.
+    /// Accepts until told to close, then waits for the connections to end, or cuts them when it is time.
     pub(crate) async fn run(
         self,
         common: Common,
-        seats: Arc<Semaphore>,
+        seats: Arc<Seats>,
         login: bool,
-        mut stop: watch::Receiver<bool>,
+        mut phase: watch::Receiver<Phase>,
     ) {
         let mut connections = JoinSet::new();
+        let mut refusals = Refusals::default();
         loop {
             let pause = tokio::select! {
                 biased;
-                _ = stop.changed() => break,
+                () = Phase::Draining.reached(&mut phase) => break,
                 Some(_) = connections.join_next() => None,
                 accepted = self.socket.accept() => match accepted {
-                    Ok((socket, _)) => match seats.clone().try_acquire_owned() {
+                    Ok((socket, from)) => match seats.take(from.ip()) {
                         Ok(seat) => {
                             let serving = connection::serve(common.clone(), socket, login);
                             connections.spawn(async move {
@@ -61,13 +127,15 @@ impl Listener {
                             });
                             None
                         }
-                        Err(_) => {
+                        Err(limit) => {
+                            common.host.tally.reject(limit);
                             turn_away(&socket);
-                            Some(FULL_BACKOFF)
+                            // An address that has its share must not make others wait.
+                            (limit == Limit::Connections).then_some(FULL_BACKOFF)
                         }
                     },
                     Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
+                        refusals.tell(&error);
                         Some(ACCEPT_BACKOFF)
                     }
                 },
@@ -75,16 +143,35 @@ impl Listener {
             if let Some(pause) = pause {
                 tokio::select! {
                     biased;
-                    _ = stop.changed() => break,
+                    () = Phase::Draining.reached(&mut phase) => break,
                     Some(_) = connections.join_next() => {}
                     () = tokio::time::sleep(pause) => {}
                 }
             }
         }
         drop(self.socket);
-        let drained = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
-            connections.shutdown().await;
+        tokio::select! {
+            biased;
+            () = async { while connections.join_next().await.is_some() {} } => {}
+            () = Phase::Stopped.reached(&mut phase) => connections.shutdown().await,
+        }
+    }
+}
+
+/// Refusals of the operating system: the first one is told, and then how many there were.
+#[derive(Default)]
+struct Refusals {
+    told: Option<Instant>,
+    untold_count: u64,
+}
+
+impl Refusals {
+    fn tell(&mut self, error: &std::io::Error) {
+        self.untold_count += 1;
+        if self.told.is_none_or(|told| told.elapsed() >= TOLD_INTERVAL) {
+            let refused_count = std::mem::take(&mut self.untold_count);
+            tracing::warn!(%error, refused_count, "a connection could not be accepted");
+            self.told = Some(Instant::now());
         }
     }
 }

@@ -1,26 +1,58 @@
 //! Starting a server and stopping it.
 
 use crate::{
-    Auth, Limits, Settings, clock::Clock, connection::Common, listen::Listener, threads::Threads,
+    Auth, Settings,
+    clock::Clock,
+    connection::Common,
+    listen::{Listener, Seats},
+    metrics,
+    requests::Requests,
+    threads::Threads,
     udp::Udp,
 };
 use base::Rng;
-use host::{Begun, Host, StreamLimits};
+use host::{Begun, Host};
 use std::{
     net::SocketAddr,
     sync::Arc,
     task::{Wake, Waker},
+    time::Duration,
 };
 use storage::Place;
 use tokio::{
-    sync::{Notify, Semaphore, watch},
+    sync::{Notify, watch},
     task::JoinHandle,
+    time::Instant,
 };
 
 /// How often a pair of free ports (p, p + 1000) is looked for.
 const PORT_PAIR_TRIES: u32 = 64;
 /// Cost of new password hashes: 60 ms, as everywhere in this field.
 const BCRYPT_COST: u32 = 10;
+
+/// In how many batches clients are asked to go when the server stops.
+const DRAIN_BATCHES: u32 = 20;
+/// So much time is taken for each client that is asked to go, if there is as much.
+const MOVED_INTERVAL: Duration = Duration::from_millis(1);
+
+/// How far a server's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// It serves.
+    Serving,
+    /// Doors are closed; clients are asked to go.
+    Draining,
+    /// Everything ends.
+    Stopped,
+}
+
+impl Phase {
+    /// Waits until it has come this far.
+    pub(crate) async fn reached(self, phase: &mut watch::Receiver<Self>) {
+        // Without a sender there is no server any more: that is as far as it comes.
+        let _ = phase.wait_for(|phase| *phase >= self).await;
+    }
+}
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +89,10 @@ pub struct Running {
     pub api: Option<SocketAddr>,
     /// Where gRPC is served for SDKs, if at all.
     pub grpc: Option<SocketAddr>,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
+    stop_timeout: Duration,
+    chance: Rng,
+    listeners: Vec<JoinHandle<()>>,
     tasks: Vec<JoinHandle<()>>,
     threads: Threads,
     halted: Arc<Notify>,
@@ -77,14 +112,8 @@ impl Wake for Notifying {
 /// # Errors
 /// When a door, the disk, a thread or randomness is not to be had. Nothing runs then.
 pub async fn start(settings: Settings) -> Result<Running, RunError> {
-    start_within(settings, Limits::default()).await
-}
-
-/// Starts a server that has other limits than the usual ones.
-///
-/// # Errors
-/// As `start`.
-pub async fn start_within(settings: Settings, limits: Limits) -> Result<Running, RunError> {
+    let limits = settings.limits.clone();
+    metrics::note_start();
     let clock = Clock::start();
     let (api, grpc) = open_doors(&settings).await?;
     let udp = match &api {
@@ -102,18 +131,17 @@ pub async fn start_within(settings: Settings, limits: Limits) -> Result<Running,
         doors: doors(api.as_ref(), grpc.as_ref()),
         disk_kept: settings.data.is_some(),
         version: env!("CARGO_PKG_VERSION"),
-        naming: naming::Settings::default(),
-        log_bytes_max: host::LOG_BYTES_MAX,
+        naming: limits.of_naming(),
+        limits: limits.of_host(),
         planted: host::Planted::Nothing,
     };
-    let Begun { host, worker } =
-        Host::begin(host_settings, clock.now(), Rng::from_seed(seed), place)?;
-    let patience = limits.stream_patience;
-    host.set_stream_limits(StreamLimits { patience, ..StreamLimits::default() });
+    let mut rng = Rng::from_seed(seed);
+    let chance = rng.fork();
+    let Begun { host, worker } = Host::begin(host_settings, clock.now(), rng, place)?;
     let workers = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
     let threads = Threads::start(&host, clock, worker, workers)
         .map_err(|error| RunError::System { what: "a thread", problem: error.to_string() })?;
-    let (stop, stopping) = watch::channel(false);
+    let (stop, stopping) = watch::channel(Phase::Serving);
     let halted = Arc::new(Notify::new());
     host.halt_signal.listen(Waker::from(Arc::new(Notifying(halted.clone()))));
     let mut running = Running {
@@ -121,7 +149,10 @@ pub async fn start_within(settings: Settings, limits: Limits) -> Result<Running,
         grpc: grpc.as_ref().map(|listener| listener.address),
         host: host.clone(),
         clock,
-        stop,
+        phase: stop,
+        stop_timeout: settings.stop_timeout,
+        chance,
+        listeners: Vec::new(),
         tasks: vec![tokio::spawn(run_timer(host.clone(), clock, stopping.clone()))],
         threads,
         halted,
@@ -130,11 +161,12 @@ pub async fn start_within(settings: Settings, limits: Limits) -> Result<Running,
         running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));
     }
     let login = settings.auth == Auth::On;
-    let seats = Arc::new(Semaphore::new(limits.connections_max));
-    let common = Common { host, clock, limits: Arc::new(limits), bodies: Arc::default() };
+    let seats = Seats::new(limits.connections_max, limits.connections_per_address_max);
+    let requests = Arc::new(Requests::new());
+    let common = Common { host, clock, limits: Arc::new(limits), bodies: Arc::default(), requests };
     for listener in [api, grpc].into_iter().flatten() {
         let task = listener.run(common.clone(), seats.clone(), login, stopping.clone());
-        running.tasks.push(tokio::spawn(task));
+        running.listeners.push(tokio::spawn(task));
     }
     Ok(running)
 }
@@ -149,7 +181,7 @@ impl Running {
     /// Waits until the node serves, or until it halted.
     pub async fn ready(&self) {
         while !self.host.is_ready() && self.host.halted().is_none() {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 
@@ -175,20 +207,64 @@ impl Running {
         self.host.take_generated_password()
     }
 
-    /// Stops in an orderly way: clients are asked to go elsewhere, what is queued is written, threads end.
-    pub async fn stop(self) {
-        self.host.drain(self.clock.now());
+    /// Stops in an orderly way, within the time of the settings: doors close, clients are asked to go elsewhere, what is
+    /// in progress is answered, what is queued for the disk is written, threads end.
+    pub async fn stop(mut self) {
+        let begun = Instant::now();
+        // What is left to the disk when clients take all the time they have.
+        let clients_timeout = self.stop_timeout.mul_f32(0.8);
         // The receivers are the tasks below; without any there is nobody to tell.
-        let _ = self.stop.send(true);
+        let _ = self.phase.send(Phase::Draining);
+        self.drain(self.stop_timeout.mul_f32(0.4)).await;
+        let gone = async {
+            for listener in &mut self.listeners {
+                let _ = listener.await;
+            }
+        };
+        let in_time = tokio::time::timeout_at(begun + clients_timeout, gone).await.is_ok();
+        if !in_time {
+            let connections = self.host.connections_open();
+            tracing::warn!(connections, "clients did not go in time: their connections are cut");
+        }
+        let _ = self.phase.send(Phase::Stopped);
         for task in self.tasks {
             let _ = task.await;
         }
         let threads = self.threads;
-        let _ = tokio::task::spawn_blocking(move || threads.stop()).await;
+        let written = tokio::task::spawn_blocking(move || threads.stop());
+        if tokio::time::timeout_at(begun + self.stop_timeout, written).await.is_err() {
+            tracing::warn!("the disk did not answer in time");
+        }
+    }
+
+    /// Asks the clients to go, not all at once: each of them comes to another node with all that it has.
+    async fn drain(&mut self, spread_max: Duration) {
+        let mut connections = self.host.begin_drain();
+        shuffle(&mut connections, &mut self.chance);
+        let spread =
+            spread_max.min(MOVED_INTERVAL * u32::try_from(connections.len()).unwrap_or(u32::MAX));
+        let pause = spread / DRAIN_BATCHES;
+        let batch_len = connections.len().div_ceil(DRAIN_BATCHES as usize).max(1);
+        for batch in connections.chunks(batch_len) {
+            self.host.drain(self.clock.now(), batch);
+            // Between half of the pause and one and a half.
+            let jitter = self.chance.below(1_000) as f32 / 1_000.0;
+            tokio::time::sleep(pause.mul_f32(0.5 + jitter)).await;
+        }
+        // Who came while the doors closed.
+        let late = self.host.begin_drain();
+        self.host.drain(self.clock.now(), &late);
     }
 }
 
-async fn run_timer(host: Arc<Host>, clock: Clock, mut stop: watch::Receiver<bool>) {
+fn shuffle<T>(items: &mut [T], chance: &mut Rng) {
+    for at in (1..items.len()).rev() {
+        let other = chance.below(at as u64 + 1) as usize;
+        items.swap(at, other);
+    }
+}
+
+async fn run_timer(host: Arc<Host>, clock: Clock, mut phase: watch::Receiver<Phase>) {
     let closer = Arc::new(Notify::new());
     host.timer_signal.listen(Waker::from(Arc::new(Notifying(closer.clone()))));
     loop {
@@ -201,7 +277,7 @@ async fn run_timer(host: Arc<Host>, clock: Clock, mut stop: watch::Receiver<bool
         };
         tokio::select! {
             biased;
-            _ = stop.changed() => return,
+            () = Phase::Stopped.reached(&mut phase) => return,
             () = closer.notified() => {}
             () = sleep => host.wake(clock.now()),
         }

@@ -3,14 +3,21 @@
 //! A path in the file is the flag with `-` for the dots and underscores, and the environment variable with `TRINE_` before
 //! it and `_`. A flag beats a variable beats the file beats the default. An unknown key in the file is an error.
 
+use crate::{
+    LimitFlags, Limits,
+    limit_settings::{self, FileLimits},
+};
 use serde::Deserialize;
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// SDKs compute the gRPC port from the API port by adding this.
 const GRPC_PORT_OFFSET: u16 = 1000;
+/// What container platforms give a process before they kill it is 30 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Whether clients need a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -76,6 +83,47 @@ pub struct Flags {
     /// How much the cache may hold [default: 512MiB]
     #[arg(long, value_name = "SIZE", env = "TRINE_CACHE_MAX_MEMORY")]
     pub cache_max_memory: Option<String>,
+    /// How long a stop may take [default: 20s]
+    #[arg(long, value_name = "DURATION", env = "TRINE_STOP_TIMEOUT")]
+    pub stop_timeout: Option<String>,
+    /// How log lines are written [default: auto: pretty on a terminal, else JSON]
+    #[arg(long, value_enum, env = "TRINE_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Which log lines are written [default: info]
+    #[arg(long, value_enum, env = "TRINE_LOG_LEVEL")]
+    pub log_level: Option<LogLevel>,
+    /// Limits: see docs/limits.md.
+    #[command(flatten)]
+    pub limits: LimitFlags,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, else JSON.
+    #[default]
+    Auto,
+    /// One object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// Which log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What must be looked at.
+    Error,
+    /// What should be looked at.
+    Warn,
+    /// What an operator wants to know afterwards.
+    Info,
+    /// More than that.
+    Debug,
+    /// Everything.
+    Trace,
 }
 
 /// The settings file.
@@ -94,6 +142,16 @@ struct File {
     auth: Option<Auth>,
     admin_password_file: Option<PathBuf>,
     cache: FileCache,
+    stop_timeout: Option<String>,
+    log: FileLog,
+    limits: FileLimits,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileLog {
+    format: Option<LogFormat>,
+    level: Option<LogLevel>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -134,6 +192,11 @@ const KEYS: &[&str] = &[
     "cluster",
     "node_timeout",
     "max_memory",
+    "stop_timeout",
+    "log",
+    "format",
+    "level",
+    "limits",
 ];
 
 /// Where a server listens. `None`: closed.
@@ -158,6 +221,14 @@ pub struct Settings {
     pub admin_password: Option<String>,
     /// What was asked for and is not done, each with the reason, for the log.
     pub notices: Vec<String>,
+    /// What clients may cost.
+    pub limits: Limits,
+    /// From the signal to stop to the end of the process, at most.
+    pub stop_timeout: Duration,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Which log lines are written; `None`: as suits the command.
+    pub log_level: Option<LogLevel>,
 }
 
 /// Why settings were not taken. Nothing was started.
@@ -248,7 +319,33 @@ impl Settings {
             auth: flags.auth.or(file.auth).unwrap_or(Auth::On),
             admin_password: password_file.map(|path| read_password(&path)).transpose()?,
             notices,
+            limits: limit_settings::resolve(flags.limits, file.limits)?,
+            stop_timeout: flags
+                .stop_timeout
+                .or(file.stop_timeout)
+                .map_or(Ok(STOP_TIMEOUT), |text| limit_settings::read_time(&text))
+                .map_err(|problem| SettingsError::Value { name: "stop-timeout", problem })?,
+            log_format: flags.log_format.or(file.log.format).unwrap_or_default(),
+            log_level: flags.log_level.or(file.log.level),
         })
+    }
+
+    /// In memory, on free ports of loopback: for tests and for trying things out. The first administrator's password is
+    /// this one.
+    #[must_use]
+    pub fn in_memory(admin_password: &str, limits: Limits) -> Self {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            data: None,
+            listen: Listen { api: Some(loopback), grpc: None },
+            auth: Auth::On,
+            admin_password: Some(admin_password.to_owned()),
+            notices: Vec::new(),
+            limits,
+            stop_timeout: STOP_TIMEOUT,
+            log_format: LogFormat::default(),
+            log_level: None,
+        }
     }
 }
 
@@ -290,7 +387,8 @@ fn unknown_key(message: &str) -> Option<&str> {
 
 fn nearest(wrong: &str) -> Option<&'static str> {
     let score = |key: &&str| strsim::jaro_winkler(wrong, key);
-    let best = KEYS.iter().copied().max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    let keys = KEYS.iter().copied().chain(limit_settings::keys());
+    let best = keys.max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (score(&best) > 0.7).then_some(best)
 }
 
@@ -396,6 +494,13 @@ mod tests {
         let error = file("data = \"d\"\n[listen]\napo = \"x\"\n").expect_err("unknown key");
         assert!(error.contains("line 3"), "{error}");
         assert!(error.ends_with("Some(\"api\")"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_limit_is_named_with_its_line_and_the_nearest_one() {
+        let error = file("[limits]\ncalls = 7\nconfig_contents = \"1MiB\"\n").expect_err("unknown");
+        assert!(error.contains("line 3"), "{error}");
+        assert!(error.ends_with("Some(\"config_content\")"), "{error}");
     }
 
     #[test]

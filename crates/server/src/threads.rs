@@ -1,7 +1,7 @@
 //! Threads for what blocks: one for the disk, a few for bcrypt.
 
 use crate::clock::Clock;
-use host::{DiskWorker, Host};
+use host::{DiskJob, DiskWorker, Host};
 use std::{
     sync::{
         Arc,
@@ -93,7 +93,12 @@ fn run_disk(host: &Host, clock: Clock, mut worker: DiskWorker, stop: &AtomicBool
             std::thread::park();
             continue;
         }
+        let durable = jobs.iter().any(|job| matches!(job, DiskJob::Persist { .. }));
+        let begun = std::time::Instant::now();
         let done = worker.run(jobs);
+        if durable {
+            host.tally.fsync.observe(begun.elapsed());
+        }
         host.disk_done(clock.now(), done);
     }
 }

@@ -1,6 +1,7 @@
 //! What a connection is doing, as far as it decides whether the connection may stay.
 
 use crate::{body::Body, limits::Limits};
+use base::Limit;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::{
@@ -24,18 +25,27 @@ struct Table {
     quiet: Instant,
     answered: u32,
     abandoned: u32,
+    /// It was said that it is.
+    abusive: bool,
 }
 
 /// What is to be done with a connection.
 enum Verdict {
     LookAgain(Instant),
-    Close(&'static str),
+    Close(Limit),
 }
 
 impl Traffic {
     pub(crate) fn new() -> Arc<Self> {
         let quiet = Instant::now();
-        let table = Table { last: 0, requests: Vec::new(), quiet, answered: 0, abandoned: 0 };
+        let table = Table {
+            last: 0,
+            requests: Vec::new(),
+            quiet,
+            answered: 0,
+            abandoned: 0,
+            abusive: false,
+        };
         Arc::new(Self { table: Mutex::new(table) })
     }
 
@@ -54,8 +64,16 @@ impl Traffic {
             let verdict = self.table().verdict(limits, Instant::now());
             match verdict {
                 Verdict::LookAgain(at) => tokio::time::sleep_until(at).await,
-                Verdict::Close(reason) => return reason,
+                Verdict::Close(limit) => return reason(limit),
             }
+        }
+    }
+
+    /// The limit that is reached, if one is.
+    pub(crate) fn reached(&self, limits: &Limits) -> Option<Limit> {
+        match self.table().verdict(limits, Instant::now()) {
+            Verdict::LookAgain(_) => None,
+            Verdict::Close(limit) => Some(limit),
         }
     }
 
@@ -64,11 +82,13 @@ impl Traffic {
         self.table().give_up();
     }
 
-    /// Whether the client gives up its requests more often than every third time. One that it ended in its body was
-    /// answered nevertheless, to nobody, and counts on both sides.
+    /// Whether the client gives up its requests more often than every third time; true once. One that it ended in its
+    /// body was answered nevertheless, to nobody, and counts on both sides.
     pub(crate) fn is_abusive(&self, limits: &Limits) -> bool {
-        let table = self.table();
-        table.abandoned > limits.abandoned_max && table.abandoned > table.answered / 2
+        let mut table = self.table();
+        let abusive =
+            table.abandoned > limits.abandoned_max && table.abandoned > table.answered / 2;
+        abusive && !std::mem::replace(&mut table.abusive, true)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -84,20 +104,30 @@ impl Table {
     /// Whatever begins after this has a later deadline than the one that is given here: nobody has to tell.
     fn verdict(&self, limits: &Limits, now: Instant) -> Verdict {
         if self.requests.is_empty() {
-            let (limit, reason) = if self.last == 0 {
-                (limits.head_timeout, "no request")
+            let (after, limit) = if self.last == 0 {
+                (limits.head_timeout, Limit::HeadTimeout)
             } else {
-                (limits.idle_timeout, "idle")
+                (limits.idle_timeout, Limit::IdleTimeout)
             };
-            let due = self.quiet + limit;
-            return if due <= now { Verdict::Close(reason) } else { Verdict::LookAgain(due) };
+            let due = self.quiet + after;
+            return if due <= now { Verdict::Close(limit) } else { Verdict::LookAgain(due) };
         }
         let oldest = self.requests.iter().filter_map(|(_, since)| *since).min();
         match oldest.map(|since| since + limits.answer_timeout) {
-            Some(due) if due <= now => Verdict::Close("does not read its answers"),
+            Some(due) if due <= now => Verdict::Close(Limit::AnswerTimeout),
             Some(due) => Verdict::LookAgain(due.min(now + limits.idle_timeout)),
             None => Verdict::LookAgain(now + limits.idle_timeout.min(limits.answer_timeout)),
         }
+    }
+}
+
+/// For the journal.
+fn reason(limit: Limit) -> &'static str {
+    match limit {
+        Limit::HeadTimeout => "no request",
+        Limit::IdleTimeout => "idle",
+        Limit::AnswerTimeout => "does not read its answers",
+        other => other.label(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The socket from which clients of 1.x are pushed to, and on which they confirm.
 
-use crate::clock::Clock;
+use crate::{clock::Clock, running::Phase};
 use base::Duration;
 use bytes::Bytes;
 use host::{Datagram, Host};
@@ -41,14 +41,19 @@ impl Udp {
     }
 
     /// Carries datagrams both ways until told to stop.
-    pub(crate) async fn run(self, host: Arc<Host>, clock: Clock, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(
+        self,
+        host: Arc<Host>,
+        clock: Clock,
+        mut phase: watch::Receiver<Phase>,
+    ) {
         let waiting = Arc::new(Notify::new());
         host.udp_signal.listen(Waker::from(Arc::new(Notifying(waiting.clone()))));
         let mut received = vec![0; RECEIVED_BYTES_MAX];
         loop {
             tokio::select! {
                 biased;
-                _ = stop.changed() => return,
+                () = Phase::Stopped.reached(&mut phase) => return,
                 () = waiting.notified() => {
                     while let Some(datagram) = host.take_datagram() {
                         self.send(datagram).await;

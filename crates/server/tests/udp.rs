@@ -1,7 +1,7 @@
 //! A client of 1.x as it is on the wire: lists over HTTP, changes by UDP, confirmations by UDP.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
-use server::{Auth, Listen, Settings};
+use server::{Auth, Limits, Settings};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -36,11 +36,8 @@ async fn push(socket: &UdpSocket) -> (String, SocketAddr) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_arrives_by_udp_and_is_confirmed() {
     let running = server::start(Settings {
-        data: None,
-        listen: Listen { api: Some("127.0.0.1:0".parse().expect("an address")), grpc: None },
         auth: Auth::Off,
-        admin_password: None,
-        notices: Vec::new(),
+        ..Settings::in_memory("a password of these tests", Limits::default())
     })
     .await
     .expect("free ports");

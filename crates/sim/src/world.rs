@@ -187,7 +187,7 @@ pub fn settings() -> Settings {
         version: "simulated",
         naming: naming::Settings::default(),
         // So short that a run of large configs has several checkpoints.
-        log_bytes_max: 512 * 1024,
+        limits: host::Limits { log_bytes_max: 512 * 1024, ..host::Limits::default() },
         planted: host::Planted::Nothing,
     }
 }

@@ -17,7 +17,7 @@ Exit codes:
   130  interrupted
 
 `trine dev` and `trine server` end with 0 after a clean stop, 1 when they could not start, 2 when the
-settings are wrong, and 70 when the node broke.
+settings are wrong, 70 when the node broke, and 130 when a second signal ends a stop at once.
 
 Data goes to standard output, talk to standard error. With -o json both are JSON.
 An error says what happened, where, why, and what to do next.";

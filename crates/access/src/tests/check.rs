@@ -6,7 +6,7 @@ use base::Now;
 use std::sync::Arc;
 
 fn refusal(change: Change) -> Option<String> {
-    match request(&mut Access::new(), Now::START, Request::Change(change)) {
+    match request(&mut Access::default(), Now::START, Request::Change(change)) {
         Output::Propose { .. } => None,
         Output::Reply { reply: Reply::Refused(why), .. } => Some(why),
         other => panic!("{other:?}"),
@@ -99,7 +99,7 @@ fn nothing_secret_is_printed() {
         Change::CreateUser { name: name.clone(), password_hash: secret.clone() },
         Change::SetPassword { name, password_hash },
     ] {
-        let mut access = Access::new();
+        let mut access = Access::default();
         let asked = Request::Change(change.clone());
         let mut printed = format!("{asked:?}");
         let proposal = request(&mut access, Now::START, asked);

@@ -21,7 +21,7 @@ fn conversation(expected: &str) {
     let expected: Vec<&str> =
         expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let mut scene = Scene {
-        access: Access::new(),
+        access: Access::default(),
         now: Now::START,
         index: 0,
         tables: BTreeMap::new(),
@@ -55,7 +55,7 @@ impl Scene {
                 self.now = self.now.after(seconds);
             }
             ["restart"] => {
-                self.access = Access::new();
+                self.access = Access::default();
                 let row = |((table, key), value): (&(u8, Vec<u8>), &Vec<u8>)| Row {
                     table: *table,
                     key: key.clone(),

@@ -172,7 +172,7 @@ fn restored(tables: &BTreeMap<(u8, Vec<u8>), Vec<u8>>, piece: usize) -> Access {
         value: Some(value.clone()),
     };
     let rows: Vec<Row> = tables.iter().rev().map(row).collect();
-    let mut access = Access::new();
+    let mut access = Access::default();
     for rows in rows.chunks(piece) {
         access.step(Now::START, Input::Restore(rows.to_vec()));
         assert!(matches!(access.poll(), Some(Output::Publish(_))), "once per piece");
@@ -186,7 +186,7 @@ proptest! {
 
     #[test]
     fn apply_equals_the_model_and_its_rows_are_the_state(changes in changes(), piece in 1..9usize) {
-        let (mut one, mut two, mut model) = (Access::new(), Access::new(), Model::default());
+        let (mut one, mut two, mut model) = (Access::default(), Access::default(), Model::default());
         let (mut tables, mut revision) = (BTreeMap::new(), 0);
         for (at, change) in changes.into_iter().enumerate() {
             let index = at as u64 + 1;
@@ -214,7 +214,7 @@ proptest! {
     #[test]
     fn junk_rows_halt_and_never_panic(table in 0..6u8, key: Vec<u8>, mut value: Vec<u8>) {
         value.insert(0, 1);
-        let mut access = Access::new();
+        let mut access = Access::default();
         access.step(Now::START, Input::Restore(vec![Row { table, key, value: Some(value) }]));
         prop_assert!(matches!(access.poll(), Some(Output::Halt(_))));
     }
@@ -222,7 +222,7 @@ proptest! {
 
 #[test]
 fn every_table_has_a_limit() {
-    let mut access = Access::new();
+    let mut access = Access::default();
     let text = |number: usize| Arc::<str>::from(number.to_string());
     let mut index = 0;
     let mut fill = |what, limit, change: &dyn Fn(Arc<str>) -> Change| {
@@ -249,7 +249,7 @@ fn every_table_has_a_limit() {
 
 #[test]
 fn half_a_restore_allows_nobody_anything() {
-    let mut whole = Access::new();
+    let mut whole = Access::default();
     let applied = super::apply(
         &mut whole,
         1,
@@ -259,7 +259,7 @@ fn half_a_restore_allows_nobody_anything() {
     let (users, rest): (Vec<Row>, Vec<Row>) =
         applied.rows.into_iter().partition(|row| row.table == 1);
     assert_eq!(users.len(), 1);
-    let mut access = Access::new();
+    let mut access = Access::default();
     access.step(Now::START, Input::Restore(rest));
     assert!(!access.view().is_administrator(ADMINISTRATOR));
     assert_eq!(access.view().authenticate(&token, 0), Err(crate::TokenError::UnknownUser));

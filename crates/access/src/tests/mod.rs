@@ -48,7 +48,7 @@ fn apply(access: &mut Access, index: u64, change: Change) -> Applied {
 
 /// Key `7…`, administrator `nacos`, `dev` with the role `devs`, `guest` without any.
 fn company() -> Access {
-    let mut access = Access::new();
+    let mut access = Access::default();
     let changes = [
         Change::Initialize { token_key: key(7), password_hash: Some(hash("nacos")) },
         Change::CreateUser { name: "dev".into(), password_hash: hash("dev") },

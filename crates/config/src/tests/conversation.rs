@@ -705,7 +705,7 @@ fn of_gray_versions_there_are_ten_per_config() {
 
 #[test]
 fn what_is_malformed_is_refused_and_proposes_nothing() {
-    let settings = Settings { listeners_max: 2 };
+    let settings = Settings { listeners_max: 2, ..Settings::default() };
     let transcript =
         run_with("listen 1.0 a=- b=-\nlisten 1.1 a=-\nlisten 1.0 a=x", settings, |_| {});
     check(

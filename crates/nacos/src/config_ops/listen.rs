@@ -4,14 +4,13 @@
 
 use super::fields::{refused, request_of_config, resource};
 use crate::{
-    Answer, Ask,
+    Answer, Ask, LISTENED_KEYS_MAX,
     fault::Fault,
     grpc, json,
-    notify::LISTENED_KEYS_MAX,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
 };
 use access::Action;
-use base::Consistency;
+use base::{Consistency, Limit};
 use config::{ConfigKey, Refusal, Reply, Request};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
@@ -53,7 +52,7 @@ impl BatchListen {
         let body: Body = grpc::read(body)?;
         let contexts = body.config_listen_contexts.unwrap_or_default();
         if contexts.len() > LISTENED_KEYS_MAX {
-            return Err(too_many());
+            return Err(too_many(LISTENED_KEYS_MAX));
         }
         let mut items = Vec::with_capacity(contexts.len());
         for mut listened in contexts {
@@ -67,8 +66,8 @@ impl BatchListen {
     }
 }
 
-fn too_many() -> Fault {
-    refused(&Refusal::TooManyListeners { limit: LISTENED_KEYS_MAX })
+fn too_many(limit: usize) -> Fault {
+    refused(&Refusal::TooManyListeners { limit }).at(Limit::Listeners)
 }
 
 /// The tenant as it is told to the client: blank and absent are one.
@@ -93,8 +92,9 @@ impl Operate for BatchListen {
             let listening = &mut context.client.listening;
             let new: BTreeSet<&ConfigKey> =
                 self.items.iter().map(|i| &i.key).filter(|key| !listening.contains(key)).collect();
-            if listening.len() + new.len() > LISTENED_KEYS_MAX {
-                return Next::Fault(too_many());
+            let limit = context.facts.limits.listened_keys_max;
+            if listening.len() + new.len() > limit {
+                return Next::Fault(too_many(limit));
             }
             for item in &self.items {
                 listening.add(item.key.clone(), form(&item.tenant));

@@ -7,15 +7,14 @@ use super::{
     version::Version,
 };
 use crate::{
-    Answer, Ask, CallId, check,
+    Answer, Ask, CallId, LISTENED_KEYS_MAX, check,
     fault::{Fault, Shape},
     form::{self, Form},
-    notify::LISTENED_KEYS_MAX,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
     reply::{self, Rendered},
 };
 use access::Action;
-use base::{Consistency, Duration};
+use base::{Consistency, Duration, Limit};
 use config::{ConfigKey, Refusal, Reply, Request};
 use form_urlencoded::byte_serialize;
 use http::StatusCode;
@@ -27,10 +26,8 @@ const WORD: char = '\u{2}';
 const LINE: char = '\u{1}';
 /// The answer leaves this long before the client's own timeout.
 pub(crate) const ANSWER_EARLY: Duration = Duration::from_millis(500);
-/// No poll is held shorter, whatever the client asks for.
+/// No poll is held shorter, whatever the client asks for, unless the limit is shorter.
 pub(crate) const HOLD_MIN: Duration = Duration::from_secs(10);
-/// No poll is held longer.
-pub(crate) const HOLD_MAX: Duration = Duration::from_secs(120);
 
 #[derive(Debug)]
 pub(crate) struct Poll {
@@ -61,7 +58,7 @@ impl Poll {
         let at_once = form.header("Long-Pulling-Timeout-No-Hangup") == Some("true");
         let hold = timeout.filter(|_| !at_once).map(|text| {
             let asked = Duration::from_millis(text.parse().unwrap_or(30_000));
-            asked.saturating_sub(ANSWER_EARLY).clamp(HOLD_MIN, HOLD_MAX)
+            asked.saturating_sub(ANSWER_EARLY).max(HOLD_MIN)
         });
         Ok(Self { items, hold, in_headers: timeout.is_none(), listening: false }.into())
     }
@@ -110,7 +107,8 @@ fn read(lines: &str) -> Result<Vec<Item>, Fault> {
     let mut items = Vec::new();
     for line in lines.split(LINE).filter(|line| !line.trim().is_empty()) {
         if items.len() >= LISTENED_KEYS_MAX {
-            return Err(refused(&Refusal::TooManyListeners { limit: LISTENED_KEYS_MAX }));
+            let refusal = Refusal::TooManyListeners { limit: LISTENED_KEYS_MAX };
+            return Err(refused(&refusal).at(Limit::Listeners));
         }
         let words: Vec<&str> = line.split(WORD).collect();
         let (data_id, group, md5, tenant) = match words[..] {
@@ -160,6 +158,7 @@ impl Operate for Poll {
             (Event::Answer(Answer::Config(Reply::Listening(differ))), Some(hold))
                 if differ.is_empty() =>
             {
+                let hold = hold.min(context.facts.limits.poll_hold_max);
                 Next::Hold(context.now.instant.after(hold))
             }
             (Event::Answer(Answer::Config(Reply::Listening(differ))), _) => {

@@ -36,7 +36,8 @@ impl RegisterBatch {
         if given.len() > BATCH_INSTANCES_MAX {
             return Err(Fault::plain(format!(
                 "more than {BATCH_INSTANCES_MAX} instances in one request: use several services"
-            )));
+            ))
+            .at(base::Limit::Instances));
         }
         let instances: Vec<Instance> =
             given.into_iter().map(InstanceFields::read).collect::<Result<_, _>>()?;

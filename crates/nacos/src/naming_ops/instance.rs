@@ -274,6 +274,10 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
                 "service not found, namespace: {namespace}, service: Service{{namespace='{namespace}', group='{group}', name='{name}', ephemeral=true, revision=0}}"
             ));
         }
+        Refusal::TooLong { what: "metadata", limit } => {
+            // As the parameter filter says it. The plane has counted it.
+            return Fault { limit: None, ..check::metadata_over(*limit) };
+        }
         Refusal::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, 500),
         Refusal::NoSuchClient | Refusal::NoSuchInstance => (StatusCode::NOT_FOUND, 404),
         Refusal::NotEphemeral

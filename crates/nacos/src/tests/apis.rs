@@ -109,7 +109,7 @@ fn routed_grpc(kind: &str) -> (String, String) {
         assert!(grpc_api().any(|served| served == kind));
         return ("served".into(), "anyone".into());
     }
-    match grpc::route(&payload(&format!("{kind} {}", body_of(kind))), true, true) {
+    match grpc::route(&payload(&format!("{kind} {}", body_of(kind))), Ok(()), true) {
         Ok(parsed) => match parsed.operation {
             Ok(operation) => ("served".into(), who(&operation.need())),
             Err(fault) => (format!("{}", fault.text), "–".into()),

@@ -49,8 +49,8 @@ fn bad_instances_over_http() {
         ("serviceName=a%00b&ip=10.1.1.1&port=8080".into(), illegal("serviceName")),
         (format!("serviceName={}&ip=10.1.1.1&port=8080", "s".repeat(513)), long("serviceName", 512)),
         ("serviceName=fx1&ip=10.1%201.1&port=8080".into(), illegal("ip")),
-        (format!("{base}&metadata=%7B%22k%22%3A%22{}%22%7D", "m".repeat(1024)), long("Metadata", 1024)),
-        (format!("{base}&metadata=%7B%22k%22%3A%22{}%22%7D", "m".repeat(900_000)), long("Metadata", 1024)),
+        (format!("{base}&metadata=%7B%22k%22%3A%22{}%22%7D", "m".repeat(65_536)), long("Metadata", 65_536)),
+        (format!("{base}&metadata=%7B%22k%22%3A%22{}%22%7D", "m".repeat(900_000)), long("Metadata", 65_536)),
         (
             format!("{base}&app=%FF%FE"),
             "400 text/plain;charset=UTF-8 | a parameter is not UTF-8: send parameters percent-encoded in UTF-8".into(),
@@ -130,7 +130,7 @@ fn bodies_over_their_limit_are_413() {
         ("/nacos/v1/cs/configs/", 10 << 20),
         ("/nacos/v1/ns/instance", 1 << 20),
     ] {
-        assert_eq!(body_bytes_max(&http::Method::POST, path), bytes_max);
+        assert_eq!(Limits::default().of_body(path), bytes_max);
         let mut stage = Stage::new(Login::Required);
         let request = http::Request::post(path).body(vec![b'x'; bytes_max + 1].into()).unwrap();
         stage.step(Input::Http { call: CallId(1), request });

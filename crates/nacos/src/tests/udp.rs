@@ -336,6 +336,7 @@ fn the_number_of_lists_and_of_subscribers_is_limited() {
     }
     let asked = std::iter::from_fn(|| stage.session.poll()).count();
     assert_eq!(asked, 2 * (SUBSCRIBERS_MAX - 1));
+    assert_eq!(stage.session.refused_count(), 2, "one list and one subscriber too many");
     stage.session.assert_consistent();
 }
 

@@ -280,7 +280,7 @@ fn what_enters_the_log_has_limits() {
         places: vec![place.clone(); count],
         edit,
     };
-    let too_long = Reply::Refused(Refusal::TooLong { what: "metadata", limit: METADATA_CHARS_MAX });
+    let too_long = Reply::Refused(Refusal::TooLong { what: "metadata", limit: 1_024 });
     let add = Edit::AddMetadata(with("k", &long));
     assert_eq!(request(&mut conversation, from, edit(1, add)), too_long);
     let limit = INSTANCES_EDITED_MAX;

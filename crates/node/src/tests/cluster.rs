@@ -121,6 +121,9 @@ impl Cluster {
             journal_bytes_max: 1 << 20,
             // Small, so that a node falls behind soon.
             log_bytes_max: 4 << 20,
+            proposals_max: crate::PROPOSALS_MAX,
+            config: config::Settings::default(),
+            access: access::Settings::default(),
             naming: naming::Settings::default(),
         };
         let disk = &self.disks[&id];

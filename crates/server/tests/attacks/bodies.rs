@@ -58,6 +58,7 @@ async fn a_body_over_the_limit_is_413_at_once_and_nothing_is_stored() {
         assert_eq!(answer_while_sending(socket, piece).await, 413);
     }
     assert_eq!(target.config("big").await.status, 404);
+    assert!(target.rejected(base::Limit::ConfigBody).await >= 8);
     target.unharmed().await;
 }
 
@@ -84,6 +85,7 @@ async fn a_body_that_trickles_is_408_and_nothing_is_stored() {
         assert_eq!(read_reply(&mut socket).await.expect("an answer").status, 408);
     }
     assert_eq!(target.config("big").await.status, 404);
+    assert!(target.rejected(base::Limit::BodyTimeout).await >= 2);
     target.unharmed().await;
 }
 
@@ -118,6 +120,7 @@ async fn many_large_bodies_at_once_are_503_beyond_the_budget() {
     second.write_all(announced.as_bytes()).await.expect("sent");
     assert_eq!(answer_while_sending(second, vec![b'a'; 1 << 16]).await, 503);
     drop(first);
+    assert!(target.rejected(base::Limit::Bodies).await >= 1);
     target.unharmed().await;
 }
 
@@ -140,5 +143,8 @@ async fn a_client_that_does_not_read_its_answer_is_closed() {
     target.quiet(1).await;
     target.quiet(0).await;
     assert!(read_to_end(&mut socket).await.len() < 9 << 20, "it was cut off");
+    // Once all of it lies in buffers, a connection whose client does not read looks idle.
+    let unread = target.rejected(base::Limit::AnswerTimeout).await;
+    assert!(unread + target.rejected(base::Limit::IdleTimeout).await >= 1);
     target.unharmed().await;
 }

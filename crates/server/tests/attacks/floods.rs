@@ -88,6 +88,7 @@ async fn requests_that_wait_and_are_given_up_end_the_connection() {
     assert!(stream > 200, "a client may give up some requests: {stream}");
     assert!(stream < 20_000, "and not any number: {stream}");
     drop(socket);
+    assert!(target.rejected(base::Limit::AbandonedRequests).await >= 1);
     target.unharmed().await;
 }
 
@@ -223,5 +224,6 @@ async fn a_preface_without_a_request_is_closed() {
     let mut socket = connect(target.grpc).await;
     socket.write_all(PREFACE).await.expect("sent");
     read_to_end(&mut socket).await;
+    assert!(target.rejected(base::Limit::HeadTimeout).await >= 1);
     target.unharmed().await;
 }

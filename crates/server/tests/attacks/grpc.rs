@@ -47,6 +47,7 @@ async fn frames_that_lie_end_their_call_and_nothing_else() {
         let end = client.raw(UNARY, good.clone()).await;
         assert_eq!(end.json()["resultCode"], 200, "the connection lives");
     }
+    assert!(target.rejected(base::Limit::GrpcMessage).await >= 8);
     target.unharmed().await;
 }
 
@@ -94,6 +95,7 @@ async fn half_messages_on_all_streams_stay_within_the_budget_of_their_connection
     let response = soon("a refusal", first).await.expect("an answer");
     assert_eq!(response.headers()["grpc-status"], "8");
     target.serves().await;
+    assert!(target.rejected(base::Limit::ConnectionBodies).await >= 1);
     drop((calls, response));
     // The budget comes back.
     let whole = prefixed(0, 3 << 20, &vec![0xff; 3 << 20]);

@@ -67,6 +67,7 @@ async fn twenty_default_passwords_are_refused_and_then_slowed_down() {
         assert_eq!(reply.status, 403);
     }
     assert!(throttled > 0, "whoever guesses on is told to wait");
+    assert!(target.rejected(base::Limit::LoginFailures).await >= 1);
     target.unharmed().await;
 }
 
@@ -127,6 +128,7 @@ async fn a_flood_of_logins_from_one_address_delays_no_login_from_another() {
     assert!(answered < 32, "{answered} of 64 had their turn before the other address");
     // What their connections asked for is forgotten with them: the next one does not wait for it, either.
     drop((flood, socket));
+    assert!(target.rejected(base::Limit::PasswordChecks).await >= 1);
     target.unharmed().await;
 }
 

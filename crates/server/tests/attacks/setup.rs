@@ -1,7 +1,8 @@
 //! The server that is attacked, and the normal client that must not notice.
 
 use crate::wire::{Reply, ask, ask_with};
-use server::{Auth, Limits, Listen, Running, Settings};
+use base::Limit;
+use server::{Limits, Running, Settings};
 use std::{net::SocketAddr, time::Duration};
 
 /// How long anything that must happen may take. Nothing waits this long unless it is broken.
@@ -25,14 +26,11 @@ impl Target {
     }
 
     pub async fn within(limits: Limits) -> Self {
-        let settings = Settings {
-            data: None,
-            listen: Listen { api: Some("127.0.0.1:0".parse().expect("an address")), grpc: None },
-            auth: Auth::On,
-            admin_password: Some(PASSWORD.to_owned()),
-            notices: Vec::new(),
-        };
-        let running = server::start_within(settings, limits).await.expect("free ports");
+        Self::of(Settings::in_memory(PASSWORD, limits)).await
+    }
+
+    pub async fn of(settings: Settings) -> Self {
+        let running = server::start(settings).await.expect("free ports");
         tokio::time::timeout(PATIENCE, running.ready()).await.expect("ready");
         let (api, grpc) = (running.api.expect("open"), running.grpc.expect("open"));
         let mut target = Self { running, api, grpc, token: String::new() };
@@ -67,6 +65,14 @@ impl Target {
         let form = format!("group=g&dataId={data_id}&content={content}");
         let reply = self.normal("POST", "/nacos/v1/cs/configs", &form).await;
         assert_eq!((reply.status, reply.text()), (200, "true".to_owned()));
+    }
+
+    /// How often something was refused at this limit, as the metrics tell it.
+    pub async fn rejected(&self, limit: Limit) -> u64 {
+        let page = self.normal("GET", "/metrics", "").await.text();
+        let begin = format!("trine_rejected_total{{limit=\"{}\"}} ", limit.label());
+        let line = page.lines().find_map(|line| line.strip_prefix(&begin));
+        line.expect("every limit is there").parse().expect("a number")
     }
 
     /// What a normal client does all day works.

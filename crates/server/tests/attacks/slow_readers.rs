@@ -165,5 +165,6 @@ async fn who_lets_too_much_wait_for_too_long_is_closed_and_no_one_else() {
     change(&target, &services[0], 2).await;
     soon("the list", read_until(&mut stream, &services[..1], 1_002)).await;
     drop((head, sender, held, slow.send, stream, reader, owners, owner));
+    assert!(target.rejected(base::Limit::PushBytes).await >= 1);
     target.unharmed().await;
 }

@@ -9,7 +9,7 @@ use nacos_sdk::api::{
     },
     props::ClientProps,
 };
-use server::{Auth, Listen, Running, Settings};
+use server::{Limits, Running, Settings};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
@@ -24,13 +24,7 @@ pub fn group() -> String {
 
 /// Where a server keeps its data and listens, for starting it again.
 pub fn settings(data: Option<PathBuf>) -> Settings {
-    Settings {
-        data,
-        listen: Listen { api: Some("127.0.0.1:0".parse().expect("an address")), grpc: None },
-        auth: Auth::On,
-        admin_password: Some(PASSWORD.to_owned()),
-        notices: Vec::new(),
-    }
+    Settings { data, ..Settings::in_memory(PASSWORD, Limits::default()) }
 }
 
 pub async fn running(settings: Settings) -> Running {

@@ -1,13 +1,16 @@
 //! `trine dev` and `trine server`: a node in this process.
 
 mod banner;
+mod logs;
 mod signals;
 
-use server::{Auth, Flags, RunError, Running, Settings};
+use server::{Auth, Flags, LogLevel, RunError, Running, Settings};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 /// The server ended as it was told to.
 const STOPPED: u8 = 0;
+/// It was told so twice: it did not wait for its clients.
+const STOPPED_AT_ONCE: i32 = 130;
 /// It could not start: starting it again as it is will not help.
 const NOT_STARTED: u8 = 1;
 /// The settings are wrong.
@@ -39,7 +42,6 @@ pub struct Server {
 
 /// Runs a node on loopback, for trying things out.
 pub fn dev(dev: Dev) -> ExitCode {
-    start_tracing("warn");
     let mut flags = dev.flags;
     flags.listen_api.get_or_insert_with(|| "127.0.0.1:8848".to_owned());
     flags.auth.get_or_insert(Auth::Off);
@@ -51,16 +53,17 @@ pub fn dev(dev: Dev) -> ExitCode {
         let why = "`trine dev` lets clients in without a login, so it listens on loopback only";
         return fail(WRONG_SETTINGS, why, "use `trine server` to be reached from elsewhere");
     }
+    logs::start(settings.log_format, settings.log_level.unwrap_or(LogLevel::Warn));
     run(settings, banner::dev)
 }
 
 /// Runs a node.
 pub fn server(server: Server) -> ExitCode {
-    start_tracing("info");
     let settings = match Settings::resolve(server.flags, server.file.as_deref()) {
         Ok(settings) => settings,
         Err(error) => return fail(WRONG_SETTINGS, "the settings are wrong", &error.to_string()),
     };
+    logs::start(settings.log_format, settings.log_level.unwrap_or(LogLevel::Info));
     run(settings, banner::server)
 }
 
@@ -95,9 +98,19 @@ async fn serve(settings: Settings, show: fn(&Settings, &Running, Duration)) -> E
         biased;
         reason = running.halted() => fail(BROKEN, "the node stopped itself", &reason),
         () = signals.stop() => {
-            tracing::info!("stopping");
-            running.stop().await;
-            ExitCode::from(STOPPED)
+            tracing::info!(timeout_s = settings.stop_timeout.as_secs_f64(), "stopping");
+            tokio::select! {
+                biased;
+                () = running.stop() => {
+                    tracing::info!("stopped");
+                    ExitCode::from(STOPPED)
+                }
+                () = signals.stop() => {
+                    // Durable is what was acknowledged; the rest is as after a power cut.
+                    tracing::warn!("told to stop at once");
+                    std::process::exit(STOPPED_AT_ONCE)
+                }
+            }
         }
     }
 }
@@ -123,16 +136,4 @@ fn fail(code: u8, what: &str, why: &str) -> ExitCode {
 fn is_loopback(settings: &Settings) -> bool {
     let doors = [settings.listen.api, settings.listen.grpc];
     doors.into_iter().flatten().all(|door| door.ip().is_loopback())
-}
-
-fn start_tracing(level: &str) {
-    use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TRINE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        lines.init();
-    } else {
-        lines.json().init();
-    }
 }

@@ -46,7 +46,7 @@ pub(crate) enum Work {
     ReadHttp,
     /// Config read over gRPC, 8 in flight
     ReadGrpc,
-    /// A new instance until 500 subscribers have seen it
+    /// A changed instance until 500 subscribers have seen it
     Push,
     /// A config change until 500 listeners have fetched it
     Listen,

@@ -16,6 +16,13 @@ import (
 const (
 	// Longest time for one poll of something that the server should show at once.
 	settleTime = 15 * time.Second
+	// How long nothing must happen where nothing may.
+	quietTime = time.Second
+	// How many configs one client listens to in the step about many.
+	listeners = 100
+	// How often a change is published at most in that step.
+	listenRounds = 6
+	listenPause  = 300 * time.Millisecond
 	// How long the servers stay away in the outage step.
 	outageTime = 8 * time.Second
 	// Longest time for a client to come back by itself after the outage.
@@ -52,12 +59,17 @@ func main() {
 	s.step("register", 30*time.Second, s.register)
 	s.step("list", 30*time.Second, s.list)
 	s.step("subscribe", 60*time.Second, s.subscribe)
+	s.step("unsubscribe", 60*time.Second, s.unsubscribe)
+	s.step("batch", 30*time.Second, s.batch)
+	s.step("persistent", 30*time.Second, s.persistent)
 	s.step("die", 60*time.Second, s.die)
 	s.step("publish", 30*time.Second, s.publish)
 	s.step("cas_ok", 30*time.Second, s.casOk)
 	s.step("cas_conflict", 30*time.Second, s.casConflict)
 	s.step("get", 30*time.Second, s.get)
 	s.step("listen", 45*time.Second, s.listen)
+	s.step("many_listeners", 120*time.Second, s.manyListeners)
+	s.step("gray", 30*time.Second, s.gray)
 	s.step("remove", 30*time.Second, s.remove)
 	s.step("outage", 120*time.Second, s.outage)
 	if s.failed {

@@ -18,17 +18,21 @@ import (
 
 const testIP = "10.1.2.3"
 
-func registerAt(client naming_client.INamingClient, service string, port uint64) error {
-	done, err := client.RegisterInstance(vo.RegisterInstanceParam{
+func instanceAt(service string, port uint64, ephemeral bool) vo.RegisterInstanceParam {
+	return vo.RegisterInstanceParam{
 		Ip:          testIP,
 		Port:        port,
 		Weight:      2,
 		Enable:      true,
 		Healthy:     true,
-		Ephemeral:   true,
+		Ephemeral:   ephemeral,
 		Metadata:    map[string]string{"zone": "a"},
 		ServiceName: service,
-	})
+	}
+}
+
+func registerAt(client naming_client.INamingClient, service string, port uint64) error {
+	done, err := client.RegisterInstance(instanceAt(service, port, true))
 	return wantDone("register", done, err)
 }
 
@@ -139,6 +143,12 @@ func (p *pushes) take(instances []model.Instance, err error) {
 	p.last = append([]model.Instance(nil), instances...)
 }
 
+func (p *pushes) number() int {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return p.count
+}
+
 func (p *pushes) await(limit time.Duration, want ...uint64) error {
 	return waitFor(limit, func() error {
 		p.lock.Lock()
@@ -180,6 +190,110 @@ func (s *suite) subscribe() error {
 		return fmt.Errorf("push after deregister: %w", err)
 	}
 	return reader.Unsubscribe(param)
+}
+
+// unsubscribe shows that nothing is pushed after it; another client is the witness that there was something.
+func (s *suite) unsubscribe() error {
+	reader, err := s.namingClient()
+	if err != nil {
+		return err
+	}
+	defer reader.CloseClient()
+	witness, err := s.namingClient()
+	if err != nil {
+		return err
+	}
+	defer witness.CloseClient()
+	service := s.name("unsubscribe")
+	seen, witnessed := &pushes{}, &pushes{}
+	param := &vo.SubscribeParam{ServiceName: service, SubscribeCallback: seen.take}
+	if err := reader.Subscribe(param); err != nil {
+		return err
+	}
+	if err := witness.Subscribe(&vo.SubscribeParam{ServiceName: service, SubscribeCallback: witnessed.take}); err != nil {
+		return err
+	}
+	if err := registerAt(witness, service, 8001); err != nil {
+		return err
+	}
+	if err := seen.await(settleTime, 8001); err != nil {
+		return err
+	}
+	if err := reader.Unsubscribe(param); err != nil {
+		return err
+	}
+	before := seen.number()
+	if err := registerAt(reader, service, 8002); err != nil {
+		return err
+	}
+	if err := witnessed.await(settleTime, 8001, 8002); err != nil {
+		return err
+	}
+	time.Sleep(quietTime)
+	if seen.number() != before {
+		return errors.New("a push after the unsubscribe")
+	}
+	return nil
+}
+
+func (s *suite) batch() error {
+	client, err := s.namingClient()
+	if err != nil {
+		return err
+	}
+	defer client.CloseClient()
+	service := s.name("batch")
+	instances := []vo.RegisterInstanceParam{}
+	for _, port := range []uint64{8001, 8002, 8003} {
+		instances = append(instances, instanceAt(service, port, true))
+	}
+	done, err := client.BatchRegisterInstance(vo.BatchRegisterInstanceParam{
+		ServiceName: service, GroupName: group, Instances: instances,
+	})
+	if err := wantDone("register a batch", done, err); err != nil {
+		return err
+	}
+	return awaitPorts(client, service, settleTime, 8001, 8002, 8003)
+}
+
+// persistent shows that a persistent instance outlives its client, and that another one takes it away.
+func (s *suite) persistent() error {
+	service := s.name("persistent")
+	owner, err := s.namingClient()
+	if err != nil {
+		return err
+	}
+	done, err := owner.RegisterInstance(instanceAt(service, 8001, false))
+	if err := wantDone("register", done, err); err != nil {
+		return err
+	}
+	if err := awaitPorts(owner, service, settleTime, 8001); err != nil {
+		return err
+	}
+	owner.CloseClient()
+	time.Sleep(quietTime)
+	other, err := s.namingClient()
+	if err != nil {
+		return err
+	}
+	defer other.CloseClient()
+	found, err := other.SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: service})
+	if err != nil {
+		return err
+	}
+	if err := wantPorts(found, 8001); err != nil {
+		return err
+	}
+	if found[0].Ephemeral {
+		return fmt.Errorf("the persistent instance came back as %+v", found[0])
+	}
+	done, err = other.DeregisterInstance(vo.DeregisterInstanceParam{
+		Ip: testIP, Port: 8001, ServiceName: service, Ephemeral: false,
+	})
+	if err := wantDone("deregister", done, err); err != nil {
+		return err
+	}
+	return awaitPorts(other, service, settleTime)
 }
 
 // die kills another process that registered an instance and never deregistered it.

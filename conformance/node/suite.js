@@ -14,6 +14,10 @@ const { NacosConfigClient, NacosNamingClient } = require('nacos');
 const SETTLE_MS = 15000;
 // Longest time for a change to reach a subscriber. It polls every 10 s: so UDP pushes count.
 const PUSH_MS = 6000;
+// How long nothing must happen where nothing may.
+const QUIET_MS = 1000;
+// How many configs one client listens to in the step about many.
+const LISTENERS = 100;
 // How long the servers stay away in the outage step.
 const OUTAGE_MS = 8000;
 // Longest time for a client to come back by itself after the outage.
@@ -165,6 +169,51 @@ async function subscribe() {
   await writer.close();
 }
 
+// Nothing is told after an unsubscribe; another client is the witness that there was something.
+async function unsubscribe() {
+  const reader = await naming();
+  const witness = await naming();
+  const service = name('unsubscribe');
+  await witness.registerInstance(service, instanceAt(8001));
+  const seen = pushes();
+  const witnessed = pushes();
+  reader.subscribe({ serviceName: service, groupName: GROUP }, seen.take);
+  witness.subscribe({ serviceName: service, groupName: GROUP }, witnessed.take);
+  await seen.wait([ 8001 ]);
+  await witnessed.wait([ 8001 ]);
+  reader.unSubscribe({ serviceName: service, groupName: GROUP }, seen.take);
+  seen.last = null;
+  await reader.registerInstance(service, instanceAt(8002));
+  await witnessed.wait([ 8001, 8002 ]);
+  await sleep(QUIET_MS);
+  if (seen.last) throw new Error('a push after the unsubscribe');
+  await reader.close();
+  await witness.close();
+}
+
+async function batch() {
+  throw new NotOffered('the SDK has no batches');
+}
+
+// A persistent instance needs no beats, and another client takes it away.
+async function persistent() {
+  const owner = await naming();
+  const other = await naming();
+  const service = name('persistent');
+  const instance = Object.assign(instanceAt(8001), { ephemeral: false });
+  await owner.registerInstance(service, instance);
+  await awaitPorts(other, service, [ 8001 ]);
+  const [ found ] = await other.getAllInstances(service, GROUP, '', false);
+  if (found.ephemeral !== false) throw new Error(`the persistent instance came back as ${JSON.stringify(found)}`);
+  // A list without any instance cannot be seen: so another one stays.
+  await owner.registerInstance(service, Object.assign(instanceAt(8002), { ephemeral: false }));
+  await awaitPorts(other, service, [ 8001, 8002 ]);
+  await other.deregisterInstance(service, instance);
+  await awaitPorts(other, service, [ 8002 ]);
+  await owner.close();
+  await other.close();
+}
+
 // Kills another process that registered an instance and never deregistered it. Takes about a minute, so it runs beside other steps.
 async function die() {
   const client = await naming();
@@ -287,6 +336,27 @@ async function listen() {
   other.close();
 }
 
+// One client listens to many configs at once; each of its listeners hears of its own.
+async function manyListeners() {
+  const client = await config();
+  const other = await config();
+  const seen = Array.from({ length: LISTENERS }, changes);
+  const dataId = number => name(`many${number}`);
+  for (const [ number, each ] of seen.entries()) {
+    await put(other, dataId(number), 'one');
+    client.subscribe({ dataId: dataId(number), group: GROUP }, each.take);
+  }
+  for (const each of seen) await each.wait('one');
+  for (const number of seen.keys()) await put(other, dataId(number), `two${number}`);
+  for (const [ number, each ] of seen.entries()) await each.wait(`two${number}`);
+  client.close();
+  other.close();
+}
+
+async function gray() {
+  throw new NotOffered('the SDK publishes no gray versions');
+}
+
 async function remove() {
   const client = await config();
   await put(client, name('remove'), 'one');
@@ -345,7 +415,8 @@ async function outage() {
   const fresh = await naming();
   await awaitPorts(fresh, service, [ 8001 ], RECOVER_MS);
   await fresh.registerInstance(service, instanceAt(8002));
-  await pushed.wait([ 8001, 8002 ]);
+  // Only with its next poll the consumer asks the new server for pushes.
+  await pushed.wait([ 8001, 8002 ], SETTLE_MS);
   const writer = await config();
   await awaitContent(writer, dataId, 'one');
   await put(writer, dataId, 'two');
@@ -380,11 +451,16 @@ async function main() {
   await step('register', 30, register);
   await step('list', 30, list);
   await step('subscribe', 75, subscribe);
+  await step('unsubscribe', 60, unsubscribe);
+  await step('batch', 30, batch);
+  await step('persistent', 30, persistent);
   await step('publish', 30, publish);
   await step('cas_ok', 30, cas);
   await step('cas_conflict', 30, cas);
   await step('get', 30, get);
   await step('listen', 60, listen);
+  await step('many_listeners', 90, manyListeners);
+  await step('gray', 30, gray);
   await step('remove', 30, remove);
   await report('die', dying);
   await step('outage', 150, outage);

@@ -12,6 +12,7 @@ import tempfile
 import time
 
 from v2.nacos import (
+    BatchRegisterInstanceParam,
     ClientConfig,
     ClientConfigBuilder,
     ConfigParam,
@@ -27,6 +28,10 @@ from v2.nacos import (
 
 # Longest time for one poll of something that the server should show at once.
 SETTLE_S = 15
+# How long nothing must happen where nothing may.
+QUIET_S = 1
+# How many configs one client listens to in the step about many.
+LISTENERS = 100
 # How long the servers stay away in the outage step.
 OUTAGE_S = 8
 # Longest time for a client to come back by itself after the outage: the SDK looks for instances to register
@@ -208,6 +213,42 @@ async def subscribe() -> None:
     await writer.shutdown()
 
 
+async def unsubscribe() -> None:
+    """Nothing is pushed after an unsubscribe; another client is the witness that there was something."""
+    reader, witness = await naming(), await naming()
+    service, seen, witnessed = name("unsubscribe"), Pushes(), Pushes()
+    param = SubscribeServiceParam(service_name=service, subscribe_callback=seen.take)
+    await reader.subscribe(param)
+    await witness.subscribe(SubscribeServiceParam(service_name=service, subscribe_callback=witnessed.take))
+    await register_at(witness, service, 8001)
+    await seen.wait([8001])
+    await reader.unsubscribe(param)
+    seen.last = None
+    await register_at(reader, service, 8002)
+    await witnessed.wait([8001, 8002])
+    await asyncio.sleep(QUIET_S)
+    if seen.last is not None:
+        raise Unmet("a push after the unsubscribe")
+    await reader.shutdown()
+    await witness.shutdown()
+
+
+async def batch() -> None:
+    client, service = await naming(), name("batch")
+    instances = [
+        RegisterInstanceParam(service_name=service, ip=TEST_IP, port=port, weight=2.0) for port in (8001, 8002, 8003)
+    ]
+    await client.batch_register_instances(BatchRegisterInstanceParam(service_name=service, instances=instances))
+    await await_ports(client, service, [8001, 8002, 8003])
+    await client.batch_deregister_instances(BatchRegisterInstanceParam(service_name=service, instances=instances[:1]))
+    await await_ports(client, service, [8002, 8003])
+    await client.shutdown()
+
+
+async def persistent() -> None:
+    raise NotOffered("the SDK has no request for persistent instances")
+
+
 async def die() -> None:
     """Kills another process that registered an instance and never deregistered it."""
     client, service = await naming(), name("die")
@@ -240,9 +281,9 @@ async def live_until_killed(service: str) -> None:
 # Configs
 
 
-async def put(client: NacosConfigService, data_id: str, content: str, cas_md5: str = "") -> None:
+async def put(client: NacosConfigService, data_id: str, content: str, cas_md5: str = "", **gray: str) -> None:
     done = await client.publish_config(
-        ConfigParam(data_id=data_id, group=GROUP, content=content, cas_md5=cas_md5)
+        ConfigParam(data_id=data_id, group=GROUP, content=content, cas_md5=cas_md5, **gray)
     )
     if not done:
         raise Unmet("publish: the SDK answered false")
@@ -358,6 +399,32 @@ async def listen() -> None:
     await client.remove_listener(data_id, GROUP, seen.take)
 
 
+async def many_listeners() -> None:
+    """One client listens to many configs at once; each of its listeners hears of its own."""
+    (client, other), data_id = await Shared.pair(), name("many")
+    seen = [Changes() for _ in range(LISTENERS)]
+    for number, changes in enumerate(seen):
+        await put(other, f"{data_id}{number}", "one")
+        await client.add_listener(f"{data_id}{number}", GROUP, changes.take)
+    for changes in seen:
+        await changes.wait("one")
+    for number in range(LISTENERS):
+        await put(other, f"{data_id}{number}", f"two{number}")
+    for number, changes in enumerate(seen):
+        await changes.wait(f"two{number}")
+
+
+async def gray() -> None:
+    """A beta version for an address is read there only. A version for a tag changes nothing for the rest."""
+    (client, _), data_id = await Shared.pair(), name("gray")
+    await put(client, data_id, "one")
+    for version in ({"tag": "blue"}, {"beta_ips": "10.9.9.9"}):
+        await put(client, data_id, "gray", **version)
+        await want_content(client, data_id, "one")
+    await put(client, data_id, "beta", beta_ips="127.0.0.1")
+    await await_content(client, data_id, "beta")
+
+
 async def remove() -> None:
     (client, _), data_id = await Shared.pair(), name("remove")
     await put(client, data_id, "one")
@@ -468,12 +535,17 @@ STEPS = [
     ("register", 30, register),
     ("list", 30, list_step),
     ("subscribe", 60, subscribe),
+    ("unsubscribe", 60, unsubscribe),
+    ("batch", 30, batch),
+    ("persistent", 30, persistent),
     ("die", 60, die),
     ("publish", 30, publish),
     ("cas_ok", 30, cas_ok),
     ("cas_conflict", 30, cas_conflict),
     ("get", 30, get),
     ("listen", 60, listen),
+    ("many_listeners", 90, many_listeners),
+    ("gray", 30, gray),
     ("remove", 30, remove),
     ("outage", 180, outage),
 ]

@@ -21,6 +21,10 @@ from nacos.listener import SubscribeListener
 SETTLE_S = 15
 # How often a subscription of this SDK polls: it has no pushes.
 POLL_S = 1
+# How long nothing must happen where nothing may: longer than between two polls.
+QUIET_S = 2
+# How many configs one client listens to in the step about many.
+LISTENERS = 50
 # How long the servers stay away in the outage step.
 OUTAGE_S = 8
 # Longest time for a client to come back by itself after the outage.
@@ -186,6 +190,39 @@ def subscribe() -> None:
     reader.stop_subscribe()
 
 
+def unsubscribe() -> None:
+    """Nothing is told after an unsubscribe; another client is the witness that there was something."""
+    reader, witness, service = connect(), connect(), name("unsubscribe")
+    seen, witnessed = follow(reader, service), follow(witness, service)
+    register_at(witness, service, 8001)
+    seen.wait([8001])
+    reader.unsubscribe(service, "suite")
+    register_at(reader, service, 8002)
+    witnessed.wait([8001, 8002])
+    time.sleep(QUIET_S)
+    want_ports(seen.now.values(), [8001])
+    reader.stop_subscribe()
+    witness.stop_subscribe()
+
+
+def batch() -> None:
+    raise NotOffered("the SDK has no batches")
+
+
+def persistent() -> None:
+    """A persistent instance needs no beats, and another client takes it away."""
+    owner, other, service = connect(), connect(), name("persistent")
+    if not owner.add_naming_instance(service, TEST_IP, 8001, cluster_name="DEFAULT", ephemeral=False):
+        raise Unmet("register: the SDK answered false")
+    await_ports(other, service, [8001])
+    (found,) = other.list_naming_instance(service)["hosts"]
+    if found["ephemeral"]:
+        raise Unmet(f"the persistent instance came back as {found}")
+    if not other.remove_naming_instance(service, TEST_IP, 8001, cluster_name="DEFAULT", ephemeral=False):
+        raise Unmet("deregister: the SDK answered false")
+    await_ports(other, service, [])
+
+
 def die() -> None:
     """Kills another process that registered an instance and never deregistered it. Takes about a minute, so it runs
     beside other steps."""
@@ -299,6 +336,23 @@ def listen() -> None:
     client.remove_config_watcher(data_id, GROUP, seen.take)
 
 
+def many_listeners() -> None:
+    """One client listens to many configs at once; each of its listeners hears of its own."""
+    client, other, data_id = connect(), connect(), name("many")
+    seen = [Contents() for _ in range(LISTENERS)]
+    for number, contents in enumerate(seen):
+        put(other, f"{data_id}{number}", "one")
+        client.add_config_watcher(f"{data_id}{number}", GROUP, contents.take)
+    for number in range(LISTENERS):
+        put(other, f"{data_id}{number}", f"two{number}")
+    for number, contents in enumerate(seen):
+        contents.wait(f"two{number}", LISTENERS)
+
+
+def gray() -> None:
+    raise NotOffered("the SDK publishes no gray versions")
+
+
 def remove() -> None:
     client, data_id = connect(), name("remove")
     put(client, data_id, "one")
@@ -399,11 +453,16 @@ STEPS = [
     ("register", 30, register),
     ("list", 30, list_step),
     ("subscribe", 75, subscribe),
+    ("unsubscribe", 60, unsubscribe),
+    ("batch", 30, batch),
+    ("persistent", 30, persistent),
     ("publish", 30, publish),
     ("cas_ok", 30, cas),
     ("cas_conflict", 30, cas),
     ("get", 30, get),
     ("listen", 60, listen),
+    ("many_listeners", 90, many_listeners),
+    ("gray", 30, gray),
     ("remove", 30, remove),
 ]
 

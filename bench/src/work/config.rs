@@ -7,11 +7,31 @@ use crate::{
 };
 use http::Method;
 use serde::Deserialize;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 /// Clients that publish at once.
 pub(crate) const PUBLISHERS: usize = 32;
 /// Bytes of a config, about those of a small properties file.
 const CONTENT_BYTES: usize = 512;
+
+/// How long a publish that was answered may take until it is read: a server may answer before all of its doors know.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+const SETTLE_RETRY: Duration = Duration::from_millis(20);
+
+/// Waits until a config that was published before the measuring is read as it was published.
+pub(crate) async fn settled(api: SocketAddr, data_id: &str, content: &str) -> Result<(), Wrong> {
+    let mut reader = Http::open(api).await?;
+    let until = Instant::now() + SETTLE_TIMEOUT;
+    loop {
+        match read_http(&mut reader, data_id, content).await {
+            Err(_) if Instant::now() < until => tokio::time::sleep(SETTLE_RETRY).await,
+            read => return read,
+        }
+    }
+}
 
 /// Content that differs for each number.
 pub(crate) fn content(number: u64) -> String {

@@ -14,6 +14,7 @@ pub(crate) const HOSTS: u16 = 10;
 pub(crate) struct Host {
     pub(crate) ip: String,
     pub(crate) port: u16,
+    pub(crate) weight: f64,
 }
 
 /// The part of a ServiceInfo that is verified.

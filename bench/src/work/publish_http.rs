@@ -24,11 +24,10 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
         Ok(())
     };
     let mut row = load::closed_loop(subject, length, lanes, operation).await?;
-    let mut reader = Http::open(subject.api).await?;
     let taken = taken.take();
     for (number, content) in taken.iter().enumerate() {
         let data_id = format!("published-{number}");
-        if let Err(wrong) = config::read_http(&mut reader, &data_id, content).await {
+        if let Err(wrong) = config::settled(subject.api, &data_id, content).await {
             row.wrong += 1;
             row.first_wrong.get_or_insert(wrong);
         }

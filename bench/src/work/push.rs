@@ -1,4 +1,4 @@
-//! A new instance until every one of 500 subscribers has been told of it.
+//! A changed instance until every one of 500 subscribers has been told of it.
 
 use super::naming::{self, HOSTS, ServiceInfo};
 use crate::{
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, Receiver};
 
 const SUBSCRIBERS: usize = 500;
+/// Nacos takes no weight above.
+const CHANGES_MAX: u64 = 10_000;
 /// Pushes of one subscriber that were not looked at yet.
 const EVENTS_LEN_MAX: usize = 16;
 
@@ -36,20 +38,21 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
     let tally = Tally::default();
     let until = Instant::now() + length;
     let (cpu, began) = (process::cpu(subject.pid)?, Instant::now());
-    for port in 1_000..u16::MAX {
+    // One instance whose weight changes: not every server takes one client's second instance for its first.
+    for weight in 1..=CHANGES_MAX {
         if Instant::now() > until {
             break;
         }
         let registering = Instant::now();
-        naming::register(&mut publisher, "pushed", ("10.0.0.2", port), 1).await?;
+        naming::register(&mut publisher, "pushed", ("10.0.0.2", 80), weight).await?;
         for (_, events) in &mut subscribers {
-            let seen = seen(events, port, registering + ANSWER_TIMEOUT).await;
+            let seen = seen(events, weight, registering + ANSWER_TIMEOUT).await;
             tally.count(seen.map(|at| at.saturating_duration_since(registering)));
         }
     }
     let mut row = tally.row(began.elapsed(), process::cpu(subject.pid)?.saturating_sub(cpu));
     row.rss_bytes = Some(process::rss_bytes(subject.pid)?);
-    let name = format!("new instance seen by {SUBSCRIBERS} subscribers");
+    let name = format!("changed instance seen by {SUBSCRIBERS} subscribers");
     Ok(vec![row.named(&name, Goal::P99Millis(60.0))])
 }
 
@@ -61,8 +64,8 @@ async fn subscribe(subject: &Subject) -> Result<(Grpc, Receiver<Event>), Wrong> 
     Ok((client, events))
 }
 
-/// When the push arrived that holds this port and all that was there before.
-async fn seen(events: &mut Receiver<Event>, port: u16, until: Instant) -> Result<Instant, Wrong> {
+/// When the push arrived that holds this weight and all that was there before.
+async fn seen(events: &mut Receiver<Event>, weight: u64, until: Instant) -> Result<Instant, Wrong> {
     loop {
         let event = match tokio::time::timeout_at(until.into(), events.recv()).await {
             Ok(Some(event)) => event,
@@ -73,7 +76,7 @@ async fn seen(events: &mut Receiver<Event>, port: u16, until: Instant) -> Result
             continue;
         }
         let hosts = event.read::<Pushed>()?.service_info.hosts;
-        if hosts.iter().any(|host| host.port == port && host.ip == "10.0.0.2") {
+        if hosts.iter().any(|host| host.weight == weight as f64 && host.ip == "10.0.0.2") {
             let (all, expected) = (hosts.len(), usize::from(HOSTS) + 1);
             return if all == expected {
                 Ok(event.at)

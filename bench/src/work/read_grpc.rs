@@ -16,6 +16,7 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
     let content = config::content(7);
     let mut client = Grpc::open(subject.grpc, None).await?;
     config::publish_grpc(&mut client, "read", &content).await?;
+    config::settled(subject.api, "read", &content).await?;
     let operation =
         async move |client: &mut Grpc, _| config::read_grpc(client, "read", &content).await;
     let lanes = vec![client; IN_FLIGHT];

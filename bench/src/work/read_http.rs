@@ -15,6 +15,7 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
     let mut lanes = connections(subject).await?;
     let client = lanes.first_mut().ok_or_else(|| Wrong::new("no connections"))?;
     config::publish_http(client, "read", &content).await?;
+    config::settled(subject.api, "read", &content).await?;
     let operation =
         async move |client: &mut Http, _| config::read_http(client, "read", &content).await;
     let row = load::closed_loop(subject, length, lanes, operation).await?;

@@ -183,21 +183,11 @@ impl Config {
                 Ok(Output::Reply { to, id, reply: Reply::Listening(Vec::new()) })
             }
             Request::History { key, before, limit } => {
-                let wanted = self.history.newest(
-                    &key,
-                    before,
-                    0,
-                    limit.min(HISTORY_ROWS_MAX),
-                    HISTORY_REPLY_BYTES_MAX,
-                );
-                self.load(Reader { to, id, count: None }, &key, &wanted)
+                self.load(Reader { to, id, count: None }, &key, before, 0, limit)
             }
             Request::HistoryPage { key, offset, limit } => {
                 let count = Some(self.history.count(&key));
-                let limit = limit.min(HISTORY_ROWS_MAX);
-                let wanted =
-                    self.history.newest(&key, None, offset, limit, HISTORY_REPLY_BYTES_MAX);
-                self.load(Reader { to, id, count }, &key, &wanted)
+                self.load(Reader { to, id, count }, &key, None, offset, limit)
             }
             Request::Watch { pattern } => {
                 let watching = self.watchers.watch(to, pattern);
@@ -264,8 +254,12 @@ impl Config {
         &mut self,
         reader: Reader,
         key: &ConfigKey,
-        wanted: &[Revision],
+        before: Option<Revision>,
+        offset: usize,
+        limit: usize,
     ) -> Result<Output, Refusal> {
+        let limit = limit.min(HISTORY_ROWS_MAX);
+        let wanted = self.history.newest(key, before, offset, limit, HISTORY_REPLY_BYTES_MAX);
         let (Some(&newest), Some(&oldest)) = (wanted.first(), wanted.last()) else {
             return Ok(reader.reply(Ok(Vec::new())));
         };

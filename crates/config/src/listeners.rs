@@ -121,15 +121,20 @@ impl Listeners {
     }
 
     /// What the clients at an address listen to, with the md5 held; of a key that several hold, what the first one does.
+    /// A connection has one address, so its first key tells: this costs by the listeners, not by what each one hears.
     pub fn at(&self, address: &str) -> Vec<(ConfigKey, Arc<str>)> {
-        let all = self.by_listener.values().flatten();
-        let there = all.filter(|(_, held)| held.audience.addresses.iter().any(|a| **a == *address));
         let mut shown = BTreeMap::new();
-        for (key, held) in there {
-            if shown.len() >= LISTENERS_SHOWN_MAX {
-                break;
+        for keys in self.by_listener.values() {
+            let first = keys.values().next().expect("no listener has an empty set");
+            if !first.audience.addresses.iter().any(|own| **own == *address) {
+                continue;
             }
-            shown.entry(key).or_insert_with(|| Arc::clone(&held.md5));
+            for (key, held) in keys {
+                if shown.len() >= LISTENERS_SHOWN_MAX {
+                    break;
+                }
+                shown.entry(key).or_insert_with(|| Arc::clone(&held.md5));
+            }
         }
         shown.into_iter().map(|(key, md5)| (key.clone(), md5)).collect()
     }

@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run -p gossip --example measure --release              # all, in a few minutes
-//! cargo run -p gossip --example measure --release -- spread    # one of: detection spread alarms traffic formation healing
+//! cargo run -p gossip --example measure --release -- spread 100    # one of them, at one size
 //! ```
 #![forbid(unsafe_code)]
 
@@ -21,8 +21,15 @@ use network::{Faults, Slow};
 /// Nodes, and how many seeds are tried with so many.
 const SIZES: [(usize, u64); 4] = [(3, 500), (10, 500), (100, 50), (1000, 5)];
 
+/// The sizes that are named, or all.
+fn sizes() -> Vec<(usize, u64)> {
+    let named: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
+    SIZES.into_iter().filter(|(count, _)| named.is_empty() || named.contains(count)).collect()
+}
+
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let mut wanted: Vec<String> = std::env::args().skip(1).collect();
+    wanted.retain(|word| word.parse::<usize>().is_err());
     let parts: [(&str, fn()); 6] = [
         ("detection", print_detection),
         ("spread", print_spread),
@@ -47,7 +54,7 @@ fn line(mut values: Vec<f64>) -> String {
 
 fn print_detection() {
     println!("seconds after a death, mean and p99: first suspicion; first down; down in all views");
-    for (count, seeds) in SIZES {
+    for (count, seeds) in sizes() {
         for loss in [0, 100] {
             let all: Vec<_> =
                 (0..seeds).map(|seed| detection(count, seed, Faults::loss(loss))).collect();
@@ -66,7 +73,7 @@ fn print_detection() {
 
 fn print_spread() {
     println!("rounds of 200 ms until news is everywhere, mean and p99");
-    for (count, seeds) in SIZES {
+    for (count, seeds) in sizes() {
         for loss in [0, 100, 300] {
             let found = (0..seeds)
                 .map(|seed| seconds(spread(count, seed, Faults::loss(loss))) / 0.2)
@@ -101,7 +108,7 @@ fn print_alarms() {
 
 fn print_traffic() {
     println!("bytes per node and second, 28 per datagram included");
-    for (count, _) in SIZES {
+    for (count, _) in sizes() {
         for exchange in [Exchange::Incremental, Exchange::Full] {
             for churn in [Churn::Idle, Churn::Busy] {
                 let found = traffic(count, 1, exchange, churn, Duration::from_secs(60));
@@ -116,7 +123,7 @@ fn print_traffic() {
 
 fn print_formation() {
     println!("all start at once with three seeds: until everybody lists everybody");
-    for (count, _) in SIZES {
+    for (count, _) in sizes() {
         let (took, bytes) = formation(count, 1);
         println!("{count:5} nodes: {:.1} s, {bytes} bytes each", seconds(took));
     }
@@ -124,7 +131,7 @@ fn print_formation() {
 
 fn print_healing() {
     println!("two halves, cut for two minutes: until everybody is alive in all views again");
-    for (count, _) in SIZES {
+    for (count, _) in sizes() {
         let found = healing(count, 1, Duration::from_secs(120));
         println!("{count:5} nodes: {:.1} s", seconds(found));
     }

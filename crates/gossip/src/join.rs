@@ -1,8 +1,7 @@
 //! Finding others: at first, after isolation, and after a partition. And leaving them.
 
 use crate::{
-    Address, Error, Event, Gossip, Incarnation, Member, SEEDS_LEN_MAX, Standing, State, Timers,
-    table::shuffle,
+    Address, Error, Event, Gossip, Member, SEEDS_LEN_MAX, Standing, State, Timers, table::shuffle,
 };
 use alloc::vec::Vec;
 use base::{Duration, Instant, NodeId, Now};
@@ -39,8 +38,9 @@ impl Gossip {
         if self.standing != Standing::Active {
             self.standing = Standing::Active;
             self.own.state = State::Alive;
-            self.own.incarnation = Incarnation(self.own.incarnation.0 + 1);
-            self.spread.add(self.own.node());
+            // Above its own goodbye.
+            self.raise_above(self.own.generation(), self.own.incarnation);
+            self.spread.add(self.own.node(), true);
             if self.table.present_len() > 0 {
                 self.begin_routine(now);
             }
@@ -84,7 +84,7 @@ impl Gossip {
         self.seeds.backoff = self.settings.join_backoff_min;
         self.event(Event::Joined);
         if self.standing == Standing::Active {
-            self.spread.add(self.own.node());
+            self.spread.add(self.own.node(), true);
             self.begin_routine(now);
         }
     }
@@ -167,7 +167,7 @@ impl Gossip {
         self.timers = Timers::default();
         self.probes.abandon();
         self.standing = Standing::Leaving { until: now.instant.after(self.settings.leave_time) };
-        self.spread.add(self.own.node());
+        self.spread.add(self.own.node(), true);
         self.gossip(now);
         self.leave_if_told(now);
     }

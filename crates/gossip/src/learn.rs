@@ -1,8 +1,8 @@
 //! Taking in what others say of members: about others, and about this node itself.
 
 use crate::{
-    Change, Event, Generation, Gossip, Incarnation, Member, NUMBER_MAX, Output, State, Update,
-    suspicion::Terms,
+    Address, Change, Event, Generation, Gossip, Incarnation, Member, NUMBER_MAX, Output, State,
+    Update, suspicion::Terms,
 };
 use alloc::sync::Arc;
 use base::{Duration, Instant, NodeId, Now};
@@ -26,16 +26,14 @@ pub(crate) enum Via {
 impl Gossip {
     /// Takes one update in. `true` if the sender has a wrong idea of this node and should hear from it.
     pub(crate) fn learn(&mut self, now: Now, from: NodeId, update: Update, via: Via) -> bool {
-        let (own, own_generation) = (self.own.node(), self.own.generation());
+        let own = self.own.node();
         match update {
             Update::Member(member) if member.node() == own => self.hear_of_self(now, from, &member),
             Update::Suspect { node, generation, incarnation, by: _ } if node == own => {
-                generation <= own_generation
-                    && self.accused(now, from, (generation, incarnation), State::Suspect)
+                self.accused(now, from, (generation, incarnation))
             }
             Update::Down { node, generation, incarnation } if node == own => {
-                generation <= own_generation
-                    && self.accused(now, from, (generation, incarnation), State::Down)
+                self.accused(now, from, (generation, incarnation))
             }
             Update::Member(member) => {
                 self.hear_of_member(now, from, member, via);
@@ -99,7 +97,7 @@ impl Gossip {
         match member.state {
             State::Suspect if member.incarnation == incarnation => {
                 if self.suspicions.confirm(now.instant, node, by) {
-                    self.spread(now, node);
+                    self.spread(now, node, false);
                 }
             }
             State::Alive | State::Suspect => self.suspect(now, node, incarnation, by),
@@ -173,7 +171,7 @@ impl Gossip {
             Ok(None) => {}
             Ok(Some(forgotten)) => self.forgot(forgotten),
         }
-        self.write(now, member, Change::Added);
+        self.write(now, member, Change::Added, true);
         true
     }
 
@@ -190,22 +188,23 @@ impl Gossip {
         } else {
             Some(Change::State(known.state))
         };
+        let record = known.record != member.record;
         match change {
-            Some(change) => self.write(now, member, change),
+            Some(change) => self.write(now, member, change, record),
             None => {
                 let node = member.node();
                 self.enter(now, member);
-                self.spread(now, node);
+                self.spread(now, node, record);
             }
         }
     }
 
-    fn write(&mut self, now: Now, member: Member, change: Change) {
+    fn write(&mut self, now: Now, member: Member, change: Change, record: bool) {
         let node = member.node();
         self.enter(now, member.clone());
         // One who comes to a cluster learns of all its members, which is news to nobody else.
         if !self.joining {
-            self.spread(now, node);
+            self.spread(now, node, record);
         }
         self.output(Output::Changed { member, change });
     }
@@ -253,11 +252,11 @@ impl Gossip {
                 && heard.incarnation == self.own.incarnation
                 && self.own.state != State::Left);
         if generation > own || never_said {
-            return self.hear_of_twin(now, heard);
+            return self.hear_of_twin(now, generation, Some(heard.record.address()));
         }
         match heard.state {
             State::Suspect | State::Down => {
-                self.accused(now, from, (generation, heard.incarnation), heard.state)
+                self.accused(now, from, (generation, heard.incarnation))
             }
             State::Alive | State::Left => true,
         }
@@ -269,11 +268,9 @@ impl Gossip {
         now: Now,
         from: NodeId,
         (generation, incarnation): (Generation, Incarnation),
-        state: State,
     ) -> bool {
-        assert!(!state.is_present() || state == State::Suspect, "nobody is accused of being alive");
-        if self.own.state == State::Left {
-            return false;
+        if generation > self.own.generation() {
+            return self.hear_of_twin(now, generation, None);
         }
         let own = (self.own.generation(), self.own.incarnation);
         if (generation, incarnation) < own {
@@ -284,14 +281,14 @@ impl Gossip {
         }
         self.counters.refuted += 1;
         self.health.worsen(1);
-        self.spread(now, self.own.node());
+        self.spread(now, self.own.node(), true);
         let incarnation = self.own.incarnation;
         self.event(Event::Refuted { told_by: from, incarnation });
         true
     }
 
     /// Takes an incarnation above this one. `false` if there is none: only a broken peer counts that far.
-    fn raise_above(&mut self, generation: Generation, incarnation: Incarnation) -> bool {
+    pub(crate) fn raise_above(&mut self, generation: Generation, incarnation: Incarnation) -> bool {
         if incarnation.0 < NUMBER_MAX {
             self.own.incarnation = Incarnation(incarnation.0 + 1);
             return true;
@@ -318,20 +315,23 @@ impl Gossip {
     /// BEHAVIOR: this node takes the generation that follows. A generation that follows its own, which no clock gives, is
     /// the answer of a twin, and so is anything of its own generation that it never said. Then an event is due, and the
     /// twin is answered once; whoever is not answered any more stays above in the views of the others.
-    pub(crate) fn hear_of_twin(&mut self, now: Now, heard: &Member) -> bool {
+    fn hear_of_twin(
+        &mut self,
+        now: Now,
+        generation: Generation,
+        address: Option<&Address>,
+    ) -> bool {
         if self.twin_quiet_until.is_some_and(|until| now.instant < until) {
             return false;
         }
         let own = self.own.generation();
-        let generation = heard.generation();
         if generation == own || generation.0 == own.0 + 1 {
             self.twin_quiet_until = Some(now.instant.after(TWIN_REPORT_INTERVAL));
-            let address = heard.record.address().clone();
-            self.event(Event::Twin { generation, address });
+            self.event(Event::Twin { generation, address: address.cloned() });
         }
         let raised = self.begin_generation_above(generation);
         if raised {
-            self.spread(now, self.own.node());
+            self.spread(now, self.own.node(), true);
         }
         raised
     }

@@ -59,9 +59,9 @@ impl Gossip {
         self.timers.gossip = again.then(|| now.instant.after(self.settings.gossip_interval));
     }
 
-    /// There is news about this member.
-    pub(crate) fn spread(&mut self, now: Now, node: NodeId) {
-        self.spread.add(node);
+    /// There is news about this member: of its record, or only of how it stands.
+    pub(crate) fn spread(&mut self, now: Now, node: NodeId, record: bool) {
+        self.spread.add(node, record);
         self.plan_gossip(now);
     }
 
@@ -111,7 +111,7 @@ impl Gossip {
         let mut too_long = 0;
         let mut sent = Vec::new();
         for node in self.spread.iter() {
-            if too_long == TOO_LONG_MAX || message.updates.len() == UPDATES_LEN_MAX {
+            if too_long == TOO_LONG_MAX || message.updates.len() + 2 > UPDATES_LEN_MAX {
                 break;
             }
             // Nobody needs to be told what it said itself, and what it is accused of is in front already.
@@ -120,14 +120,19 @@ impl Gossip {
             }
             let member =
                 if node == self.own.node() { Some(&self.own) } else { self.table.get(node) };
-            let update = self.news(member.expect("who is forgotten is no news any more"));
-            let bytes = wire::size(&update);
+            let member = member.expect("who is forgotten is no news any more");
+            // A suspicion says nothing of the record, and must not stand in the way of one.
+            let record = (member.state == State::Suspect && self.spread.tells_record(node))
+                .then(|| Update::Member(Member { state: State::Alive, ..member.clone() }));
+            let updates = record.into_iter().chain([self.news(member)]);
+            let updates: Vec<Update> = updates.collect();
+            let bytes: usize = updates.iter().map(wire::size).sum();
             if bytes > left {
                 too_long += 1;
                 continue;
             }
             left -= bytes;
-            message.updates.push(update);
+            message.updates.extend(updates);
             sent.push(node);
         }
         let sent_max = self.settings.retransmit_max(self.present_len());

@@ -1,10 +1,15 @@
 //! How one node takes part.
 
-use crate::{Error, Generation, NUMBER_MAX, RECORD_BYTES_MAX, logarithm};
+use crate::{CONFIRMERS_LEN_MAX, Error, Generation, NUMBER_MAX, RECORD_BYTES_MAX, logarithm};
 use base::{Duration, NodeId};
 
 /// What a datagram needs at most besides one record: the frame of the message with the address of an indirect probe.
 const MESSAGE_FRAME_BYTES: usize = 224;
+
+/// Longer intervals are mistakes, and multiplying them could overflow.
+const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+/// Larger factors are mistakes.
+const FACTOR_MAX: u32 = 1000;
 
 /// How the full view is compared with another node's now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +122,7 @@ impl Settings {
             self.exchange_interval,
             self.exchange_again,
             self.join_backoff_min,
+            self.join_backoff_max,
             self.reconnect_interval,
             self.forget_after,
             self.leave_time,
@@ -124,14 +130,21 @@ impl Settings {
         if pauses.iter().any(Duration::is_zero) {
             return wrong("an interval is zero");
         }
+        if pauses.iter().chain([&self.probe_interval]).any(|pause| *pause > PAUSE_MAX) {
+            return wrong("an interval is longer than a year");
+        }
         if self.join_backoff_min > self.join_backoff_max {
             return wrong("join_backoff_min must not be more than join_backoff_max");
         }
-        if self.suspicion_factor == 0 || self.suspicion_max_factor == 0 {
-            return wrong("suspicion_factor and suspicion_max_factor must be at least 1");
+        let factors = [self.suspicion_factor, self.suspicion_max_factor, self.retransmit_factor];
+        if factors.iter().any(|factor| !(1..=FACTOR_MAX).contains(factor)) {
+            return wrong("a factor must be between 1 and 1000");
         }
-        if self.gossip_fanout == 0 || self.retransmit_factor == 0 {
-            return wrong("gossip_fanout and retransmit_factor must be at least 1");
+        if self.gossip_fanout == 0 || self.health_max > FACTOR_MAX {
+            return wrong("gossip_fanout must be at least 1, health_max at most 1000");
+        }
+        if self.confirmations >= CONFIRMERS_LEN_MAX {
+            return wrong("confirmations must be less than 8: a message names no more accusers");
         }
         if self.datagram_bytes_max < RECORD_BYTES_MAX + MESSAGE_FRAME_BYTES {
             return wrong("datagram_bytes_max must be at least 1024, so that a record fits");

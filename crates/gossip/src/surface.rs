@@ -79,7 +79,7 @@ pub enum Change {
     Added,
     /// It was in this state before. Its record may have changed as well.
     State(State),
-    /// It gave another description of itself.
+    /// It gave another description of itself, or lives anew: then its generation is another.
     Record,
     /// It was down or left for so long that it is listed no more.
     Forgotten,
@@ -104,8 +104,8 @@ pub enum Event {
     Twin {
         /// The life of the other.
         generation: Generation,
-        /// Where it says it is.
-        address: Address,
+        /// Where it says it is, if that is known.
+        address: Option<Address>,
     },
     /// A message, a description or seeds were refused. Nothing changed.
     Refused {

@@ -99,7 +99,7 @@ impl Host {
                 slot.post(Message::Console(console::Input::Dropped(call)));
             }
         }
-        self.run(now, vec![slot]);
+        self.run(now, &[slot]);
     }
 
     /// A connection is gone.
@@ -114,7 +114,7 @@ impl Host {
         }
         lock(&self.access_watchers).remove(&connection);
         self.push_input(Input::Closed { connection, reason });
-        self.run(now, Vec::new());
+        self.run(now, &[]);
     }
 
     /// The node is about to stop: clients are asked to go elsewhere.
@@ -125,7 +125,7 @@ impl Host {
             slot.post(Message::Nacos(nacos::Input::Drain));
             slot.post(Message::Console(console::Input::Drain));
         }
-        self.run(now, slots);
+        self.run(now, &slots);
     }
 
     /// The next chunk of a stream of a connection; `None` at its end.
@@ -140,7 +140,7 @@ impl Host {
         let polled = slot.poll_stream(stream, waker);
         if let (Poll::Ready(Some(_)), StreamId::Events(call)) = (&polled, stream) {
             slot.post(Message::Console(console::Input::Sent(console::CallId(call.0))));
-            self.run(now, vec![slot]);
+            self.run(now, &[slot]);
         }
         polled
     }
@@ -325,6 +325,13 @@ impl Host {
         connection: ConnectionId,
         deadline: Option<Instant>,
     ) {
+        // What is noted may be too early, never too late: a deadline moves on with everything that arrives, and is
+        // looked at again when the noted moment has come.
+        if let (Some(noted), Some(at)) = (sessions.deadline, deadline)
+            && noted <= at
+        {
+            return;
+        }
         if sessions.deadline == deadline {
             return;
         }

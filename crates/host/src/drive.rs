@@ -51,7 +51,7 @@ impl Host {
             slot.post(Message::Nacos(nacos::Input::Wake));
             slot.post(Message::Console(console::Input::Wake));
         }
-        self.run(now, dirty);
+        self.run(now, &dirty);
     }
 
     /// What came of disk jobs.
@@ -72,7 +72,7 @@ impl Host {
                 DiskDone::Failed(reason) => self.fail(now, &reason),
             }
         }
-        self.run(now, Vec::new());
+        self.run(now, &[]);
     }
 
     /// What came of work.
@@ -82,19 +82,22 @@ impl Host {
                 if let TaskResult::Secrets(initial) = worked.result {
                     self.push_input(Input::Secrets(initial));
                 }
-                self.run(now, Vec::new());
+                self.run(now, &[]);
             }
             Asker::Session { connection, door, id } => {
                 let Some(slot) = self.slot(connection) else { return };
                 slot.post(self.work_answer(door, id, worked.result));
-                self.run(now, vec![slot]);
+                self.run(now, &[slot]);
             }
         }
     }
 
     /// Steps the given slots, then the node and the slots it speaks to, until nothing is left to do.
-    pub(crate) fn run(&self, now: Now, dirty: Vec<Arc<Slot>>) {
-        let mut dirty: Dirty = dirty.into_iter().map(|slot| (slot.connection, slot)).collect();
+    pub(crate) fn run(&self, now: Now, slots: &[Arc<Slot>]) {
+        for slot in slots {
+            self.step_slot(now, slot);
+        }
+        let mut dirty = Dirty::new();
         loop {
             for slot in dirty.values() {
                 self.step_slot(now, slot);

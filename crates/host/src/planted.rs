@@ -2,6 +2,7 @@
 //! rest as a defect of the named part would; the parts themselves have no line for it. `server` has no way to set one.
 
 use crate::views::ViewStore;
+use base::{ConnectionId, HybridTime, NodeId, RequestId};
 use node::{Input, Output, Request, View};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,6 +30,8 @@ pub enum Planted {
     LostPush,
     /// `naming`: an instance does not end with its connection.
     DeafToClose,
+    /// `distro`: a registration that comes once more after it was taken back brings the instance back.
+    NoTombstone,
     /// `host`: the node serves before it has read its hint.
     LateHint,
     /// `host`: how far the hybrid clock has come is neither noted nor read.
@@ -41,10 +44,12 @@ pub(crate) struct Planting {
     planted: Planted,
     count: u64,
     hint: Option<Input>,
+    /// The last registration of a client.
+    registered: BTreeMap<naming::ClientId, Request>,
     /// Outputs that come later than they should.
     late: VecDeque<Output>,
     /// The last push of a service to a subscriber.
-    pushed: BTreeMap<(base::ConnectionId, naming::ServiceKey), Output>,
+    pushed: BTreeMap<(ConnectionId, naming::ServiceKey), Output>,
 }
 
 impl Planting {
@@ -72,11 +77,36 @@ impl Planting {
                     *cas_md5 = None;
                 }
             }
+            (Planted::NoTombstone, Input::Request { request, .. }) => {
+                let again = self.again(request);
+                return [Some(input), again].into_iter().flatten().collect();
+            }
             _ => {}
         }
         self.count += 1;
         let hint = self.hint.take_if(|_| self.count >= HINT_AFTER);
         hint.into_iter().chain([input]).collect()
+    }
+
+    /// What a client that takes an instance back had asked for before.
+    fn again(&mut self, request: &Request) -> Option<Input> {
+        match request {
+            Request::Naming(naming::Request::Register { client, .. }) => {
+                self.registered.insert(client.clone(), request.clone());
+                None
+            }
+            Request::Naming(naming::Request::Deregister { client, .. }) => {
+                let nobody = ConnectionId { node: NodeId(0), boot: HybridTime(0), counter: 0 };
+                let request = self.registered.remove(client)?;
+                Some(Input::Request { from: nobody, id: RequestId(0), request })
+            }
+            Request::Naming(_)
+            | Request::Config(_)
+            | Request::Access(_)
+            | Request::Fresh(_)
+            | Request::Explain { .. }
+            | Request::Status => None,
+        }
     }
 
     /// What comes out instead of this.

@@ -55,7 +55,7 @@ impl Host {
     pub fn gauges(&self, now: Now) -> Gauges {
         let status = lock(&self.node).node.status();
         // An input that came meanwhile found the node taken, and counts on whoever held it to take it along.
-        self.run(now, Vec::new());
+        self.run(now, &[]);
         Gauges {
             ready: self.is_ready(),
             leads: status.leader == Some(status.node),

@@ -113,11 +113,15 @@ impl Slot {
     }
 
     pub(crate) fn post(&self, message: Message) {
-        lock(&self.inbox).push_back(message);
+        let mut inbox = lock(&self.inbox);
+        if inbox.capacity() == 0 {
+            inbox.reserve_exact(1);
+        }
+        inbox.push_back(message);
     }
 
     pub(crate) fn take_message(&self) -> Option<Message> {
-        lock(&self.inbox).pop_front()
+        take(&mut lock(&self.inbox))
     }
 
     pub(crate) fn send(&self, sending: Sending) {
@@ -125,7 +129,7 @@ impl Slot {
     }
 
     pub(crate) fn take_sending(&self) -> Option<Sending> {
-        lock(&self.outbox).pop_front()
+        take(&mut lock(&self.outbox))
     }
 
     pub(crate) fn streams(&self) -> MutexGuard<'_, Streams> {
@@ -135,6 +139,15 @@ impl Slot {
     pub(crate) fn poll_stream(&self, id: StreamId, waker: &Waker) -> Poll<Option<Chunk>> {
         self.streams().poll(id, waker)
     }
+}
+
+/// The next of a queue; an empty queue keeps no memory, since most connections wait most of the time.
+fn take<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let taken = queue.pop_front();
+    if taken.is_none() {
+        *queue = VecDeque::new();
+    }
+    taken
 }
 
 /// A thread that panicked ended its node; what it left behind is still whole enough to be taken down.

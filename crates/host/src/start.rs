@@ -17,7 +17,7 @@ const IDENTITY_VERSION: u8 = 1;
 /// How much may be kept of what was written out for readers.
 const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How much the journal may hold.
-const JOURNAL_BYTES_MAX: usize = 8 * 1024 * 1024;
+const JOURNAL_BYTES_MAX: usize = 6 * 1024 * 1024;
 
 /// How long the Raft log of a node may get between two checkpoints.
 pub const LOG_BYTES_MAX: usize = 64 << 20;
@@ -163,7 +163,7 @@ impl Host {
             }
             self.push_input(Input::Restored);
         }
-        self.run(now, Vec::new());
+        self.run(now, &[]);
     }
 }
 

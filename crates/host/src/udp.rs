@@ -49,7 +49,7 @@ impl Host {
     /// A datagram arrived.
     pub fn datagram(&self, now: Now, from: SocketAddr, bytes: Bytes) {
         self.udp.post(UdpInput::Datagram { from, bytes });
-        self.run(now, Vec::new());
+        self.run(now, &[]);
     }
 
     /// The next datagram to send, after `udp_signal` was raised.

@@ -33,7 +33,8 @@ pub struct Session {
     name: String,
     client: Client,
     liveness: Liveness,
-    calls: BTreeMap<CallId, Call>,
+    /// Boxed: a map makes room for eleven at once, and most connections have one.
+    calls: BTreeMap<CallId, Box<Call>>,
     /// Questions that are not answered yet, with the call that asked; `None` when nobody waits for the answer.
     asked: BTreeMap<RequestId, Option<CallId>>,
     newest_ask: RequestId,
@@ -109,7 +110,7 @@ impl Session {
             Input::Notify { listener: 0, key, md5: _ } => self.client.listening.changed(&key),
             Input::Notify { listener, key, md5: _ } => {
                 let held = CallId(listener - 1);
-                if self.calls.get(&held).is_some_and(Call::listens) {
+                if self.calls.get(&held).is_some_and(|call| call.listens()) {
                     self.drive(now, views, held, Event::Changed(key));
                 }
             }
@@ -122,7 +123,11 @@ impl Session {
 
     /// The next thing to do, in order.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            self.outputs = VecDeque::new(); // most connections wait most of the time
+        }
+        output
     }
 
     /// When to step `Input::Wake` at the latest.
@@ -263,7 +268,8 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, now: Now, views: &impl Views, id: CallId, mut call: Call) {
+    fn begin(&mut self, now: Now, views: &impl Views, id: CallId, call: Call) {
+        let mut call = Box::new(call);
         if self.calls.len() >= CALLS_MAX {
             let fault = crate::Unavailable::Overloaded.into();
             return self.send(id, call.door.refuse(&fault, now.unix_ms));
@@ -294,7 +300,7 @@ impl Session {
         self.follow(now, id, call, next);
     }
 
-    fn follow(&mut self, now: Now, id: CallId, mut call: Call, next: Next) {
+    fn follow(&mut self, now: Now, id: CallId, mut call: Box<Call>, next: Next) {
         if let Some(subscription) = self.client.udp.take() {
             self.outputs.push_back(Output::Tell(Tell::Subscribes(subscription)));
         }

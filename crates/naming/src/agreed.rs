@@ -175,7 +175,7 @@ impl Naming {
     /// Makes a change, and takes note of what is to be published.
     pub(crate) fn make(&mut self, change: Change) {
         if let Some((key, place)) = change.touches() {
-            self.changed.entry(self.shared(key)).or_default().places.extend(place);
+            self.changed.entry(self.shared(key)).or_default().places.extend(place.map(Arc::new));
         }
         self.agreed.make(change);
     }
@@ -207,7 +207,11 @@ impl Naming {
         let Some(incoming) = self.incoming.take() else { return };
         let former = std::mem::replace(&mut self.agreed, incoming);
         for (key, places) in former.places().chain(self.agreed.places()) {
-            self.changed.entry(self.shared(key)).or_default().places.extend(places.cloned());
+            self.changed
+                .entry(self.shared(key))
+                .or_default()
+                .places
+                .extend(places.cloned().map(Arc::new));
         }
     }
 }

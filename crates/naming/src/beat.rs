@@ -47,19 +47,18 @@ fn time_in(instance: &Instance, name: &str) -> Option<Duration> {
 impl Naming {
     pub(crate) fn beat(
         &mut self,
-        client: &ClientId,
-        service: &ServiceKey,
-        place: &Place,
+        client: &Arc<ClientId>,
+        service: &Arc<ServiceKey>,
+        place: &Arc<Place>,
         full: Option<Instance>,
     ) -> Reply {
-        let service = self.shared(service);
         let interval = self.usual_beat_interval();
-        if let Some(key) = self.find(client, &service, place) {
+        if let Some(key) = self.find(client, service, place) {
             return self.beat_known(key);
         }
         let Some(instance) = full else { return Reply::Beat { known: false, interval } };
         let interval = self.beat_interval(&instance);
-        match self.register(client, &service, vec![Instance { healthy: true, ..instance }]) {
+        match self.register(client, service, vec![Instance { healthy: true, ..instance }]) {
             Ok(_) => Reply::Beat { known: true, interval },
             Err(refusal) => Reply::Refused(refusal),
         }
@@ -67,7 +66,7 @@ impl Naming {
 
     /// Sees to it that the instance is judged when its time comes. Instances of connections never expire.
     pub(crate) fn watch_beats(&mut self, key: OfferKey) {
-        match key.client {
+        match *key.client {
             ClientId::Connection(_) => {}
             ClientId::Address { .. } => self.judge_beats(key),
         }

@@ -33,11 +33,11 @@ pub enum ClientName {
     },
 }
 
-impl From<ClientId> for ClientName {
-    fn from(client: ClientId) -> Self {
+impl From<&ClientId> for ClientName {
+    fn from(client: &ClientId) -> Self {
         match client {
-            ClientId::Connection(id) => Self::Connection(id),
-            ClientId::Address { ip, port } => Self::Address { ip, port },
+            ClientId::Connection(id) => Self::Connection(*id),
+            ClientId::Address { ip, port } => Self::Address { ip: ip.clone(), port: *port },
         }
     }
 }
@@ -64,12 +64,12 @@ impl Naming {
             Some(ClientName::Connection(_)) | None => Some(("".into(), 0)),
         };
         if let Some((ip, port)) = last {
-            let first = ByClient::first_of(ClientId::Address { ip, port });
+            let first = ByClient::first_of(Arc::new(ClientId::Address { ip, port }));
             for offer in self.by_client.range(first..) {
                 if room(&clients) == 0 {
                     break;
                 }
-                let client = ClientName::from(offer.client().clone());
+                let client = ClientName::from(offer.client());
                 if clients.last() != Some(&client) && after.as_ref() != Some(&client) {
                     clients.push(client);
                 }
@@ -123,11 +123,12 @@ impl Naming {
         client: ClientId,
         after: Option<ServiceKey>,
     ) -> (Vec<(ServiceKey, Place)>, Option<ServiceKey>) {
+        let client = Arc::new(client);
         let first = match &after {
             None => ByClient::first_of(client.clone()),
             Some(service) => ByClient::first_in(client.clone(), Arc::new(service.clone())),
         };
-        let offers = self.by_client.range(first..).take_while(|offer| *offer.client() == client);
+        let offers = self.by_client.range(first..).take_while(|offer| offer.is_of(&client));
         let (mut told, mut last): (Vec<(ServiceKey, Place)>, Option<ServiceKey>) =
             (Vec::new(), None);
         for offer in offers {
@@ -139,7 +140,7 @@ impl Naming {
                 return (told, last);
             }
             last = Some(ServiceKey::clone(service));
-            told.push((ServiceKey::clone(service), place.clone()));
+            told.push((ServiceKey::clone(service), Place::clone(place)));
         }
         (told, None)
     }
@@ -170,7 +171,7 @@ impl Naming {
         let offers = offers.take_while(|(key, _)| key.service == shared);
         let offers = offers.filter(|(_, entry)| entry.listed());
         let offers =
-            offers.map(|(key, _)| (ClientName::from(key.client.clone()), key.place.clone()));
+            offers.map(|(key, _)| (ClientName::from(&*key.client), Place::clone(&key.place)));
         let agreed = self.agreed.get(service).into_iter();
         let persistent = agreed.flat_map(|agreed| agreed.instances.keys()).map(|place| {
             (ClientName::Persistent { ip: place.ip.clone(), port: place.port }, place.clone())
@@ -190,9 +191,9 @@ impl Naming {
         match client {
             ClientName::Connection(id) => self.connections.contains_key(id),
             ClientName::Address { ip, port } => {
-                let client = ClientId::Address { ip: ip.clone(), port: *port };
+                let client = Arc::new(ClientId::Address { ip: ip.clone(), port: *port });
                 let first = self.by_client.range(ByClient::first_of(client.clone())..).next();
-                first.is_some_and(|offer| *offer.client() == client)
+                first.is_some_and(|offer| offer.is_of(&client))
             }
             ClientName::Persistent { ip, port } => self.agreed.has_client(ip, *port),
         }

@@ -1,7 +1,7 @@
 //! Connections: what lives and ends with them.
 
 use crate::{
-    ClientId, Naming, ServiceKey, Subscriber,
+    ClientId, Naming, Place, ServiceKey, Subscriber,
     offer::{ByClient, OfferKey},
 };
 use base::ConnectionId;
@@ -16,8 +16,12 @@ use std::{
 pub const CLOSED_PER_WAKE: usize = 1000;
 
 /// An open connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Connection {
+    /// As the owner of offers.
+    pub(crate) client: Arc<ClientId>,
+    /// Where it offered something last. Most clients are at one place, or at least at one address, in all services.
+    pub(crate) place: Arc<Place>,
     pub(crate) subscriptions: BTreeSet<Arc<ServiceKey>>,
     /// How many offers it has in all services.
     pub(crate) offers_count: usize,
@@ -41,7 +45,11 @@ impl Connection {
 
 impl Naming {
     pub(crate) fn opened(&mut self, id: ConnectionId) {
-        self.connections.entry(id).or_default();
+        let client = Arc::new(ClientId::Connection(id));
+        let (subscriptions, subscriber) = (BTreeSet::new(), None);
+        let place = Place::first();
+        let connection = Connection { client, place, subscriptions, offers_count: 0, subscriber };
+        self.connections.entry(id).or_insert(connection);
     }
 
     pub(crate) fn closed(&mut self, id: ConnectionId) {
@@ -55,11 +63,11 @@ impl Naming {
     /// Ends what the longest closed connection left, for one piece.
     pub(crate) fn close_piece(&mut self) {
         let Some(mut closing) = self.closing.pop_front() else { return };
-        let client = ClientId::Connection(closing.id);
+        let client = Arc::new(ClientId::Connection(closing.id));
         let offers: Vec<OfferKey> = self
             .by_client
             .range(ByClient::first_of(client.clone())..)
-            .take_while(|offer| *offer.client() == client)
+            .take_while(|offer| offer.is_of(&client))
             .take(CLOSED_PER_WAKE)
             .map(|offer| offer.clone().into())
             .collect();

@@ -12,7 +12,7 @@
 //!
 //! It is written while things change, so it shows no single moment; it need not, being only a hint.
 
-use crate::{ClientId, Instance, Naming, Output, Place, ServiceKey, offer::OfferKey};
+use crate::{ClientId, Instance, Naming, Output, Place, ServiceKey, model::share, offer::OfferKey};
 use base::{HybridTime, Instant};
 use distro::{Input, Record, Version};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -51,8 +51,8 @@ pub struct HintPiece {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Offer<I> {
-    client: ClientId,
+struct Offer<C, I> {
+    client: C,
     version: Version,
     instance: I,
 }
@@ -95,6 +95,8 @@ pub(crate) struct Restoring {
     services: BTreeMap<ServiceKey, Vec<Section>>,
     /// The service that is being restored, and what is left of it.
     service: Option<(Arc<ServiceKey>, VecDeque<Section>)>,
+    /// Of the last offer.
+    client: Option<Arc<ClientId>>,
 }
 
 /// Offers within a piece.
@@ -176,7 +178,7 @@ impl Restoring {
             }
         }
         services.retain(|_, sections| !sections.is_empty());
-        Self { pieces, services, service: None }
+        Self { pieces, services, service: None, client: None }
     }
 }
 
@@ -360,8 +362,8 @@ impl Naming {
             piece.offers += 1;
             last = Some(offer);
             if entry.listed() {
-                let client = offer.client.clone();
-                piece.put(&Offer { client, version: entry.version, instance: &entry.value });
+                let (client, instance) = (&*offer.client, &*entry.value);
+                piece.put(&Offer { client, version: entry.version, instance });
             }
         }
         let rest = last.filter(|_| piece.is_full() && offers.next().is_some()).cloned();
@@ -406,13 +408,21 @@ impl Naming {
                 continue;
             };
             let bytes = &restoring.pieces[section.piece][..section.until];
-            let Some(offer) = read::<Offer<Arc<Instance>>>(bytes, &mut section.from) else {
+            let Some(offer) = read::<Offer<ClientId, Instance>>(bytes, &mut section.from) else {
                 sections.pop_front();
                 continue;
             };
-            let Offer { client, version, instance } = offer;
-            let key = OfferKey { service: service.clone(), place: Place::of(&instance), client };
-            self.distro(Input::Restore(Record { key, version, value: Some(instance) }));
+            let Offer { client, version, mut instance } = offer;
+            share(&mut instance.cluster_name, &self.default_cluster);
+            let client = match &restoring.client {
+                Some(last) if **last == client => last.clone(),
+                Some(_) | None => Arc::new(client),
+            };
+            restoring.client = Some(client.clone());
+            let place = Arc::new(Place::of(&instance));
+            let key = OfferKey { service: service.clone(), place, client };
+            let value = Some(Arc::new(instance));
+            self.distro(Input::Restore(Record { key, version, value }));
         }
         self.restoring = Some(restoring);
     }

@@ -162,6 +162,8 @@ enum Answer {
 #[derive(Debug)]
 pub struct Naming {
     settings: Settings,
+    /// The cluster name that most instances have; its text is kept once.
+    default_cluster: Arc<str>,
     distro: Distro<OfferKey, Arc<Instance>>,
     by_client: BTreeSet<ByClient>,
     services: BTreeMap<Arc<ServiceKey>, Service>,
@@ -204,6 +206,7 @@ impl Naming {
     pub fn new(settings: Settings, now: Now, node: NodeId, clock: HybridClock) -> Self {
         Self {
             settings,
+            default_cluster: "DEFAULT".into(),
             distro: Distro::new(now, node, clock),
             by_client: BTreeSet::new(),
             services: BTreeMap::new(),
@@ -317,16 +320,22 @@ impl Naming {
     fn request(&mut self, from: ConnectionId, request: Request) -> Result<Answer, Refusal> {
         let reply = match request {
             Request::Register { client, service, instance } => {
+                let (client, service) = (self.client(client), self.shared(&service));
                 self.register(&client, &service, vec![instance])?
             }
             Request::RegisterBatch { client, service, instances } => {
+                let (client, service) = (self.client(client), self.shared(&service));
                 self.register(&client, &service, instances)?
             }
             Request::Deregister { client, service, ip, port, cluster_name } => {
-                self.deregister(&client, &service, Place { ip, port, cluster_name })
+                let (client, service) = (self.client(client), self.shared(&service));
+                let place = Arc::new(Place { ip, port, cluster_name });
+                self.deregister(&client, &service, &place)
             }
             Request::Beat { client, service, full, ip, port, cluster_name } => {
-                self.beat(&client, &service, &Place { ip, port, cluster_name }, full)
+                let (client, service) = (self.client(client), self.shared(&service));
+                let place = Arc::new(Place { ip, port, cluster_name });
+                self.beat(&client, &service, &place, full)
             }
             Request::Subscribe { service, clusters, subscriber } => {
                 self.subscribe(from, &service, clusters, subscriber)?
@@ -375,7 +384,12 @@ impl Naming {
 
     /// Steps the owned core and takes note of what it changed.
     fn distro(&mut self, input: distro::Input<OfferKey, Arc<Instance>>) {
+        use distro::Input;
+        let one = matches!(input, Input::Write { .. } | Input::Claim { .. } | Input::Amend { .. });
+        let before = self.distro.len();
         self.distro.step(self.hearing(), input);
+        // Another state of an offer that was there: it is where it was.
+        let known = one && self.distro.len() == before;
         let mut came_late = Vec::new();
         while let Some(output) = self.distro.poll() {
             let (key, change) = match output {
@@ -391,7 +405,9 @@ impl Naming {
                     continue;
                 }
             };
-            self.index(&key);
+            if !known {
+                self.index(&key);
+            }
             match change {
                 Change::Orphaned => {
                     self.instance_event(Kind::Orphaned, &key);
@@ -403,7 +419,7 @@ impl Naming {
                 Change::Written | Change::Deleted | Change::Reclaimed | Change::Dropped => {}
             }
             let changed = self.changed.entry(key.service).or_default();
-            changed.places.insert(key.place);
+            changed.places.push(key.place);
             changed.offers = true;
         }
         for key in came_late {
@@ -411,7 +427,7 @@ impl Naming {
         }
     }
 
-    fn living_at(&self, service: &Arc<ServiceKey>, place: &Place) -> bool {
+    fn living_at(&self, service: &Arc<ServiceKey>, place: &Arc<Place>) -> bool {
         self.offers_at(service, place).any(|(_, entry)| entry.standing == Standing::Living)
     }
 
@@ -419,10 +435,12 @@ impl Naming {
     fn index(&mut self, key: &OfferKey) {
         let exists = self.distro.get(key).is_some();
         let offer = ByClient::from(key.clone());
-        if exists == self.by_client.contains(&offer) {
+        let changed =
+            if exists { self.by_client.insert(offer) } else { self.by_client.remove(&offer) };
+        if !changed {
             return;
         }
-        match &key.client {
+        match &*key.client {
             ClientId::Connection(id) => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.offers_count =
@@ -430,22 +448,17 @@ impl Naming {
                 }
             }
             ClientId::Address { .. } => {
-                let rest = self
+                let now = self
                     .by_client
                     .range(ByClient::first_of(key.client.clone())..)
-                    .take_while(|offer| *offer.client() == key.client)
+                    .take_while(|offer| offer.is_of(&key.client))
                     .take(2)
                     .count();
-                let first = exists && rest == 0;
-                let last = !exists && rest == 1;
+                let first = exists && now == 1;
+                let last = !exists && now == 0;
                 self.address_clients_count =
                     self.address_clients_count + usize::from(first) - usize::from(last);
             }
-        }
-        if exists {
-            self.by_client.insert(offer);
-        } else {
-            self.by_client.remove(&offer);
         }
     }
 
@@ -463,6 +476,17 @@ impl Naming {
     fn notice_pause(&mut self, now: Now) {
         if self.deadline().is_some_and(|due| now.instant.since(due) > LATE_MAX) {
             self.paused += now.instant.since(self.now.instant);
+        }
+    }
+
+    /// The shared form of a client's name if there is one.
+    fn client(&self, client: ClientId) -> Arc<ClientId> {
+        match &client {
+            ClientId::Connection(id) => match self.connections.get(id) {
+                Some(connection) => connection.client.clone(),
+                None => Arc::new(client),
+            },
+            ClientId::Address { .. } => Arc::new(client),
         }
     }
 
@@ -496,9 +520,14 @@ impl Naming {
         }
     }
 
+    fn grouped_name(&self, key: &ServiceKey) -> Arc<str> {
+        let known = self.services.get(key).map(|service| service.grouped_name.clone());
+        known.unwrap_or_else(|| key.grouped_name().into())
+    }
+
     fn service_event(&mut self, kind: Kind, key: &ServiceKey) {
         let namespace = key.namespace.clone();
-        let subject = Subject::Service { namespace, service: key.grouped_name().into() };
+        let subject = Subject::Service { namespace, service: self.grouped_name(key) };
         self.outputs.push_back(Output::Event(kind, subject));
     }
 
@@ -509,7 +538,7 @@ impl Naming {
     fn place_event(&mut self, kind: Kind, service: &ServiceKey, place: &Place) {
         let subject = Subject::Instance {
             namespace: service.namespace.clone(),
-            service: service.grouped_name().into(),
+            service: self.grouped_name(service),
             address: format!("{}:{}", place.ip, place.port).into(),
         };
         self.outputs.push_back(Output::Event(kind, subject));

@@ -2,10 +2,16 @@
 
 use base::ConnectionId;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{Arc, LazyLock},
+};
 
 /// Names a service. The namespace is canonical: `public`, never empty; edges echo the form that a client used.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServiceKey {
     /// Isolates applications; need not have been created.
     pub namespace: Arc<str>,
@@ -13,6 +19,48 @@ pub struct ServiceKey {
     pub group: Arc<str>,
     /// The name without its group.
     pub name: Arc<str>,
+}
+
+/// Compares texts that are mostly shared, and then need not be read.
+pub(crate) fn compared(a: &Arc<str>, b: &Arc<str>) -> Ordering {
+    if Arc::ptr_eq(a, b) { Ordering::Equal } else { a.cmp(b) }
+}
+
+/// Takes the shared form of a text if this is it.
+pub(crate) fn share(text: &mut Arc<str>, shared: &Arc<str>) {
+    if text == shared {
+        text.clone_from(shared);
+    }
+}
+
+impl Ord for ServiceKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let Self { namespace, group, name } = self;
+        compared(namespace, &other.namespace)
+            .then_with(|| compared(group, &other.group))
+            .then_with(|| compared(name, &other.name))
+    }
+}
+
+impl PartialOrd for ServiceKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ServiceKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ServiceKey {}
+
+impl Hash for ServiceKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { namespace, group, name } = self;
+        (namespace, group, name).hash(state);
+    }
 }
 
 impl ServiceKey {
@@ -67,7 +115,7 @@ pub struct Instance {
 }
 
 /// Where an instance is within its service; in a view each place appears once.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Place {
     /// Address of the instance.
     pub ip: Arc<str>,
@@ -76,6 +124,29 @@ pub struct Place {
     /// Its cluster name.
     pub cluster_name: Arc<str>,
 }
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let Self { ip, port, cluster_name } = self;
+        compared(ip, &other.ip)
+            .then_with(|| port.cmp(&other.port))
+            .then_with(|| compared(cluster_name, &other.cluster_name))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Place {}
 
 impl Place {
     /// Where this instance is.
@@ -89,8 +160,10 @@ impl Place {
     }
 
     /// Not after any other.
-    pub(crate) fn first() -> Self {
-        Self { ip: "".into(), port: 0, cluster_name: "".into() }
+    pub(crate) fn first() -> Arc<Self> {
+        static FIRST: LazyLock<Arc<Place>> =
+            LazyLock::new(|| Arc::new(Place { ip: "".into(), port: 0, cluster_name: "".into() }));
+        FIRST.clone()
     }
 }
 

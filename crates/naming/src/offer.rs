@@ -3,15 +3,48 @@
 use crate::{ClientId, Place, ServiceKey};
 use base::{ConnectionId, HybridTime, NodeId};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{
+    cmp::Ordering,
+    sync::{Arc, LazyLock},
+};
 
 /// Names an offer. Ordered so that the offers of a service are neighbours, and in there those of a place.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+///
+/// Each of its parts is shared by several keys, so that a key is small, and two keys are mostly told apart, or found to be
+/// the same, without reading texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OfferKey {
     pub(crate) service: Arc<ServiceKey>,
-    pub(crate) place: Place,
-    pub(crate) client: ClientId,
+    pub(crate) place: Arc<Place>,
+    pub(crate) client: Arc<ClientId>,
 }
+
+fn compared<T: Ord>(a: &Arc<T>, b: &Arc<T>) -> Ordering {
+    if Arc::ptr_eq(a, b) { Ordering::Equal } else { a.cmp(b) }
+}
+
+impl Ord for OfferKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let Self { service, place, client } = self;
+        compared(service, &other.service)
+            .then_with(|| compared(place, &other.place))
+            .then_with(|| compared(client, &other.client))
+    }
+}
+
+impl PartialOrd for OfferKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for OfferKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for OfferKey {}
 
 impl OfferKey {
     /// Not after any other of the service.
@@ -20,17 +53,20 @@ impl OfferKey {
     }
 
     /// Not after any other of the place.
-    pub(crate) fn first_at(service: Arc<ServiceKey>, place: Place) -> Self {
-        let first = ConnectionId { node: NodeId(0), boot: HybridTime(0), counter: 0 };
-        Self { service, place, client: ClientId::Connection(first) }
+    pub(crate) fn first_at(service: Arc<ServiceKey>, place: Arc<Place>) -> Self {
+        static FIRST: LazyLock<Arc<ClientId>> = LazyLock::new(|| {
+            let first = ConnectionId { node: NodeId(0), boot: HybridTime(0), counter: 0 };
+            Arc::new(ClientId::Connection(first))
+        });
+        Self { service, place, client: FIRST.clone() }
     }
 
     pub(crate) fn is_of(&self, service: &Arc<ServiceKey>) -> bool {
-        Arc::ptr_eq(&self.service, service) || self.service == *service
+        compared(&self.service, service).is_eq()
     }
 
-    pub(crate) fn is_at(&self, service: &ServiceKey, place: &Place) -> bool {
-        *self.service == *service && self.place == *place
+    pub(crate) fn is_at(&self, service: &Arc<ServiceKey>, place: &Arc<Place>) -> bool {
+        self.is_of(service) && compared(&self.place, place).is_eq()
     }
 }
 
@@ -46,7 +82,7 @@ impl distro::Key for OfferKey {
             text(part);
         }
         sink(&self.place.port.to_le_bytes());
-        match &self.client {
+        match &*self.client {
             ClientId::Connection(ConnectionId { node, boot, counter }) => {
                 for number in [node.0, boot.0, *counter] {
                     sink(&number.to_le_bytes());
@@ -61,22 +97,45 @@ impl distro::Key for OfferKey {
 }
 
 /// The same name, ordered so that the offers of a client are neighbours, and in there those of a service.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(crate) struct ByClient {
-    client: ClientId,
+    client: Arc<ClientId>,
     service: Arc<ServiceKey>,
-    place: Place,
+    place: Arc<Place>,
 }
+
+impl Ord for ByClient {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let Self { client, service, place } = self;
+        compared(client, &other.client)
+            .then_with(|| compared(service, &other.service))
+            .then_with(|| compared(place, &other.place))
+    }
+}
+
+impl PartialOrd for ByClient {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByClient {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByClient {}
 
 impl ByClient {
     /// Not after any other of the client.
-    pub(crate) fn first_of(client: ClientId) -> Self {
+    pub(crate) fn first_of(client: Arc<ClientId>) -> Self {
         let service = ServiceKey { namespace: "".into(), group: "".into(), name: "".into() };
         Self { client, service: Arc::new(service), place: Place::first() }
     }
 
     /// Not after any other of the client in this service.
-    pub(crate) fn first_in(client: ClientId, service: Arc<ServiceKey>) -> Self {
+    pub(crate) fn first_in(client: Arc<ClientId>, service: Arc<ServiceKey>) -> Self {
         Self { client, service, place: Place::first() }
     }
 
@@ -88,12 +147,16 @@ impl ByClient {
         &self.service
     }
 
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &Arc<Place> {
         &self.place
     }
 
-    pub(crate) fn is_in(&self, client: &ClientId, service: &ServiceKey) -> bool {
-        self.client == *client && *self.service == *service
+    pub(crate) fn is_of(&self, client: &Arc<ClientId>) -> bool {
+        compared(&self.client, client).is_eq()
+    }
+
+    pub(crate) fn is_in(&self, client: &Arc<ClientId>, service: &Arc<ServiceKey>) -> bool {
+        self.is_of(client) && compared(&self.service, service).is_eq()
     }
 }
 

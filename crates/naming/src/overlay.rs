@@ -106,11 +106,14 @@ impl Absent {
 
 impl Naming {
     /// To be called when an instance may have come or gone, or its overlay.
-    pub(crate) fn review_overlay(&mut self, service: &Arc<ServiceKey>, place: &Place) {
-        let key = (ServiceKey::clone(service), place.clone());
-        let waits = self.absent.at.contains_key(&key);
+    pub(crate) fn review_overlay(&mut self, service: &Arc<ServiceKey>, place: &Arc<Place>) {
         let agreed = self.agreed.get(service);
-        let overlaid = agreed.is_some_and(|agreed| agreed.overlays.contains_key(place));
+        let overlaid = agreed.is_some_and(|agreed| agreed.overlays.contains_key(&**place));
+        if !overlaid && self.absent.at.is_empty() {
+            return;
+        }
+        let key = (ServiceKey::clone(service), Place::clone(place));
+        let waits = self.absent.at.contains_key(&key);
         let absent = overlaid && self.shown(service, place).is_none();
         if absent != waits {
             let at = absent.then(|| self.now.instant.after(OVERLAY_KEPT));

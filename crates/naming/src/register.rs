@@ -2,11 +2,12 @@
 
 use crate::{
     ClientId, Instance, Naming, Place, Refusal, Reply, ServiceKey, ServiceKind,
+    model::share,
     offer::{ByClient, OfferKey},
 };
 use distro::{Input, Standing, Version};
 use journal::Kind;
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 /// How many instances one connection may offer, in all services together. At the limit a registration is refused.
 pub const INSTANCES_PER_CONNECTION_MAX: usize = 10_000;
@@ -15,9 +16,9 @@ impl Naming {
     /// Replaces all that the client offers in the service.
     pub(crate) fn register(
         &mut self,
-        client: &ClientId,
-        service: &ServiceKey,
-        instances: Vec<Instance>,
+        client: &Arc<ClientId>,
+        service: &Arc<ServiceKey>,
+        mut instances: Vec<Instance>,
     ) -> Result<Reply, Refusal> {
         if instances.iter().any(|instance| !instance.ephemeral) {
             return Err(Refusal::NotEphemeral);
@@ -25,19 +26,30 @@ impl Naming {
         if !instances.is_empty() {
             self.check_kind(service, ServiceKind::Ephemeral)?;
         }
-        let service = self.shared(service);
-        let former = self.offers_in(client, &service);
-        let places: BTreeSet<Place> = instances.iter().map(Place::of).collect();
-        let added = places.iter().filter(|place| former.iter().all(|key| key.place != **place));
-        self.check_room(client, added.count(), former.len(), places.len())?;
-        let service = self.intern(&service);
+        self.share_cluster_names(service, &mut instances);
+        let former = self.offers_in(client, service);
+        let of_former = |place: &Place| former.binary_search_by(|key| (*key.place).cmp(place)).ok();
+        let places: Vec<Arc<Place>> = instances
+            .iter()
+            .map(Place::of)
+            .map(|place| match of_former(&place) {
+                Some(at) => former[at].place.clone(),
+                None => self.shared_place(client, place),
+            })
+            .collect();
+        let mut wanted = places.clone();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let added = wanted.iter().filter(|place| of_former(place).is_none()).count();
+        self.check_room(client, added, former.len(), wanted.len())?;
+        let service = self.intern(service);
         for key in former {
-            if !places.contains(&key.place) {
+            if wanted.binary_search(&key.place).is_err() {
                 self.take_back(key, Kind::Deregistered);
             }
         }
-        for instance in instances {
-            self.offer(&service, client, instance);
+        for (instance, place) in instances.into_iter().zip(places) {
+            self.offer(&service, place, client, instance);
         }
         // Nothing may have been offered; then the service is not kept for it.
         self.changed.entry(service).or_default();
@@ -46,24 +58,29 @@ impl Naming {
 
     pub(crate) fn deregister(
         &mut self,
-        client: &ClientId,
-        service: &ServiceKey,
-        place: Place,
+        client: &Arc<ClientId>,
+        service: &Arc<ServiceKey>,
+        place: &Arc<Place>,
     ) -> Reply {
-        let service = self.shared(service);
-        if let Some(key) = self.find(client, &service, &place) {
+        if let Some(key) = self.find(client, service, place) {
             self.take_back(key, Kind::Deregistered);
         }
         // A client that came back under another name and leaves before it registered means its orphan.
-        self.end_orphans(&service, &place, client, Kind::Deregistered);
+        self.end_orphans(service, place, client, Kind::Deregistered);
         Reply::Done
     }
 
     /// Offers one instance, whatever else the client offers.
-    fn offer(&mut self, service: &Arc<ServiceKey>, client: &ClientId, mut instance: Instance) {
-        self.share_cluster_name(service, &mut instance);
-        let (service, place) = (service.clone(), Place::of(&instance));
-        let key = OfferKey { service, place, client: client.clone() };
+    fn offer(
+        &mut self,
+        service: &Arc<ServiceKey>,
+        place: Arc<Place>,
+        client: &Arc<ClientId>,
+        mut instance: Instance,
+    ) {
+        // What the key says is not kept a second time.
+        (instance.ip, instance.cluster_name) = (place.ip.clone(), place.cluster_name.clone());
+        let key = OfferKey { service: service.clone(), place, client: client.clone() };
         let former = self.distro.get(&key);
         let owned = former.is_some_and(|entry| self.distro.owns(entry));
         let covered = former.is_some_and(|entry| self.is_covered(&key, entry.version));
@@ -92,13 +109,13 @@ impl Naming {
     pub(crate) fn end_orphans(
         &mut self,
         service: &Arc<ServiceKey>,
-        place: &Place,
+        place: &Arc<Place>,
         client: &ClientId,
         kind: Kind,
     ) {
         let orphans: Vec<OfferKey> = self
             .offers_at(service, place)
-            .filter(|(key, entry)| entry.standing != Standing::Living && key.client != *client)
+            .filter(|(key, entry)| entry.standing != Standing::Living && *key.client != *client)
             .map(|(key, _)| key.clone())
             .collect();
         for key in orphans {
@@ -109,16 +126,18 @@ impl Naming {
     /// The offer that the client means. An HTTP client has one per service, so its cluster name need not be exact.
     pub(crate) fn find(
         &self,
-        client: &ClientId,
+        client: &Arc<ClientId>,
         service: &Arc<ServiceKey>,
-        place: &Place,
+        place: &Arc<Place>,
     ) -> Option<OfferKey> {
         let (service, place) = (service.clone(), place.clone());
         let exact = OfferKey { service, place, client: client.clone() };
-        if self.distro.get(&exact).is_some() {
-            return Some(exact);
+        // The form in which it is kept, so that nothing is kept twice.
+        if let Some((known, _)) = self.distro.from(&exact).next().filter(|(key, _)| **key == exact)
+        {
+            return Some(known.clone());
         }
-        match client {
+        match &**client {
             ClientId::Connection(_) => None,
             ClientId::Address { .. } => self.offers_in(client, &exact.service).into_iter().next(),
         }
@@ -130,7 +149,7 @@ impl Naming {
     }
 
     /// All offers of a client in a service.
-    fn offers_in(&self, client: &ClientId, service: &Arc<ServiceKey>) -> Vec<OfferKey> {
+    fn offers_in(&self, client: &Arc<ClientId>, service: &Arc<ServiceKey>) -> Vec<OfferKey> {
         self.by_client
             .range(ByClient::first_in(client.clone(), service.clone())..)
             .take_while(|offer| offer.is_in(client, service))
@@ -148,13 +167,25 @@ impl Naming {
     }
 
     /// Most instances of a service name the same cluster; the text is kept once.
-    fn share_cluster_name(&self, service: &ServiceKey, instance: &mut Instance) {
-        let service = self.services.get(service).expect("the caller interned it");
-        if let Some(other) = service.view.instances.first()
-            && other.cluster_name == instance.cluster_name
-        {
-            instance.cluster_name = other.cluster_name.clone();
+    fn share_cluster_names(&self, service: &Arc<ServiceKey>, instances: &mut [Instance]) {
+        let shown = self.services.get(service).and_then(|known| known.view.instances.first());
+        let mut shared = shown.map(|instance| instance.cluster_name.clone());
+        for instance in instances {
+            let known = shared.get_or_insert_with(|| instance.cluster_name.clone());
+            share(&mut instance.cluster_name, &self.default_cluster);
+            share(&mut instance.cluster_name, known);
         }
+    }
+
+    /// A place, with what it has in common with the last one of the client.
+    fn shared_place(&mut self, client: &ClientId, mut place: Place) -> Arc<Place> {
+        let ClientId::Connection(id) = client else { return Arc::new(place) };
+        let Some(connection) = self.connections.get_mut(id) else { return Arc::new(place) };
+        if *connection.place != place {
+            share(&mut place.ip, &connection.place.ip);
+            connection.place = Arc::new(place);
+        }
+        connection.place.clone()
     }
 
     fn check_room(

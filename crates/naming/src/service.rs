@@ -2,15 +2,15 @@
 
 use crate::{
     ClusterNames, Instance, Naming, Output, Place, ServiceKey, ServiceKind, ServiceMetadata,
-    ServiceView, Subscriber, offer::OfferKey, push::Round,
+    ServiceView, Subscriber,
+    model::{compared, share},
+    offer::OfferKey,
+    push::Round,
 };
 use base::{ConnectionId, HybridTime, Instant};
 use distro::Entry;
 use journal::Kind;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 /// Up to this many changed places are put into the former list; beyond, the list is made anew.
 const PLACES_SPLICED_MAX: usize = 16;
@@ -20,6 +20,8 @@ const PLACES_SPLICED_MAX: usize = 16;
 pub(crate) struct Service {
     /// The newest; of a service that is not in the lists, what its subscribers were told.
     pub(crate) view: Arc<ServiceView>,
+    /// `group@@name`, for all that is told of it.
+    pub(crate) grouped_name: Arc<str>,
     /// Whether it is in the lists. A subscription alone does not bring it there.
     pub(crate) published: bool,
     pub(crate) subscribers: BTreeMap<ConnectionId, Subscription>,
@@ -41,7 +43,7 @@ pub(crate) struct Service {
 #[derive(Debug, Default)]
 pub(crate) struct Changed {
     /// Where.
-    pub(crate) places: BTreeSet<Place>,
+    pub(crate) places: Vec<Arc<Place>>,
     /// Whether it is what clients offer, and not only what is agreed.
     pub(crate) offers: bool,
 }
@@ -63,6 +65,17 @@ impl Naming {
         if let Some((shared, _)) = self.services.get_key_value(key) {
             return shared.clone();
         }
+        let mut key = key.clone();
+        // Neighbours mostly have the same namespace and group.
+        let after = (Bound::Excluded(&key), Bound::Unbounded);
+        let before = (Bound::Unbounded, Bound::Excluded(&key));
+        let next = self.services.range::<ServiceKey, _>(after).next();
+        let last = self.services.range::<ServiceKey, _>(before).next_back();
+        for (near, _) in next.into_iter().chain(last) {
+            let near = near.clone();
+            share(&mut key.namespace, &near.namespace);
+            share(&mut key.group, &near.group);
+        }
         let view = ServiceView {
             key: key.clone(),
             version: self.next_view_version(self.forgotten_version_max),
@@ -72,6 +85,7 @@ impl Naming {
         };
         let service = Service {
             view: Arc::new(view),
+            grouped_name: key.grouped_name().into(),
             published: false,
             subscribers: BTreeMap::new(),
             push_at: None,
@@ -81,7 +95,7 @@ impl Naming {
             idle_since: None,
             hint_round: 0,
         };
-        let shared = Arc::new(key.clone());
+        let shared = Arc::new(key);
         self.services.insert(shared.clone(), service);
         shared
     }
@@ -89,7 +103,9 @@ impl Naming {
     /// Publishes every service that changed since the last call.
     pub(crate) fn publish_changed(&mut self) {
         self.tell_switches();
-        while let Some((key, Changed { places, offers })) = self.changed.pop_first() {
+        while let Some((key, Changed { mut places, offers })) = self.changed.pop_first() {
+            places.sort_unstable();
+            places.dedup();
             let key = self.intern(&key);
             if offers {
                 self.hint_outdated(&key);
@@ -131,11 +147,15 @@ impl Naming {
     }
 
     /// What is shown at a place. A persistent instance comes before an offer: it is the same on every node.
-    pub(crate) fn shown(&self, service: &Arc<ServiceKey>, place: &Place) -> Option<Arc<Instance>> {
+    pub(crate) fn shown(
+        &self,
+        service: &Arc<ServiceKey>,
+        place: &Arc<Place>,
+    ) -> Option<Arc<Instance>> {
         let agreed = self.agreed.get(service);
-        let persistent = agreed.and_then(|agreed| agreed.instances.get(place).cloned());
+        let persistent = agreed.and_then(|agreed| agreed.instances.get(&**place).cloned());
         let instance = persistent.or_else(|| greatest(self.offers_at(service, place)))?;
-        let overlay = agreed.and_then(|agreed| agreed.overlays.get(place));
+        let overlay = agreed.and_then(|agreed| agreed.overlays.get(&**place));
         Some(overlay.map_or_else(|| instance.clone(), |overlay| overlay.over(&instance)))
     }
 
@@ -143,7 +163,7 @@ impl Naming {
     fn offered(&self, service: &Arc<ServiceKey>) -> Vec<Arc<Instance>> {
         let first = OfferKey::first_of(service.clone());
         let mut offers =
-            self.distro.from(&first).take_while(|(key, _)| key.service == *service).peekable();
+            self.distro.from(&first).take_while(|(key, _)| key.is_of(service)).peekable();
         let mut listed = Vec::new();
         while let Some((key, _)) = offers.peek() {
             let place = &key.place;
@@ -159,17 +179,15 @@ impl Naming {
         &self,
         service: &Arc<ServiceKey>,
         former: &[Arc<Instance>],
-        places: &BTreeSet<Place>,
+        places: &[Arc<Place>],
     ) -> Option<Vec<Arc<Instance>>> {
         let mut list: Option<Vec<Arc<Instance>>> = None;
         for place in places {
             let instance = self.shown(service, place);
             let found = list.as_deref().unwrap_or(former).binary_search_by(|listed| {
-                (&listed.ip, listed.port, &listed.cluster_name).cmp(&(
-                    &place.ip,
-                    place.port,
-                    &place.cluster_name,
-                ))
+                compared(&listed.ip, &place.ip)
+                    .then_with(|| listed.port.cmp(&place.port))
+                    .then_with(|| compared(&listed.cluster_name, &place.cluster_name))
             });
             match (found, instance) {
                 (Ok(at), Some(instance))
@@ -194,7 +212,7 @@ impl Naming {
     pub(crate) fn offers_at<'a>(
         &'a self,
         service: &'a Arc<ServiceKey>,
-        place: &'a Place,
+        place: &'a Arc<Place>,
     ) -> impl Iterator<Item = (&'a OfferKey, &'a Entry<Arc<Instance>>)> {
         let first = OfferKey::first_at(service.clone(), place.clone());
         self.distro.from(&first).take_while(move |(key, _)| key.is_at(service, place))

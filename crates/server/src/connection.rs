@@ -6,21 +6,15 @@ use crate::{
     grpc, http_calls,
     intake::{Budget, Intake},
     limits::Limits,
-    socket::Socket,
     traffic::{Answer, InProgress, Traffic},
     turn::{Broken, Driver, Strands},
 };
 use base::ConnectionId;
 use host::{Arrival, Host, Sending};
 use http::{Request, Response};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use hyper::body::Incoming;
 use nacos::CallId;
 use std::{
-    collections::BTreeMap,
     convert::Infallible,
     future::poll_fn,
     net::SocketAddr,
@@ -29,19 +23,11 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Wake, Waker},
-    time::Duration,
 };
 use tokio::{
     net::TcpStream,
     sync::{Notify, oneshot},
 };
-
-/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say so: then it is closed.
-const PING: Duration = Duration::from_secs(20);
-/// What an HTTP/2 client may send of one body before we took it in.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-/// The same over all its bodies.
-const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
 /// What all connections of a server share.
 #[derive(Clone)]
@@ -58,14 +44,14 @@ pub(crate) struct Door {
     pub(crate) clock: Clock,
     pub(crate) connection: ConnectionId,
     pub(crate) remote: SocketAddr,
-    limits: Arc<Limits>,
+    pub(crate) limits: Arc<Limits>,
     bodies: (Arc<Budget>, Arc<Budget>),
     last_call: AtomicU64,
     /// gRPC streams opened so far.
     pub(crate) streams: Arc<AtomicU64>,
     /// What goes on beside the requests, in the connection's task.
     pub(crate) strands: Strands,
-    calls: Mutex<BTreeMap<CallId, oneshot::Sender<Sending>>>,
+    calls: Mutex<Calls>,
     traffic: Arc<Traffic>,
     close: Notify,
 }
@@ -86,7 +72,7 @@ impl Wake for Door {
                     continue;
                 }
             };
-            if let Some(waiting) = self.calls().remove(&call) {
+            if let Some(waiting) = take(&mut self.calls(), call) {
                 // A client that went away meanwhile needs no answer.
                 let _ = waiting.send(sending);
             }
@@ -107,7 +93,7 @@ impl Door {
     ) -> Option<Sending> {
         let call = CallId(self.last_call.fetch_add(1, Ordering::Relaxed) + 1);
         let (sender, receiver) = oneshot::channel();
-        self.calls().insert(call, sender);
+        self.calls().push((call, sender));
         let mut waiting = Waiting { door: self, call, answered: false };
         self.deliver(arrival(call));
         let answer = receiver.await.ok();
@@ -127,9 +113,17 @@ impl Door {
         Intake::new(body, self.limits.clone(), all, own, self.traffic.clone())
     }
 
-    fn calls(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallId, oneshot::Sender<Sending>>> {
+    fn calls(&self) -> std::sync::MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Calls that wait for their answer: as many as a connection may have streams, and mostly one.
+type Calls = Vec<(CallId, oneshot::Sender<Sending>)>;
+
+fn take(calls: &mut Calls, call: CallId) -> Option<oneshot::Sender<Sending>> {
+    let place = calls.iter().position(|(waiting, _)| *waiting == call)?;
+    Some(calls.swap_remove(place).1)
 }
 
 struct Waiting<'a> {
@@ -141,7 +135,7 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            self.door.calls().remove(&self.call);
+            take(&mut self.door.calls(), self.call);
             self.door.deliver(Arrival::Dropped(self.call));
         }
     }
@@ -154,7 +148,6 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
     let _ = socket.set_nodelay(true);
     let Common { host, clock, limits, bodies } = common;
     let connection = host.open(clock.now(), remote, local, login);
-    let strands = Strands::default();
     let door = Arc::new(Door {
         host: host.clone(),
         clock,
@@ -164,22 +157,16 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
         bodies: (bodies, Arc::default()),
         last_call: AtomicU64::new(0),
         streams: Arc::default(),
-        strands: strands.clone(),
+        strands: Strands::default(),
         calls: Mutex::default(),
         traffic: Traffic::new(),
         close: Notify::new(),
     });
     host.listen(connection, Waker::from(door.clone()));
-    let builder = builder(&limits, strands.clone());
-    let answering = door.clone();
-    let service = service_fn(move |request| answer(answering.clone(), request));
-    let (hyper_hand, hand) = Socket::new(socket);
-    let serving = builder.serve_connection(TokioIo::new(hyper_hand), service);
-    tokio::pin!(serving);
-    let mut driver = Driver::new(hand, strands);
+    let mut driver = Driver::new(socket, door.clone());
     let reason = tokio::select! {
         biased;
-        ended = poll_fn(|task| driver.poll(serving.as_mut(), task)) => Err(match ended {
+        ended = poll_fn(|task| driver.poll(task)) => Err(match ended {
             Ok(()) => "closed by the client",
             Err(Broken) => "broken off",
         }),
@@ -187,37 +174,16 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
         reason = door.traffic.watch(&limits) => Ok(reason),
     };
     if reason.is_ok() {
-        serving.as_mut().graceful_shutdown();
-        let rest = poll_fn(|task| driver.poll(serving.as_mut(), task));
+        driver.wind_up();
+        let rest = poll_fn(|task| driver.poll(task));
         let _ = tokio::time::timeout(limits.close_timeout, rest).await;
     }
     let (Ok(reason) | Err(reason)) = reason;
     host.close(clock.now(), connection, reason);
 }
 
-fn builder(limits: &Limits, strands: Strands) -> auto::Builder<Strands> {
-    let mut builder = auto::Builder::new(strands);
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_buf_size(limits.header_bytes_max as usize)
-        .half_close(false);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams_max)
-        .max_header_list_size(limits.header_bytes_max)
-        .max_pending_accept_reset_streams(limits.resets_max)
-        .max_local_error_reset_streams(limits.faults_max)
-        .keep_alive_interval(Some(PING))
-        .keep_alive_timeout(PING)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
-    builder
-}
-
-async fn answer(
+/// Answers one request.
+pub(crate) async fn answer(
     door: Arc<Door>,
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {

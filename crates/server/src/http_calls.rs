@@ -13,6 +13,10 @@ use hyper::body::Incoming;
 use std::sync::Arc;
 
 pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
+    let head_bytes_max = door.limits.header_bytes_max as usize;
+    if head_bytes(&request) > head_bytes_max {
+        return too_much_head(head_bytes_max);
+    }
     if request.uri().path() == metrics::PATH {
         return metrics::serve(&door, &request);
     }
@@ -46,6 +50,19 @@ pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Respon
             text(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping".to_owned())
         }
     }
+}
+
+/// Over HTTP/1 the protocol's own limit is one of its buffer, which is filled in large steps: a head may be over ours.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let headers = request.headers().iter();
+    headers.map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+fn too_much_head(bytes_max: usize) -> Response<Body> {
+    let message = format!("the header lines are over {bytes_max} bytes: nothing was done");
+    let mut response = text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn body_bytes_max(method: &http::Method, path: &str) -> usize {

@@ -20,6 +20,7 @@ mod intake;
 mod limits;
 mod listen;
 mod metrics;
+mod protocol;
 mod running;
 mod settings;
 mod socket;

@@ -4,9 +4,9 @@
 //! the answers of many streams one after the other. So hyper's writes are collected, and whoever drives the connection
 //! sends them when hyper has nothing more to do for now. An idle connection holds no buffer.
 
+use crate::protocol::{PREFACE, Version};
 use std::{
-    io,
-    io::IoSlice,
+    io::{self, IoSlice},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -19,22 +19,43 @@ use tokio::{
 /// What is collected at most; more is sent before it, or past it.
 const COLLECTED_BYTES_MAX: usize = 64 * 1024;
 
-/// One of two hands on a socket: hyper's, which reads and collects, and that of the connection's driver, which sends.
+/// A hand on a socket. There are two: hyper's, which reads and collects, and that of the connection's driver, which sends.
 /// Both belong to one task, so the lock never waits.
+#[derive(Clone)]
 pub(crate) struct Socket(Arc<Mutex<Pipe>>);
 
 struct Pipe {
     stream: TcpStream,
+    /// What was read to find out the protocol, and hyper has not read yet.
+    first: [u8; PREFACE.len()],
+    first_len: usize,
     collected: Vec<u8>,
     /// How much of it is sent.
     sent: usize,
 }
 
 impl Socket {
-    /// Both hands.
-    pub(crate) fn new(stream: TcpStream) -> (Self, Self) {
-        let pipe = Arc::new(Mutex::new(Pipe { stream, collected: Vec::new(), sent: 0 }));
-        (Self(pipe.clone()), Self(pipe))
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        let first = [0; PREFACE.len()];
+        let pipe = Pipe { stream, first, first_len: 0, collected: Vec::new(), sent: 0 };
+        Self(Arc::new(Mutex::new(pipe)))
+    }
+
+    /// What the client speaks, once its first bytes say so. Asked before anything else is read.
+    pub(crate) fn poll_version(&self, context: &mut Context<'_>) -> Poll<io::Result<Version>> {
+        let pipe = &mut *self.pipe();
+        while PREFACE.starts_with(&pipe.first[..pipe.first_len]) {
+            if pipe.first_len == PREFACE.len() {
+                return Poll::Ready(Ok(Version::Http2));
+            }
+            let mut rest = ReadBuf::new(&mut pipe.first[pipe.first_len..]);
+            ready!(Pin::new(&mut pipe.stream).poll_read(context, &mut rest))?;
+            match rest.filled().len() {
+                0 => break,
+                read => pipe.first_len += read,
+            }
+        }
+        Poll::Ready(Ok(Version::Http1))
     }
 
     /// Sends what was collected.
@@ -77,7 +98,21 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.pipe().stream).poll_read(context, buffer)
+        let pipe = &mut *self.pipe();
+        if pipe.first_len == 0 {
+            return Pin::new(&mut pipe.stream).poll_read(context, buffer);
+        }
+        let taken = pipe.first_len.min(buffer.remaining());
+        buffer.put_slice(&pipe.first[..taken]);
+        pipe.first.copy_within(taken..pipe.first_len, 0);
+        pipe.first_len -= taken;
+        // What came with it goes with it: hyper makes its buffer larger when it is not the whole head.
+        if pipe.first_len == 0
+            && let Poll::Ready(Err(error)) = Pin::new(&mut pipe.stream).poll_read(context, buffer)
+        {
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -4,7 +4,6 @@ use crate::{body::Body, limits::Limits};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::{
-    collections::BTreeMap,
     convert::Infallible,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,7 +19,7 @@ pub(crate) struct Traffic {
 struct Table {
     last: u64,
     /// Each request in progress, with the moment when its answer was ready, if that has an end.
-    requests: BTreeMap<u64, Option<Instant>>,
+    requests: Vec<(u64, Option<Instant>)>,
     /// Since when there is none.
     quiet: Instant,
     answered: u32,
@@ -36,7 +35,7 @@ enum Verdict {
 impl Traffic {
     pub(crate) fn new() -> Arc<Self> {
         let quiet = Instant::now();
-        let table = Table { last: 0, requests: BTreeMap::new(), quiet, answered: 0, abandoned: 0 };
+        let table = Table { last: 0, requests: Vec::new(), quiet, answered: 0, abandoned: 0 };
         Arc::new(Self { table: Mutex::new(table) })
     }
 
@@ -45,7 +44,7 @@ impl Traffic {
         let mut table = self.table();
         table.last += 1;
         let number = table.last;
-        table.requests.insert(number, None);
+        table.requests.push((number, None));
         InProgress { traffic: self.clone(), number, answered: false }
     }
 
@@ -93,8 +92,8 @@ impl Table {
             let due = self.quiet + limit;
             return if due <= now { Verdict::Close(reason) } else { Verdict::LookAgain(due) };
         }
-        let oldest = self.requests.values().flatten().min();
-        match oldest.map(|since| *since + limits.answer_timeout) {
+        let oldest = self.requests.iter().filter_map(|(_, since)| *since).min();
+        match oldest.map(|since| since + limits.answer_timeout) {
             Some(due) if due <= now => Verdict::Close("does not read its answers"),
             Some(due) => Verdict::LookAgain(due.min(now + limits.idle_timeout)),
             None => Verdict::LookAgain(now + limits.idle_timeout.min(limits.answer_timeout)),
@@ -117,7 +116,8 @@ impl InProgress {
         table.answered = table.answered.saturating_add(1);
         // A stream ends when there is nothing more to tell: its client is watched by what waits for it.
         if !matches!(body, Body::Stream(_)) {
-            table.requests.insert(self.number, Some(Instant::now()));
+            let own = table.requests.iter_mut().find(|(number, _)| *number == self.number);
+            own.expect("in the table until it is dropped").1 = Some(Instant::now());
         }
         drop(table);
         Answer { body, _request: self }
@@ -127,7 +127,7 @@ impl InProgress {
 impl Drop for InProgress {
     fn drop(&mut self) {
         let mut table = self.traffic.table();
-        table.requests.remove(&self.number);
+        table.requests.retain(|(number, _)| *number != self.number);
         if table.requests.is_empty() {
             table.quiet = Instant::now();
         }

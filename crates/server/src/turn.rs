@@ -5,7 +5,7 @@
 //! streams live here as strands beside the connection, and a turn goes on until nobody has anything more to do: then what
 //! was written is sent, once.
 
-use crate::socket::Socket;
+use crate::{connection::Door, protocol::Protocol, socket::Socket};
 use std::{
     future::Future,
     pin::Pin,
@@ -13,8 +13,9 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Wake, Waker, ready},
 };
+use tokio::net::TcpStream;
 
 /// Rounds of one turn; after them other connections have theirs first.
 const ROUNDS_MAX: u32 = 8;
@@ -98,56 +99,63 @@ impl Turn {
         let mut known = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         known.clone_from(task);
     }
+
+    /// Ends the turn, unless there is more to do.
+    fn rest(&self) -> bool {
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        self.state.compare_exchange(AT_WORK, RESTING, success, failure).is_ok()
+    }
 }
 
-/// A connection with its strands. Resolves when the connection ends.
+/// A connection with its strands.
 pub(crate) struct Driver {
     socket: Socket,
-    begun: Strands,
+    door: Arc<Door>,
+    /// None until the client's first bytes came.
+    protocol: Option<Protocol>,
     waiting: Vec<Strand>,
     turn: Arc<Turn>,
     waker: Waker,
+    /// It is to end, and nothing may begin.
+    over: bool,
 }
 
 impl Driver {
-    pub(crate) fn new(socket: Socket, strands: Strands) -> Self {
+    pub(crate) fn new(socket: TcpStream, door: Arc<Door>) -> Self {
         let turn = Turn { state: AtomicU8::new(RESTING), task: Mutex::new(Waker::noop().clone()) };
         let turn = Arc::new(turn);
         let waker = Waker::from(turn.clone());
-        Self { socket, begun: strands, waiting: Vec::new(), turn, waker }
+        let (socket, waiting) = (Socket::new(socket), Vec::new());
+        Self { socket, door, protocol: None, waiting, turn, waker, over: false }
     }
 
-    /// One turn: everything that can be done now.
-    pub(crate) fn poll<E>(
-        &mut self,
-        mut connection: Pin<&mut impl Future<Output = Result<(), E>>>,
-        task: &mut Context<'_>,
-    ) -> Poll<Result<(), Broken>> {
+    /// Lets what was begun end, and nothing else begin.
+    pub(crate) fn wind_up(&mut self) {
+        self.over = true;
+        if let Some(protocol) = &mut self.protocol {
+            protocol.wind_up();
+        }
+    }
+
+    /// One turn: everything that can be done now. Ready when the connection ended.
+    pub(crate) fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         self.turn.of(task.waker());
         let waker = self.waker.clone();
         let context = &mut Context::from_waker(&waker);
-        let mut rounds = 0;
-        loop {
+        for round in 1.. {
             self.turn.state.store(AT_WORK, Ordering::Release);
             self.poll_waiting();
-            if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+            if let Poll::Ready(ended) = self.poll_protocol(context) {
                 self.turn.state.store(RESTING, Ordering::Release);
-                // What a connection says last it sends before it shuts the socket; this is for one that broke off.
+                // A connection sends its last words before it shuts the socket; this is for one that broke off.
                 let _ = self.socket.poll_send(context);
-                return Poll::Ready(ended.map_err(|_| Broken));
+                return Poll::Ready(ended);
             }
             self.poll_begun(context);
-            rounds += 1;
-            let rest = self.turn.state.compare_exchange(
-                AT_WORK,
-                RESTING,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
-            if rest.is_ok() {
+            if self.turn.rest() {
                 break;
             }
-            if rounds == ROUNDS_MAX {
+            if round == ROUNDS_MAX {
                 self.turn.state.store(RESTING, Ordering::Release);
                 task.waker().wake_by_ref();
                 break;
@@ -157,6 +165,19 @@ impl Driver {
             Poll::Ready(Err(_)) => Poll::Ready(Err(Broken)),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn poll_protocol(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        if self.protocol.is_none() {
+            if self.over {
+                return Poll::Ready(Ok(()));
+            }
+            let version = ready!(self.socket.poll_version(context)).map_err(|_| Broken)?;
+            let protocol = Protocol::begin(version, self.socket.clone(), self.door.clone());
+            self.protocol = Some(protocol);
+        }
+        let protocol = self.protocol.as_mut().expect("begun above");
+        protocol.poll(context).map_err(|_| Broken)
     }
 
     fn poll_waiting(&mut self) {
@@ -171,7 +192,7 @@ impl Driver {
 
     /// Most have nothing to wait for: only those that have get a waker of their own.
     fn poll_begun(&mut self, context: &mut Context<'_>) {
-        for mut future in self.begun.begun() {
+        for mut future in self.door.strands.begun() {
             if future.as_mut().poll(context).is_pending() {
                 let due = Arc::new(Due { is_due: AtomicBool::new(true), turn: self.turn.clone() });
                 due.turn.wake_by_ref();
@@ -187,6 +208,6 @@ pub(crate) struct Broken;
 impl Drop for Driver {
     /// A strand holds what holds the list of those that begin: what has begun and will not go on must not stay in it.
     fn drop(&mut self) {
-        drop(self.begun.begun());
+        drop(self.door.strands.begun());
     }
 }

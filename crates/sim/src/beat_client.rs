@@ -5,6 +5,7 @@ use crate::{
     naming_client::seen,
     note::{End, Note, Offer},
     persistent::Wish,
+    udp_subscriber::UDP_PORT,
 };
 use base::{Duration, Instant, Rng};
 use bytes::Bytes;
@@ -67,9 +68,11 @@ pub(crate) struct BeatClient {
     /// What it offers: whether the server has confirmed it, and when its next beat is due.
     offers: BTreeMap<Offer, (bool, Instant)>,
     pub(crate) wishes: BTreeMap<Offer, Wish>,
+    /// Newest version of each service, and when it came: datagrams and answers overtake each other.
+    pub(crate) known: BTreeMap<String, (u64, Instant)>,
     act: Instant,
     settled: bool,
-    sends: VecDeque<Send>,
+    pub(crate) sends: VecDeque<Send>,
     pub(crate) notes: VecDeque<Note>,
 }
 
@@ -85,6 +88,7 @@ impl BeatClient {
             next_port: 8000,
             offers: BTreeMap::new(),
             wishes: BTreeMap::new(),
+            known: BTreeMap::new(),
             act: now,
             settled: false,
             sends: VecDeque::new(),
@@ -274,7 +278,10 @@ impl BeatClient {
     }
 
     fn list(&mut self, now: Instant, service: String) {
-        let query = format!("serviceName=DEFAULT_GROUP@@{service}&healthyOnly=false");
+        let query = format!(
+            "serviceName=DEFAULT_GROUP@@{service}&healthyOnly=false&udpPort={UDP_PORT}&clientIP={}",
+            self.ip
+        );
         let op = Op::List { service, asked: now };
         self.ask(now, Method::GET, "/nacos/v1/ns/instance/list", &query, op);
     }
@@ -290,7 +297,7 @@ impl BeatClient {
         let request = http::Request::builder()
             .method(method)
             .uri(format!("{path}?{query}"))
-            .header("user-agent", "Trine-Sim-Http")
+            .header("user-agent", "Nacos-Java-Client:v1.4.8")
             .body(Bytes::new())
             .expect("path and query are plain");
         self.in_flight.insert(call, (now.after(CALL_TIMEOUT), op));
@@ -317,7 +324,11 @@ impl BeatClient {
                 let mut seen = seen(&body).expect("a list has hosts and a version");
                 assert_eq!(seen.service, format!("DEFAULT_GROUP@@{service}"), "another service");
                 seen.service = service;
-                self.notes.push_back(Note::Listed(asked, seen));
+                let (version, at) = self.known.get(&seen.service).copied().unwrap_or_default();
+                if seen.version >= version || at < asked {
+                    self.known.insert(seen.service.clone(), (seen.version.max(version), now));
+                    self.notes.push_back(Note::Listed(asked, seen));
+                }
             }
         }
     }

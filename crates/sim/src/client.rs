@@ -8,6 +8,7 @@ use crate::{
     note::Note,
 };
 use base::Instant;
+use bytes::Bytes;
 
 #[derive(Debug)]
 pub(crate) enum Client {
@@ -37,6 +38,16 @@ impl Client {
 
     pub(crate) fn settle(&mut self, now: Instant) {
         each!(self, client => client.settle(now));
+    }
+
+    /// A datagram came.
+    pub(crate) fn datagram(&mut self, now: Instant, bytes: &Bytes) {
+        match self {
+            Client::Beat(client) => client.datagram(now, bytes),
+            Client::Naming(_) | Client::Config(_) => {
+                unreachable!("who speaks gRPC names no UDP port")
+            }
+        }
     }
 
     /// The server's disk went back in time.

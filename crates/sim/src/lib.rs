@@ -12,11 +12,13 @@
 //! ```text
 //!  World     the order of events by virtual time
 //!  Machine   a disk that outlives its hosts, their clocks, the host that runs between a start and a crash
-//!  clients   SDKs as state machines: a registry client and a config client over gRPC payloads, a beat client over HTTP
-//!            requests; they redo their registrations after a lost connection as SDKs do
-//!  Fault     kill, power loss, also inside a write, pause, set clock, failed fsync, full disk, clients that go
+//!  clients   SDKs as state machines: a registry client and a config client over gRPC payloads; over HTTP requests one that
+//!            beats, takes pushes by UDP and has persistent instances; they redo what a lost connection undid, as SDKs do
+//!  Fault     kill, stop, power loss, also inside a write, torn writes, fsyncs that fail and fsyncs that lie, flipped bits, a
+//!            full disk, a clock that is set, a pause, clients that go
+//!  operator  puts back a copy of the disk when the host says that it cannot use what is there
 //!  Profile   what a seed stands for: who is there, how slow things are, what goes wrong when
-//!  checkers  judge the history that the clients noted: lists and pushes, config reads and writes
+//!  check     judges the history: what clients asked, were told and saw, and what a scan finds after each start
 //! ```
 //!
 //! A run has three parts: things go wrong (60 s); nothing does any more and clients only look; then everything must have come
@@ -25,31 +27,52 @@
 //!
 //! # What is checked
 //!
-//! * config: every key's answers are those of a single copy (linearizable), over all crashes; so an acknowledged write is
-//!   there and nothing is served that nobody published. After the end all listeners hold the same, newest copy.
-//! * registry: no living instance is missing from a list, also not from the first one after `kill -9`; no dead one is listed
-//!   for longer than its end explains; versions of pushes never fall; after the end all subscribers see the truth.
-//! * host: it stops by itself only after a failed fsync, and begins from every disk that a crash leaves.
+//! One file per promise in `check`, each with histories that it must reject:
 //!
-//! Planted bugs ([`Planted`]) show that the checkers can see.
+//! ```text
+//! linear      every key's answers are those of a single copy, over all crashes
+//! durable     what was acknowledged is there after each start, before anybody can write
+//! listen      nobody reads an older content after a newer one; an acknowledged change is told; who is told reads it
+//! living      no list, also not the first one after `kill -9`, misses an instance that lives
+//! gone        no list shows one for longer than its end explains
+//! versions    of pushes never fall, also over restarts
+//! empty-push  no push is empty unless the ledger of the clients is
+//! persistent  a persistent instance is listed until it is taken back, over every crash
+//! sound       no answer contradicts itself
+//! ```
+//!
+//! And of the host: it stops by itself only after a failed fsync or on a damaged disk, and begins from every disk that a crash
+//! leaves.
+//!
+//! # Damage
+//!
+//! A flipped bit may hit what nobody needs, or be overwritten; otherwise it must be found: the host stops, or does not begin, and
+//! the operator puts back the copy from before. An fsync that lied is nothing that a sole node can make good: after the power
+//! loss its disk may have gone back to any moment since the lie began, and to no other state. Checkers then begin a new
+//! *epoch* from there.
+//!
+//! # Planted bugs
+//!
+//! [`Planted`] bugs show that the checkers can see. They are put in between host and disk, into settings, and between host and
+//! node ([`host::Planted`]); `README.md` lists which checker finds which, and after how many seeds.
 //!
 //! # Invariants
 //!
 //! * Nothing of the machine that runs it gets in: no clock, no hash order, no thread. The hash over the trace is equal in two
 //!   processes.
-//! * On a connection nothing overtakes; between connections and with the disk everything may.
+//! * On a connection nothing overtakes; datagrams, connections among each other and the disk may.
 //! * A crash takes the disk before the host's memory is dropped: no destructor saves what a crash must lose.
 //!
 //! # Left out
 //!
-//! Several machines and the network between them, HTTP/2 frames, memory that runs out. A wall clock that is set back is not
-//! combined with the end of a host: its next life then does not know how far the versions of the last one went.
+//! Several machines and the network between them, HTTP/2 frames, memory that runs out, long polls.
 #![forbid(unsafe_code)]
 
 mod beat_client;
 mod check;
 mod client;
 mod config_client;
+mod datagrams;
 mod fault;
 mod line;
 mod machine;
@@ -65,6 +88,7 @@ mod run;
 mod scan;
 mod serve;
 mod trace;
+mod udp_subscriber;
 mod world;
 
 pub use beat_client::BeatHabits;

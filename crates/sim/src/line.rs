@@ -19,10 +19,18 @@ const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 pub(crate) enum Send {
     Connect,
     Hangup,
-    Unary { call: CallId, payload: Payload },
+    Unary {
+        call: CallId,
+        payload: Payload,
+    },
     OpenStream,
     Stream(Payload),
-    Http { call: CallId, request: http::Request<Bytes> },
+    Http {
+        call: CallId,
+        request: http::Request<Bytes>,
+    },
+    /// Over UDP.
+    Datagram(Bytes),
 }
 
 /// What the network tells a client.

@@ -15,9 +15,9 @@ pub enum Planted {
     IgnoredSyncFailure,
     /// The hint is thrown away.
     LostHint,
-    /// The first hint that was written is never replaced.
+    /// Of the hint only what lists everything is kept, and none of the changes that follow.
     OldHint,
-    /// Once the disk was full, rows for the state tables are thrown away.
+    /// Every fourth time, the rows for the state tables are thrown away.
     LostRows,
     /// A row that was flipped on the disk is passed on as it is.
     UncheckedRow,
@@ -28,7 +28,7 @@ pub enum Planted {
 }
 
 /// All bugs by name.
-pub const PLANTED: [(&str, Planted); 15] = [
+pub const PLANTED: [(&str, Planted); 16] = [
     ("early-persisted", Planted::EarlyPersisted),
     ("ignored-sync-failure", Planted::IgnoredSyncFailure),
     ("lost-hint", Planted::LostHint),
@@ -42,6 +42,7 @@ pub const PLANTED: [(&str, Planted); 15] = [
     ("old-push", Planted::Node(host::Planted::OldPush)),
     ("lost-push", Planted::Node(host::Planted::LostPush)),
     ("deaf-to-close", Planted::Node(host::Planted::DeafToClose)),
+    ("no-tombstone", Planted::Node(host::Planted::NoTombstone)),
     ("late-hint", Planted::Node(host::Planted::LateHint)),
     ("forgotten-clock", Planted::Node(host::Planted::ForgottenClock)),
 ];
@@ -49,20 +50,19 @@ pub const PLANTED: [(&str, Planted); 15] = [
 /// A bug at work on a machine.
 pub(crate) struct Planting {
     planted: Planted,
-    has_hint: bool,
-    was_full: bool,
+    tables: u64,
     /// In this life of the host a row was damaged already.
     damaged: bool,
 }
 
 impl Planting {
     pub(crate) fn new(planted: Planted) -> Self {
-        Self { planted, has_hint: false, was_full: false, damaged: false }
+        Self { planted, tables: 0, damaged: false }
     }
 
     /// A host begins.
     pub(crate) fn begin(&mut self) {
-        (self.was_full, self.damaged) = (false, false);
+        self.damaged = false;
     }
 
     /// The settings of a host.
@@ -91,20 +91,23 @@ impl Planting {
     pub(crate) fn jobs(&mut self, mut jobs: Vec<DiskJob>) -> Vec<DiskJob> {
         match self.planted {
             Planted::LostHint => jobs.retain(|job| !matches!(job, DiskJob::Hint(_))),
-            Planted::OldHint => jobs.retain(|job| {
-                !matches!(job, DiskJob::Hint(_)) || !std::mem::replace(&mut self.has_hint, true)
-            }),
-            Planted::LostRows if self.was_full => {
+            Planted::OldHint => {
+                let follows = |piece: &naming::HintPiece| !piece.begins && !piece.completes;
+                jobs.retain(|job| !matches!(job, DiskJob::Hint(piece) if follows(piece)));
+            }
+            Planted::LostRows => {
                 for job in &mut jobs {
                     if let DiskJob::Tables { rows, .. } = job {
-                        rows.clear();
+                        self.tables += 1;
+                        if self.tables.is_multiple_of(4) {
+                            rows.clear();
+                        }
                     }
                 }
             }
             Planted::Nothing
             | Planted::EarlyPersisted
             | Planted::IgnoredSyncFailure
-            | Planted::LostRows
             | Planted::UncheckedRow
             | Planted::EndlessBeats
             | Planted::Node(_) => {}
@@ -114,7 +117,6 @@ impl Planting {
 
     /// What the host is told instead of this; `asked` are the answers that it waits for.
     pub(crate) fn done(&mut self, asked: Vec<DiskDone>, mut done: Vec<DiskDone>) -> Vec<DiskDone> {
-        self.was_full |= done.iter().any(|done| matches!(done, DiskDone::Full(true)));
         match self.planted {
             Planted::EarlyPersisted => {
                 done.retain(|done| !matches!(done, DiskDone::Persisted(_)));

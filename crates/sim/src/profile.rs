@@ -71,9 +71,9 @@ impl Profile {
         let config: Vec<ConfigHabits> = (0..1 + rng.below(3))
             .map(|_| ConfigHabits {
                 keys: keys.clone(),
-                pause: millis(200 + rng.below(2_000)),
+                pause: millis(500 + rng.below(2_500)),
                 content_bytes_max: [64, 4_096, 60_000][rng.below(3) as usize],
-                asks_max: 30,
+                asks_max: 60,
                 only_publishes: false,
             })
             .collect();
@@ -148,8 +148,20 @@ fn add(
         "power-loss" => Fault::PowerLoss(survivors(rng)),
         "power-loss-in-write" => Fault::PowerLossAfter(1 + rng.below(60), survivors(rng)),
         "pause" => Fault::Pause(Duration::from_millis(100 + rng.below(20_000))),
-        "clock-jump" => Fault::ClockJump(rng.below(120_000) as i64 - 60_000),
-        "failed-fsync" => Fault::FailSync,
+        "clock-jump" => {
+            if rng.below(2) == 0 {
+                // The next life must not begin in the past of this one, whatever is left of it.
+                let crash = at.after(Duration::from_millis(500 + rng.below(10_000)));
+                faults.push((crash, Fault::PowerLoss(Survivors::None)));
+            }
+            Fault::ClockJump(rng.below(120_000) as i64 - 60_000)
+        }
+        "failed-fsync" => {
+            // A host that went on would pay for it at the next crash.
+            let crash = at.after(Duration::from_millis(500 + rng.below(10_000)));
+            faults.push((crash, Fault::PowerLoss(survivors(rng))));
+            Fault::FailSync
+        }
         "lost-fsync" => {
             Fault::LoseSyncs(Duration::from_millis(50 + rng.below(4_000)), survivors(rng))
         }

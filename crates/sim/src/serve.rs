@@ -164,6 +164,7 @@ impl World {
         }
         self.notice_ready(&host);
         self.take_sendings(&host);
+        self.take_datagrams(&host);
         self.take_disk_jobs(&host);
         while let Some(work) = host.take_work() {
             let at = self.now.after(self.draw(self.physics.work));

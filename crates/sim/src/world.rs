@@ -16,8 +16,12 @@ use crate::{
     trace::Trace,
 };
 use base::{ConnectionId, Duration, Instant, Rng};
+use bytes::Bytes;
 use host::{Arrival, DiskDone, DiskJob, Settings, Work};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 use storage::{SimDisk, Survivors};
 
 /// How long things take, and what is wrong from the beginning.
@@ -125,6 +129,8 @@ pub(crate) enum Event {
     DiskDone { life: u64, done: Vec<DiskDone>, last: bool },
     WorkDone { life: u64, work: Work },
     ToHost { link: LinkId, up: Up },
+    DatagramToHost { from: SocketAddr, bytes: Bytes },
+    DatagramToClient { client: usize, bytes: Bytes },
     ToClient { link: LinkId, heard: Heard },
     ClientWake { client: usize, deadline: Instant },
     Fault(Fault),
@@ -372,6 +378,8 @@ impl World {
             Event::DiskDone { life, done, last } => self.disk_done(life, done, last),
             Event::WorkDone { life, work } => self.work_done(life, work),
             Event::ToHost { link, up } => self.arrive(link, up),
+            Event::DatagramToHost { from, bytes } => self.datagram_arrives(from, bytes),
+            Event::DatagramToClient { client, bytes } => self.hear_datagram(client, &bytes),
             Event::ToClient { link, heard } => self.hear(link, heard),
             Event::ClientWake { client, deadline } => self.wake_client(client, deadline),
             Event::Fault(fault) => self.inject(fault),
@@ -385,10 +393,13 @@ impl World {
             | Event::DiskRun { .. }
             | Event::DiskDone { .. }
             | Event::WorkDone { .. }
+            | Event::DatagramToHost { .. }
             | Event::ToHost { .. } => true,
-            Event::Start | Event::ToClient { .. } | Event::ClientWake { .. } | Event::Fault(_) => {
-                false
-            }
+            Event::Start
+            | Event::DatagramToClient { .. }
+            | Event::ToClient { .. }
+            | Event::ClientWake { .. }
+            | Event::Fault(_) => false,
         }
     }
 
@@ -495,6 +506,7 @@ impl World {
             Send::OpenStream => arrival(Arrival::StreamOpened),
             Send::Stream(payload) => arrival(Arrival::StreamPayload(payload)),
             Send::Http { call, request } => arrival(Arrival::Http { call, request }),
+            Send::Datagram(bytes) => return self.send_datagram(client, bytes),
         };
         let Some(id) = self.actors[client].link else { return };
         if matches!(up, Up::Close) {

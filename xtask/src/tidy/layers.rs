@@ -43,6 +43,7 @@ const TABLE: &[Row] = &[
     row("trine", 7),
     row("xtask", 7),
     row("bench", 7),
+    row("fuzz", 7),
 ];
 
 /// Their tests drive the whole, so they may name any part of it.

@@ -8,6 +8,8 @@
 //! cut n1 → n3         one way only                       lose 300       per mille of all messages
 //! move n3 b:1         another address                    trace on       show messages, too
 //! copy n3 as n3b      another node with n3's id          view n1        whom it lists
+//! hang n3 20          no step of it for so long
+//! clock 5000          wall clocks at the start, in ms    forge 9 n1 X   a bad message of n9
 //! seeds n1 a:1 b:1    other seeds                        count n1 X     a counter
 //! ```
 
@@ -99,6 +101,12 @@ impl Conversation {
                 let (ones, others) = (side(), side());
                 self.network.part(&ones, &others);
             }
+            ["hang", label, seconds] => {
+                let index = self.index(label);
+                let seconds = Duration::from_secs_f64(seconds.parse().expect("seconds"));
+                self.network.nodes[index].stands_until = Some(self.network.now.after(seconds));
+            }
+            ["clock", unix_ms] => self.network.wall_ms = unix_ms.parse().expect("milliseconds"),
             ["heal"] => self.network.heal(),
             ["lose", per_mille] => {
                 self.network.faults.lost_per_mille = per_mille.parse().expect("a number");
@@ -199,6 +207,8 @@ conversations! {
     a_restart_is_a_later_life
     an_isolated_node_finds_its_way_back
     two_nodes_have_one_id
+    a_clock_that_was_set_back
+    a_stopped_node_takes_nobody_down
     a_partition_heals
     halves_that_never_met_find_each_other
     bad_messages_change_nothing

@@ -171,13 +171,16 @@ fn check_outputs(core: &mut Gossip) -> Result<(), TestCaseError> {
 fn settings_that_contradict_themselves_are_refused() {
     let good = || Settings::new(NodeId(1), Generation(1), CLUSTER);
     assert_eq!(good().check(), Ok(()));
-    let bad: [fn(&mut Settings); 8] = [
+    let bad: [fn(&mut Settings); 11] = [
         |settings| settings.node = NodeId(0),
         |settings| settings.generation = Generation(u64::MAX),
         |settings| settings.probe_timeout = settings.probe_interval,
         |settings| settings.gossip_interval = Duration::ZERO,
         |settings| settings.join_backoff_min = Duration::from_secs(3600),
         |settings| settings.suspicion_factor = 0,
+        |settings| settings.suspicion_max_factor = u32::MAX,
+        |settings| settings.forget_after = Duration::MAX,
+        |settings| settings.confirmations = CONFIRMERS_LEN_MAX,
         |settings| settings.gossip_fanout = 0,
         |settings| settings.datagram_bytes_max = 512,
     ];

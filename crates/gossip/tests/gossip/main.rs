@@ -6,4 +6,5 @@ mod conversations;
 mod laws;
 mod measures;
 mod network;
+mod oracle;
 mod theory;

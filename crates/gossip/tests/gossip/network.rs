@@ -64,9 +64,10 @@ pub struct Node {
     /// `None` while it is stopped.
     pub core: Option<Gossip>,
     pub slow: Option<Slow>,
+    /// It stands still, timers and all, and goes on with what came in the meantime.
+    pub stands_until: Option<Instant>,
     pub sent: Sent,
-    /// Grows with each life.
-    generation: u64,
+    lives: u64,
     wake_at: Option<Instant>,
 }
 
@@ -87,6 +88,8 @@ enum Happening {
 
 pub struct Network {
     pub now: Instant,
+    /// What wall clocks show at the start.
+    pub wall_ms: u64,
     pub rng: Rng,
     pub faults: Faults,
     pub nodes: Vec<Node>,
@@ -127,6 +130,7 @@ impl Network {
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self {
             now: Instant::START,
+            wall_ms: 1_790_000_000_000,
             rng: Rng::from_seed(bytes),
             faults,
             nodes: Vec::new(),
@@ -177,8 +181,9 @@ impl Network {
             address,
             core: None,
             slow: None,
+            stands_until: None,
             sent: Sent::default(),
-            generation: 0,
+            lives: 0,
             wake_at: None,
         });
         self.nodes.len() - 1
@@ -186,11 +191,12 @@ impl Network {
 
     /// Begins a life of a node.
     pub fn start(&mut self, index: usize, seeds: Vec<Address>, adapt: impl Fn(&mut Settings)) {
-        let wall_ms = 1_790_000_000_000 + self.now.as_nanos() / 1_000_000;
+        let wall_ms = self.wall_ms + self.now.as_nanos() / 1_000_000;
         let node = &mut self.nodes[index];
         // As a hybrid clock at boot; two lives may begin in one millisecond.
-        node.generation = (wall_ms << 16).max(node.generation + 2);
-        let mut settings = Settings::new(node.id, Generation(node.generation), CLUSTER);
+        node.lives += 2;
+        let generation = Generation((wall_ms << 16) + node.lives);
+        let mut settings = Settings::new(node.id, generation, CLUSTER);
         adapt(&mut settings);
         let rng = self.rng.fork();
         let description = description(node.address.clone());
@@ -288,6 +294,9 @@ impl Network {
     }
 
     fn hangs_until(&self, index: usize, timer: bool) -> Option<Instant> {
+        if let Some(until) = self.nodes[index].stands_until.filter(|until| self.now < *until) {
+            return Some(until);
+        }
         let Slow { works, hangs, deaf_only } = self.nodes[index].slow?;
         if deaf_only && timer {
             return None;

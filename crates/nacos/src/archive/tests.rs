@@ -270,3 +270,33 @@ fn damaged_archives_never_panic_and_what_is_cut_is_refused() {
         }
     }
 }
+
+/// Written by Java's `ZipOutputStream` (as Nacos does: sizes behind the content), and by Python's `zipfile`.
+const BY_JAVA: &str = "504b0304140008080800f278755d00000000000000000000000008000000472f612e79616d6c4bb45230e40200504b0708691923e30700\
+    000005000000504b0304140008080800f278755d0000000000000000000000000d0000002e6d657461646174612e796d6ccb4d2d494c49\
+    2c49b4e2d25500d19e29560a897a9589b9395c0a0ae945f9a505560aee4066496541aa9502581c00504b070876afc16e2e000000330000\
+    00504b01021400140008080800f278755d691923e30700000005000000080000000000000000000000000000000000472f612e79616d6c\
+    504b01021400140008080800f278755d76afc16e2e000000330000000d000000000000000000000000003d0000002e6d65746164617461\
+    2e796d6c504b0506000000000200020071000000a60000000000";
+const BY_PYTHON: &str = "504b0304140000000800f378755d691923e3070000000500000008000000472f612e79616d6c4bb45230e40200504b0304140000000800\
+    f378755d76afc16e2e000000330000000d0000002e6d657461646174612e796d6ccb4d2d494c492c49b4e2d25500d19e29560a897a9589\
+    b9395c0a0ae945f9a505560aee4066496541aa9502581c00504b01021403140000000800f378755d691923e30700000005000000080000\
+    000000000000000000800100000000472f612e79616d6c504b01021403140000000800f378755d76afc16e2e000000330000000d000000\
+    000000000000000080012d0000002e6d657461646174612e796d6c504b0506000000000200020071000000860000000000";
+
+#[test]
+fn archives_of_java_and_python_are_taken() {
+    for hex in [BY_JAVA, BY_PYTHON] {
+        let digits: Vec<char> = hex.chars().collect();
+        let byte = |pair: &[char]| {
+            let text: String = pair.iter().collect();
+            u8::from_str_radix(&text, 16).unwrap()
+        };
+        let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
+        let archive = Archive::inspect(bytes.into()).unwrap();
+        assert!(archive.names().map(|name| &**name).eq(["G/a.yaml", ".metadata.yml"]));
+        assert_eq!(archive.content(0).as_deref(), Some("a: 1\n"));
+        let metadata = "metadata:\n- dataId: a.yaml\n  group: G\n  type: yaml\n";
+        assert_eq!(archive.content(1).as_deref(), Some(metadata));
+    }
+}

@@ -4,13 +4,11 @@ use crate::{
     check,
     fault::{Fault, Shape},
     form::{self, Form},
-    json,
     operation::Context,
 };
 use access::{Principal, Resource};
 use config::{Author, ConfigKey, Refusal};
 use http::StatusCode;
-use serde::Deserialize;
 use std::sync::Arc;
 
 /// What Nacos says of a config that is not there.
@@ -19,16 +17,42 @@ pub(crate) const NOT_FOUND: &str = "config data not exist";
 pub(crate) const CAS_CONFLICT: &str = "Cas publish fail, server md5 may have changed.";
 
 /// The fields that name a config in a gRPC request.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ConfigFields {
-    #[serde(deserialize_with = "json::text")]
     pub(crate) data_id: Option<String>,
-    #[serde(deserialize_with = "json::text")]
     pub(crate) group: Option<String>,
-    #[serde(deserialize_with = "json::text")]
     pub(crate) tenant: Option<String>,
 }
+
+/// A gRPC request that names a config, and has fields of its own. Not by serde's `flatten`, as for services.
+macro_rules! request_of_config {
+    ($(#[$about:meta])* struct $name:ident { $($(#[$how:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Default, serde::Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        struct $name {
+            #[serde(deserialize_with = "crate::json::text")]
+            data_id: Option<String>,
+            #[serde(deserialize_with = "crate::json::text")]
+            group: Option<String>,
+            #[serde(deserialize_with = "crate::json::text")]
+            tenant: Option<String>,
+            $($(#[$how])* $field: $kind,)*
+        }
+
+        impl $name {
+            /// Taken out of it.
+            fn config(&mut self) -> $crate::config_ops::fields::ConfigFields {
+                $crate::config_ops::fields::ConfigFields {
+                    data_id: self.data_id.take(),
+                    group: self.group.take(),
+                    tenant: self.tenant.take(),
+                }
+            }
+        }
+    };
+}
+pub(crate) use request_of_config;
 
 impl ConfigFields {
     /// The parameter filter.

@@ -2,7 +2,7 @@
 //!
 //! The plane registers first and answers what differs, so no change falls between the comparison and the listening.
 
-use super::fields::{ConfigFields, refused, resource};
+use super::fields::{refused, request_of_config, resource};
 use crate::{
     Answer, Ask,
     fault::Fault,
@@ -41,13 +41,11 @@ struct Body {
     config_listen_contexts: Option<Vec<Listened>>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Listened {
-    #[serde(flatten)]
-    config: ConfigFields,
-    #[serde(deserialize_with = "json::text")]
-    md5: Option<String>,
+request_of_config! {
+    struct Listened {
+        #[serde(deserialize_with = "json::text")]
+        md5: Option<String>,
+    }
 }
 
 impl BatchListen {
@@ -58,10 +56,11 @@ impl BatchListen {
             return Err(too_many());
         }
         let mut items = Vec::with_capacity(contexts.len());
-        for Listened { config, md5 } in contexts {
+        for mut listened in contexts {
+            let config = listened.config();
             config.filter()?;
             let key = config.key_or_fault()?;
-            let md5 = md5.unwrap_or_default().into();
+            let md5 = listened.md5.unwrap_or_default().into();
             items.push(Item { key, tenant: config.tenant, md5 });
         }
         Ok(Self { listen: body.listen.unwrap_or(true), items }.into())

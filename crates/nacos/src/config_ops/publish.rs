@@ -2,7 +2,7 @@
 
 use super::{
     clone::CloneConfigs,
-    fields::{CAS_CONFLICT, ConfigFields, author, key_of_form, refused, resource},
+    fields::{CAS_CONFLICT, author, key_of_form, refused, request_of_config, resource},
     import::ImportConfigs,
     version,
 };
@@ -16,7 +16,6 @@ use crate::{
 };
 use config::{ConfigKey, Details, GrayRule, Outcome, Reply, Request};
 use http::StatusCode;
-use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
 
 #[derive(Debug)]
@@ -31,17 +30,15 @@ pub(crate) struct Publish {
     source_user: String,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body {
-    #[serde(flatten)]
-    config: ConfigFields,
-    #[serde(deserialize_with = "json::text")]
-    content: Option<String>,
-    #[serde(deserialize_with = "json::text")]
-    cas_md5: Option<String>,
-    #[serde(deserialize_with = "json::texts")]
-    addition_map: BTreeMap<Arc<str>, Arc<str>>,
+request_of_config! {
+    struct Body {
+        #[serde(deserialize_with = "json::text")]
+        content: Option<String>,
+        #[serde(deserialize_with = "json::text")]
+        cas_md5: Option<String>,
+        #[serde(deserialize_with = "json::texts")]
+        addition_map: BTreeMap<Arc<str>, Arc<str>>,
+    }
 }
 
 /// Characters of the author that a client names.
@@ -52,9 +49,10 @@ const TYPES: [&str; 8] = ["properties", "xml", "json", "text", "html", "yaml", "
 
 impl Publish {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
-        let body: Body = grpc::read(body)?;
-        body.config.filter()?;
-        let key = body.config.key_or_fault()?;
+        let mut body: Body = grpc::read(body)?;
+        let fields = body.config();
+        fields.filter()?;
+        let key = fields.key_or_fault()?;
         let Some(content) = body.content else {
             return Err(Fault::caused("content is blank : null"));
         };

@@ -3,7 +3,7 @@
 
 use super::{
     export::ExportConfigs,
-    fields::{self, ConfigFields, key_of_form, resource},
+    fields::{self, key_of_form, request_of_config, resource},
     search::SearchConfigs,
     version::{self, Version},
 };
@@ -18,7 +18,7 @@ use crate::{
 use base::Consistency;
 use config::{ConfigKey, Entry, GrayName};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -46,21 +46,20 @@ enum View {
     Response,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body {
-    #[serde(flatten)]
-    config: ConfigFields,
-    #[serde(deserialize_with = "json::text")]
-    tag: Option<String>,
+request_of_config! {
+    struct Body {
+        #[serde(deserialize_with = "json::text")]
+        tag: Option<String>,
+    }
 }
 
 impl QueryConfig {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
-        let body: Body = grpc::read(body)?;
-        body.config.filter()?;
+        let mut body: Body = grpc::read(body)?;
+        let fields = body.config();
+        fields.filter()?;
         let (view, tag) = (View::Content, version::tag(body.tag.as_deref())?);
-        Ok(Self { key: body.config.key(), view, tag, tenant: String::new() }.into())
+        Ok(Self { key: fields.key(), view, tag, tenant: String::new() }.into())
     }
 
     /// For clients of v3. Nacos looks at the group first, and words what is missing as nowhere else.

@@ -1,7 +1,7 @@
 //! Remove a config, or a gray version of it: gRPC `ConfigRemoveRequest`, `DELETE /v1/cs/configs` (also with `beta=true`).
 
 use super::{
-    fields::{ConfigFields, author, key_of_form, refused, resource},
+    fields::{author, key_of_form, refused, request_of_config, resource},
     publish::yes,
     remove_many::RemoveConfigs,
     version,
@@ -14,7 +14,6 @@ use crate::{
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
 };
 use config::{ConfigKey, GrayName, Outcome, Reply, Request};
-use serde::Deserialize;
 
 #[derive(Debug)]
 pub(crate) struct RemoveConfig {
@@ -23,21 +22,20 @@ pub(crate) struct RemoveConfig {
     gray: Option<GrayName>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body {
-    #[serde(flatten)]
-    config: ConfigFields,
-    #[serde(deserialize_with = "json::text")]
-    tag: Option<String>,
+request_of_config! {
+    struct Body {
+        #[serde(deserialize_with = "json::text")]
+        tag: Option<String>,
+    }
 }
 
 impl RemoveConfig {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
-        let body: Body = grpc::read(body)?;
-        body.config.filter()?;
+        let mut body: Body = grpc::read(body)?;
+        let fields = body.config();
+        fields.filter()?;
         let gray = version::tag(body.tag.as_deref())?.map(GrayName::Tag);
-        Ok(Self { key: body.config.key_or_fault()?, gray }.into())
+        Ok(Self { key: fields.key_or_fault()?, gray }.into())
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {

@@ -1,6 +1,6 @@
 //! Replace all instances that a connection offers in a service: gRPC `BatchInstanceRequest`.
 
-use super::instance::{InstanceFields, ServiceFields, changed, resource, settled};
+use super::instance::{InstanceFields, changed, request_of_service, resource, settled};
 use crate::{
     Ask,
     fault::{Fault, Shape},
@@ -9,7 +9,6 @@ use crate::{
 };
 use http::StatusCode;
 use naming::{ClientId, Instance, Request, ServiceKey};
-use serde::Deserialize;
 
 /// Instances of one request.
 pub(crate) const BATCH_INSTANCES_MAX: usize = 10_000;
@@ -20,20 +19,19 @@ pub(crate) struct RegisterBatch {
     instances: Vec<Instance>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body {
-    #[serde(flatten)]
-    service: ServiceFields,
-    #[serde(deserialize_with = "json::text")]
-    r#type: Option<String>,
-    instances: Option<Vec<InstanceFields>>,
+request_of_service! {
+    struct Body {
+        #[serde(deserialize_with = "json::text")]
+        r#type: Option<String>,
+        instances: Option<Vec<InstanceFields>>,
+    }
 }
 
 impl RegisterBatch {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
-        let body: Body = grpc::read(body)?;
-        body.service.filter()?;
+        let mut body: Body = grpc::read(body)?;
+        let fields = body.service();
+        fields.filter()?;
         let given = body.instances.unwrap_or_default();
         if given.len() > BATCH_INSTANCES_MAX {
             return Err(Fault::plain(format!(
@@ -42,7 +40,7 @@ impl RegisterBatch {
         }
         let instances: Vec<Instance> =
             given.into_iter().map(InstanceFields::read).collect::<Result<_, _>>()?;
-        let service = body.service.key()?;
+        let service = fields.key()?;
         if body.r#type.as_deref() != Some("batchRegisterInstance") {
             let text =
                 format!("Unsupported request type {}", body.r#type.as_deref().unwrap_or("null"));

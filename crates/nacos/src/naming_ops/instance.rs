@@ -17,16 +17,43 @@ use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The fields that name a service in a gRPC request.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ServiceFields {
-    #[serde(deserialize_with = "json::text")]
-    namespace: Option<String>,
-    #[serde(deserialize_with = "json::text")]
-    service_name: Option<String>,
-    #[serde(deserialize_with = "json::text")]
-    group_name: Option<String>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) service_name: Option<String>,
+    pub(crate) group_name: Option<String>,
 }
+
+/// A gRPC request that names a service, and has fields of its own. Not by serde's `flatten`: that reads all of a request,
+/// ten thousand instances if there are as many, into a tree before it looks at any of it.
+macro_rules! request_of_service {
+    ($(#[$about:meta])* struct $name:ident { $($(#[$how:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Default, serde::Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        struct $name {
+            #[serde(deserialize_with = "crate::json::text")]
+            namespace: Option<String>,
+            #[serde(deserialize_with = "crate::json::text")]
+            service_name: Option<String>,
+            #[serde(deserialize_with = "crate::json::text")]
+            group_name: Option<String>,
+            $($(#[$how])* $field: $kind,)*
+        }
+
+        impl $name {
+            /// Taken out of it.
+            fn service(&mut self) -> $crate::naming_ops::instance::ServiceFields {
+                $crate::naming_ops::instance::ServiceFields {
+                    namespace: self.namespace.take(),
+                    service_name: self.service_name.take(),
+                    group_name: self.group_name.take(),
+                }
+            }
+        }
+    };
+}
+pub(crate) use request_of_service;
 
 impl ServiceFields {
     /// The parameter filter.
@@ -113,14 +140,12 @@ fn id_given(id: Option<String>) -> Option<Arc<str>> {
     id.filter(|id| !id.trim().is_empty()).map(Arc::from)
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct InstanceRequest {
-    #[serde(flatten)]
-    service: ServiceFields,
-    #[serde(deserialize_with = "json::text")]
-    r#type: Option<String>,
-    instance: Option<InstanceFields>,
+request_of_service! {
+    struct InstanceRequest {
+        #[serde(deserialize_with = "json::text")]
+        r#type: Option<String>,
+        instance: Option<InstanceFields>,
+    }
 }
 
 /// `InstanceRequest` is two operations under one name. It means an ephemeral instance whatever it says itself: so does
@@ -136,10 +161,11 @@ pub(crate) fn persistent_request(body: &[u8]) -> Result<Operation, Fault> {
 
 fn requested(body: &[u8], kind: ServiceKind) -> Result<Operation, Fault> {
     let ephemeral = kind == ServiceKind::Ephemeral;
-    let request: InstanceRequest = grpc::read(body)?;
-    request.service.filter()?;
+    let mut request: InstanceRequest = grpc::read(body)?;
+    let fields = request.service();
+    fields.filter()?;
     let instance = request.instance.map(InstanceFields::read).transpose()?;
-    let service = request.service.key()?;
+    let service = fields.key()?;
     let refuse = |text: String| {
         Err(Fault::new(Shape::Error { result: 400 }, StatusCode::BAD_REQUEST, 400, text))
     };

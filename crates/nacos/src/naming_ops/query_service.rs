@@ -1,6 +1,6 @@
 //! The list of a service: gRPC `ServiceQueryRequest`, `GET /v1/ns/instance/list`.
 
-use super::instance::{ServiceFields, resource};
+use super::instance::{request_of_service, resource};
 use crate::{
     Format, check,
     fault::Fault,
@@ -14,7 +14,6 @@ use crate::{
 use base::Consistency;
 use http::StatusCode;
 use naming::ServiceKey;
-use serde::Deserialize;
 
 #[derive(Debug)]
 pub(crate) struct QueryService {
@@ -26,28 +25,26 @@ pub(crate) struct QueryService {
     bare: bool,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body {
-    #[serde(flatten)]
-    service: ServiceFields,
-    #[serde(deserialize_with = "json::text")]
-    cluster: Option<String>,
-    /// The Python SDK writes `healthOnly`.
-    #[serde(alias = "healthOnly")]
-    healthy_only: Option<bool>,
+request_of_service! {
+    struct Body {
+        #[serde(deserialize_with = "json::text")]
+        cluster: Option<String>,
+        /// The Python SDK writes `healthOnly`.
+        #[serde(alias = "healthOnly")]
+        healthy_only: Option<bool>,
+    }
 }
 
 impl QueryService {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
-        let body: Body = grpc::read(body)?;
-        body.service.filter()?;
+        let mut body: Body = grpc::read(body)?;
+        let fields = body.service();
+        fields.filter()?;
         let clusters = form::clusters(body.cluster.as_deref());
         clusters.iter().try_for_each(|name| check::cluster(name))?;
         let healthy_only = body.healthy_only.unwrap_or(false);
         let selection = Selection { clusters, healthy_only };
-        let service = body.service.key()?;
-        Ok(Self { service, selection, receiver: None, bare: false }.into())
+        Ok(Self { service: fields.key()?, selection, receiver: None, bare: false }.into())
     }
 
     pub(crate) fn from_http(form: &Form) -> Result<Operation, Fault> {

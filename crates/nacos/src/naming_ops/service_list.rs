@@ -1,6 +1,6 @@
 //! The names of a group's services: gRPC `ServiceListRequest`, `GET /v1/ns/service/list`.
 
-use super::instance::ServiceFields;
+use super::instance::request_of_service;
 use crate::{
     check,
     fault::Fault,
@@ -11,7 +11,7 @@ use crate::{
 };
 use access::Resource;
 use base::Consistency;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::Arc;
 
 /// Names of one page.
@@ -26,25 +26,24 @@ pub(crate) struct ListServices {
     page_size: usize,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body {
-    #[serde(flatten)]
-    service: ServiceFields,
-    #[serde(deserialize_with = "json::number")]
-    page_no: Option<f64>,
-    #[serde(deserialize_with = "json::number")]
-    page_size: Option<f64>,
+request_of_service! {
+    struct Body {
+        #[serde(deserialize_with = "json::number")]
+        page_no: Option<f64>,
+        #[serde(deserialize_with = "json::number")]
+        page_size: Option<f64>,
+    }
 }
 
 impl ListServices {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
-        let body: Body = grpc::read(body)?;
-        body.service.filter()?;
+        let mut body: Body = grpc::read(body)?;
+        let fields = body.service();
+        fields.filter()?;
         // A float to integer cast saturates: anything absurd becomes a page that is empty.
         let page = (body.page_no.unwrap_or(1.0) as usize).max(1);
         let page_size = (body.page_size.unwrap_or(10.0) as usize).min(PAGE_SIZE_MAX);
-        let (namespace, group) = (body.service.namespace(), body.service.group());
+        let (namespace, group) = (fields.namespace(), fields.group());
         Ok(Self { namespace, group, page, page_size }.into())
     }
 

@@ -1,6 +1,6 @@
 //! Ask for pushes of a service, or no longer: gRPC `SubscribeServiceRequest`.
 
-use super::instance::{ServiceFields, refused, resource};
+use super::instance::{refused, request_of_service, resource};
 use crate::{
     Answer, Ask, Format, check,
     fault::Fault,
@@ -10,7 +10,6 @@ use crate::{
 };
 use base::Consistency;
 use naming::{Reply, Request, ServiceKey, Subscriber};
-use serde::Deserialize;
 
 #[derive(Debug)]
 pub(crate) struct Subscribe {
@@ -21,25 +20,24 @@ pub(crate) struct Subscribe {
     new: bool,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Body {
-    #[serde(flatten)]
-    service: ServiceFields,
-    #[serde(deserialize_with = "json::text")]
-    clusters: Option<String>,
-    subscribe: Option<bool>,
+request_of_service! {
+    struct Body {
+        #[serde(deserialize_with = "json::text")]
+        clusters: Option<String>,
+        subscribe: Option<bool>,
+    }
 }
 
 impl Subscribe {
     pub(crate) fn from_grpc(body: &[u8]) -> Result<Operation, Fault> {
-        let body: Body = grpc::read(body)?;
-        body.service.filter()?;
+        let mut body: Body = grpc::read(body)?;
+        let fields = body.service();
+        fields.filter()?;
         let clusters = form::clusters(body.clusters.as_deref());
         clusters.iter().try_for_each(|name| check::cluster(name))?;
         let selection = Selection { clusters, healthy_only: false };
         let subscribe = body.subscribe.unwrap_or(false);
-        Ok(Self { service: body.service.key()?, selection, subscribe, new: false }.into())
+        Ok(Self { service: fields.key()?, selection, subscribe, new: false }.into())
     }
 }
 

@@ -104,3 +104,49 @@ fn capacity_counts_what_there_is() {
         assert!(transcript.contains(told), "{told}\n{transcript}");
     }
 }
+
+/// All forms of the console's namespaces in v1.
+#[test]
+fn namespaces_are_listed_shown_looked_up_changed_and_removed() {
+    let mut stage = Stage::new(Login::Open);
+    let namespace = access::Namespace { name: "n1".into(), description: "d".into() };
+    stage.scene.access.namespaces.insert("ns1".into(), namespace);
+    check(
+        &play(
+            &mut stage,
+            r#"
+            config ns1/G/a 1 text x
+            http GET /nacos/v1/console/namespaces
+            http GET /nacos/v1/console/namespaces?show=all&namespaceId=ns1
+            http GET /nacos/v1/console/namespaces?show=all&namespaceId=
+            http GET /nacos/v1/console/namespaces?show=all&namespaceId=nope
+            http GET /nacos/v1/console/namespaces?checkNamespaceIdExist=true&customNamespaceId=ns1
+            http GET /nacos/v1/console/namespaces?checkNamespaceIdExist=true&customNamespaceId=nope
+            http PUT /nacos/v1/console/namespaces | namespace=ns1&namespaceShowName=x&namespaceDesc=y
+            answer q1 changed
+            http PUT /nacos/v1/console/namespaces | namespace=nope&namespaceShowName=x
+            answer q2 unknown-account
+            http DELETE /nacos/v1/console/namespaces?namespaceId=ns1
+            answer q3 changed
+            http DELETE /nacos/v1/console/namespaces?namespaceId=nope
+            answer q4 unknown-account
+            "#,
+        ),
+        r#"
+        http 1 200 application/json linearizable@7 | {"code":200,"message":null,"data":[{"namespace":"","namespaceShowName":"public","namespaceDesc":"Default Namespace","quota":200,"configCount":0,"type":0},{"namespace":"ns1","namespaceShowName":"n1","namespaceDesc":"d","quota":200,"configCount":1,"type":2}]}
+        http 2 200 application/json linearizable@7 | {"namespace":"ns1","namespaceShowName":"n1","namespaceDesc":"d","quota":200,"configCount":1,"type":2}
+        http 3 200 application/json linearizable@7 | {"namespace":"","namespaceShowName":"public","namespaceDesc":"Default Namespace","quota":200,"configCount":0,"type":0}
+        http 4 400 text/plain;charset=UTF-8 | caused: namespaceId [ nope ] not exist;
+        http 5 200 application/json linearizable@7 | true
+        http 6 200 application/json linearizable@7 | false
+        ask q1 Access(Change(UpdateNamespace { id: "ns1", namespace: Namespace { name: "x", description: "y" } }))
+        http 7 200 application/json | true
+        ask q2 Access(Change(UpdateNamespace { id: "nope", namespace: Namespace { name: "x", description: "" } }))
+        http 8 200 application/json | false
+        ask q3 Access(Change(RemoveNamespace { id: "ns1" }))
+        http 9 200 application/json | true
+        ask q4 Access(Change(RemoveNamespace { id: "nope" }))
+        http 10 200 application/json | true
+        "#,
+    );
+}

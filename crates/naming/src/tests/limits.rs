@@ -168,7 +168,7 @@ fn a_client_that_comes_back_before_its_orphan_is_restored_ends_it_too() {
     conversation.command("wake");
     conversation.command(&format!("deregister c2 web {last}"));
     conversation.command(&format!("deregister c1 web {last}"));
-    let place = Place::of(&instance(&[last]));
+    let place = Arc::new(Place::of(&instance(&[last])));
     let shared = conversation.naming.shared(&service("web"));
     assert_eq!(conversation.naming.offers_at(&shared, &place).count(), 0);
 

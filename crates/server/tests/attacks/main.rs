@@ -1,6 +1,7 @@
 //! Attacks on a running server. After each one the node lives, a normal client is served, and nothing is left behind.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
+mod archives;
 mod bodies;
 mod calls;
 mod crowds;

@@ -82,7 +82,13 @@ impl Ears {
                 Happening::Down { .. } => ears.close(*at, |_| true),
                 Happening::Restored { .. } => ears.told.clear(),
                 Happening::Paused(duration) => ears.pauses.push((*at, *duration)),
-                _ => {}
+                Happening::Cut { .. }
+                | Happening::Up
+                | Happening::Ready
+                | Happening::ClockSet(_)
+                | Happening::Full(_)
+                | Happening::Scanned { .. }
+                | Happening::Halted(_) => {}
             }
         }
         let end = history.last().map_or(Instant::START, |(at, _)| *at);
@@ -114,7 +120,16 @@ impl Ears {
                 self.close(at, |ear| ear.client == client && ear.key == *key);
             }
             Note::Deaf => self.close(at, |ear| ear.client == client),
-            _ => {}
+            Note::Registering(_)
+            | Note::Registered(_)
+            | Note::Leaving(_)
+            | Note::Left(..)
+            | Note::Listed(..)
+            | Note::Pushed(_)
+            | Note::Persistent(..)
+            | Note::Asked { .. }
+            | Note::Answered { .. }
+            | Note::Broken(_) => {}
         }
     }
 

@@ -35,14 +35,15 @@ pub(crate) fn check(history: &History) -> Findings {
     let mut findings = Findings::of("persistent");
     let ledger = Ledger::read(history);
     for (at, happening) in history {
-        let looks: Vec<(Instant, &Seen)> = match happening {
-            Happening::Noted { note: Note::Listed(asked, seen), .. } => vec![(*asked, seen)],
-            Happening::Noted { note: Note::Pushed(seen), .. } => {
-                let nanos = at.as_nanos().saturating_sub(PUSH_AGE.as_nanos() as u64);
-                vec![(Instant::from_nanos(nanos), seen)]
-            }
-            Happening::Scanned { lists, .. } => lists.iter().map(|seen| (*at, seen)).collect(),
-            _ => continue,
+        let looks: Vec<(Instant, &Seen)> = if let Happening::Scanned { lists, .. } = happening {
+            lists.iter().map(|seen| (*at, seen)).collect()
+        } else if let Happening::Noted { note: Note::Listed(asked, seen), .. } = happening {
+            vec![(*asked, seen)]
+        } else if let Happening::Noted { note: Note::Pushed(seen), .. } = happening {
+            let nanos = at.as_nanos().saturating_sub(PUSH_AGE.as_nanos() as u64);
+            vec![(Instant::from_nanos(nanos), seen)]
+        } else {
+            continue;
         };
         for (from, seen) in looks {
             if ledger.services.contains(seen.service.as_str()) {
@@ -58,17 +59,13 @@ impl<'a> Ledger<'a> {
     fn read(history: &'a History) -> Self {
         let mut ledger = Self::default();
         for (at, happening) in history {
-            match happening {
-                Happening::Noted { note: Note::Persistent(offer, step), .. } => {
-                    ledger.services.insert(&offer.service);
-                    ledger.offers.entry(offer).or_default().push((*at, Event::Step(*step)));
+            if let Happening::Noted { note: Note::Persistent(offer, step), .. } = happening {
+                ledger.services.insert(&offer.service);
+                ledger.offers.entry(offer).or_default().push((*at, Event::Step(*step)));
+            } else if let Happening::Restored { as_of } = happening {
+                for events in ledger.offers.values_mut() {
+                    events.push((*at, Event::Restored { as_of: *as_of }));
                 }
-                Happening::Restored { as_of } => {
-                    for events in ledger.offers.values_mut() {
-                        events.push((*at, Event::Restored { as_of: *as_of }));
-                    }
-                }
-                _ => {}
             }
         }
         ledger

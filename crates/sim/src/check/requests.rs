@@ -40,10 +40,7 @@ impl<'a> Request<'a> {
 
     /// When it was acknowledged, if it is a write that was.
     pub(crate) fn acknowledged(&self) -> Option<Instant> {
-        match self.end {
-            Some((at, Outcome::Done)) => Some(at),
-            _ => None,
-        }
+        self.end.filter(|(_, outcome)| **outcome == Outcome::Done).map(|(at, _)| at)
     }
 }
 
@@ -93,20 +90,19 @@ pub(crate) fn epochs(history: &History) -> BTreeMap<&str, Vec<Epoch<'_>>> {
     let mut places = BTreeMap::new();
     let mut restores = Vec::new();
     for (at, happening) in history {
-        match happening {
-            Happening::Noted { client, note: Note::Asked { number, key, ask } } => {
-                let request = Request { client: *client, asked: *at, ask, end: None };
-                keys.entry(key).or_default().insert((*at, *client, *number), request);
-                places.insert((*client, *number), (key.as_str(), *at));
-            }
-            Happening::Noted { client, note: Note::Answered { number, outcome } } => {
-                let (key, asked) = places[&(*client, *number)];
-                let requests = keys.get_mut(key).expect("noted when it was asked");
-                let request = requests.get_mut(&(asked, *client, *number));
-                request.expect("noted when it was asked").end = Some((*at, outcome));
-            }
-            Happening::Restored { as_of } => restores.push((*at, *as_of)),
-            _ => {}
+        if let Happening::Restored { as_of } = happening {
+            restores.push((*at, *as_of));
+        }
+        let Happening::Noted { client, note } = happening else { continue };
+        if let Note::Asked { number, key, ask } = note {
+            let request = Request { client: *client, asked: *at, ask, end: None };
+            keys.entry(key).or_default().insert((*at, *client, *number), request);
+            places.insert((*client, *number), (key.as_str(), *at));
+        } else if let Note::Answered { number, outcome } = note {
+            let (key, asked) = places[&(*client, *number)];
+            let requests = keys.get_mut(key).expect("noted when it was asked");
+            let request = requests.get_mut(&(asked, *client, *number));
+            request.expect("noted when it was asked").end = Some((*at, outcome));
         }
     }
     keys.into_iter()

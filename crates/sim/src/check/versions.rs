@@ -15,11 +15,8 @@ pub(crate) fn check(history: &History) -> Findings {
             newest.clear();
         }
         let Happening::Noted { client, note } = happening else { continue };
-        let (seen, is_push) = match note {
-            Note::Listed(_, seen) => (seen, false),
-            Note::Pushed(seen) => (seen, true),
-            _ => continue,
-        };
+        let is_push = matches!(note, Note::Pushed(_));
+        let (Note::Listed(_, seen) | Note::Pushed(seen)) = note else { continue };
         findings.checked += 1;
         let (pushed, shown) = newest.entry((*client, &seen.service)).or_default();
         let version = if !seen.addresses.is_empty() { *shown } else { *pushed };

@@ -11,6 +11,8 @@ import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /** The steps about configs. */
 final class Config {
@@ -194,6 +196,38 @@ final class Config {
                 other.shutDown();
             }
         });
+    }
+
+    /** One client listens to many configs at once; each of its listeners hears of its own. */
+    static void manyListeners() throws Exception {
+        with("many", (client, dataId) -> {
+            List<Changes> seen = new ArrayList<>();
+            ConfigService other = Suite.config();
+            try {
+                for (int number = 0; number < Suite.LISTENERS; number++) {
+                    put(other, dataId + number, "one");
+                }
+                for (int number = 0; number < Suite.LISTENERS; number++) {
+                    seen.add(new Changes());
+                    client.addListener(dataId + number, GROUP, seen.get(number).listener());
+                }
+                for (Changes changes : seen) {
+                    changes.await(Suite.SETTLE_TIME, "one");
+                }
+                for (int number = 0; number < Suite.LISTENERS; number++) {
+                    put(other, dataId + number, "two" + number);
+                }
+                for (int number = 0; number < Suite.LISTENERS; number++) {
+                    seen.get(number).await(Suite.SETTLE_TIME, "two" + number);
+                }
+            } finally {
+                other.shutDown();
+            }
+        });
+    }
+
+    static void gray() throws Exception {
+        throw new Suite.NotOffered("the SDK publishes no gray versions");
     }
 
     static void remove() throws Exception {

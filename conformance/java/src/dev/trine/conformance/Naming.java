@@ -6,6 +6,7 @@ import com.alibaba.nacos.api.naming.listener.NamingEvent;
 import com.alibaba.nacos.api.naming.pojo.Instance;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -39,6 +40,10 @@ final class Naming {
             };
         }
 
+        synchronized int count() {
+            return count;
+        }
+
         private synchronized void take(List<Instance> instances) {
             count++;
             last = List.copyOf(instances);
@@ -56,13 +61,17 @@ final class Naming {
         }
     }
 
-    static void registerAt(NamingService client, String service, int port) throws Exception {
+    private static Instance instanceAt(int port) {
         Instance instance = new Instance();
         instance.setIp(TEST_IP);
         instance.setPort(port);
         instance.setWeight(2);
         instance.setMetadata(Map.of("zone", "a"));
-        client.registerInstance(service, instance);
+        return instance;
+    }
+
+    static void registerAt(NamingService client, String service, int port) throws Exception {
+        client.registerInstance(service, instanceAt(port));
     }
 
     static void wantPorts(List<Instance> instances, int... want) throws Suite.Unmet {
@@ -139,6 +148,94 @@ final class Naming {
         } finally {
             reader.shutDown();
             writer.shutDown();
+        }
+    }
+
+    /** Nothing is pushed after an unsubscribe, and the SDK's own list of subscriptions follows. */
+    static void unsubscribe() throws Exception {
+        NamingService reader = Suite.naming();
+        NamingService witness = Suite.naming();
+        try {
+            String service = Suite.name("unsubscribe");
+            Pushes seen = new Pushes();
+            Pushes witnessed = new Pushes();
+            EventListener listener = seen.listener();
+            reader.subscribe(service, listener);
+            witness.subscribe(service, witnessed.listener());
+            registerAt(witness, service, 8001);
+            seen.await(Suite.SETTLE_TIME, 8001);
+            wantSubscribed(reader, service, true);
+            reader.unsubscribe(service, listener);
+            wantSubscribed(reader, service, false);
+            int before = seen.count();
+            registerAt(reader, service, 8002);
+            witnessed.await(Suite.PUSH_TIME, 8001, 8002);
+            Thread.sleep(Suite.QUIET_TIME.toMillis());
+            if (seen.count() != before) {
+                throw new Suite.Unmet("a push after the unsubscribe");
+            }
+        } finally {
+            reader.shutDown();
+            witness.shutDown();
+        }
+    }
+
+    private static void wantSubscribed(NamingService client, String service, boolean want) throws Exception {
+        // The name is with its group in some majors.
+        boolean found = client.getSubscribeServices().stream().anyMatch(info -> info.getName().endsWith(service));
+        if (found != want) {
+            throw new Suite.Unmet("among the subscribed services: " + found + ", wanted " + want);
+        }
+    }
+
+    /** Looked up, because major 1 of the SDK has no batches. */
+    static void batch() throws Exception {
+        Method register;
+        Method deregister;
+        try {
+            register = NamingService.class.getMethod("batchRegisterInstance", String.class, String.class, List.class);
+            deregister = NamingService.class.getMethod("batchDeregisterInstance", String.class, String.class,
+                    List.class);
+        } catch (NoSuchMethodException absent) {
+            throw new Suite.NotOffered("the SDK has no batches");
+        }
+        NamingService client = Suite.naming();
+        try {
+            String service = Suite.name("batch");
+            register.invoke(client, service, Config.GROUP,
+                    List.of(instanceAt(8001), instanceAt(8002), instanceAt(8003)));
+            awaitPorts(client, service, Suite.SETTLE_TIME, 8001, 8002, 8003);
+            deregister.invoke(client, service, Config.GROUP, List.of(instanceAt(8001)));
+            awaitPorts(client, service, Suite.SETTLE_TIME, 8002, 8003);
+        } finally {
+            client.shutDown();
+        }
+    }
+
+    /** A persistent instance outlives its client, and another one takes it away. */
+    static void persistent() throws Exception {
+        String service = Suite.name("persistent");
+        Instance instance = instanceAt(8001);
+        instance.setEphemeral(false);
+        NamingService owner = Suite.naming();
+        try {
+            owner.registerInstance(service, instance);
+            awaitPorts(owner, service, Suite.SETTLE_TIME, 8001);
+        } finally {
+            owner.shutDown();
+        }
+        NamingService other = Suite.naming();
+        try {
+            Thread.sleep(Suite.QUIET_TIME.toMillis());
+            List<Instance> found = other.getAllInstances(service, false);
+            wantPorts(found, 8001);
+            if (found.get(0).isEphemeral()) {
+                throw new Suite.Unmet("the persistent instance came back as " + found.get(0));
+            }
+            other.deregisterInstance(service, Config.GROUP, instance);
+            awaitPorts(other, service, Suite.SETTLE_TIME);
+        } finally {
+            other.shutDown();
         }
     }
 

@@ -36,6 +36,12 @@ public final class Suite {
     /** Longest time for a change to reach a subscriber. By HTTP less than between two polls: so pushes count. */
     static final Duration PUSH_TIME = BY_HTTP ? Duration.ofSeconds(6) : SETTLE_TIME;
 
+    /** How long nothing must happen where nothing may. */
+    static final Duration QUIET_TIME = Duration.ofSeconds(1);
+
+    /** How many configs one client listens to in the step about many. */
+    static final int LISTENERS = 100;
+
     /** How long the servers stay away in the outage step. */
     static final Duration OUTAGE_TIME = Duration.ofSeconds(8);
 
@@ -109,12 +115,17 @@ public final class Suite {
         step("register", 30, Naming::register);
         step("list", 30, Naming::list);
         step("subscribe", 60, Naming::subscribe);
+        step("unsubscribe", 60, Naming::unsubscribe);
+        step("batch", 30, Naming::batch);
+        step("persistent", 30, Naming::persistent);
         step("die", 120, Naming::die);
         step("publish", 30, Config::publish);
         step("cas_ok", 30, Config::casOk);
         step("cas_conflict", 30, Config::casConflict);
         step("get", 30, Config::get);
         step("listen", 45, Config::listen);
+        step("many_listeners", 90, Config::manyListeners);
+        step("gray", 30, Config::gray);
         step("remove", 30, Config::remove);
         step("fuzzy_config", 45, FuzzyConfig::run);
         step("fuzzy_naming", 45, FuzzyNaming::run);

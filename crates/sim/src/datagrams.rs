@@ -1,0 +1,55 @@
+//! UDP between a machine and its clients: datagrams get lost, and overtake each other.
+
+use crate::{
+    udp_subscriber::UDP_PORT,
+    world::{Event, World},
+};
+use bytes::Bytes;
+use host::{Datagram, Host};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+/// One of so many gets lost.
+const LOST_ONE_IN: u64 = 8;
+
+impl World {
+    /// Sends what the host has for its subscribers.
+    pub(crate) fn take_datagrams(&mut self, host: &Arc<Host>) {
+        while let Some(Datagram { to, bytes }) = host.take_datagram() {
+            let IpAddr::V4(ip) = to.ip() else { continue };
+            let client = usize::from(ip.octets()[2]);
+            self.travel(Event::DatagramToClient { client, bytes });
+        }
+    }
+
+    pub(crate) fn send_datagram(&mut self, client: usize, bytes: Bytes) {
+        let ip = Ipv4Addr::new(10, 0, client as u8, 1);
+        let from = SocketAddr::new(ip.into(), UDP_PORT);
+        self.travel(Event::DatagramToHost { from, bytes });
+    }
+
+    fn travel(&mut self, event: Event) {
+        if self.rng.below(LOST_ONE_IN) > 0 {
+            let at = self.now.after(self.draw(self.physics.latency));
+            self.queue.push(at, event);
+        }
+    }
+
+    pub(crate) fn datagram_arrives(&mut self, from: SocketAddr, bytes: Bytes) {
+        if let Some(host) = self.machine.host().cloned() {
+            let text = String::from_utf8_lossy(&bytes);
+            self.trace.line(self.now, format_args!("host <= {from} {text}"));
+            host.datagram(self.machine.now(self.now), from, bytes);
+        }
+    }
+
+    pub(crate) fn hear_datagram(&mut self, client: usize, bytes: &Bytes) {
+        if self.actors.get(client).is_some_and(|actor| actor.alive) {
+            let length = bytes.len();
+            self.trace.line(self.now, format_args!("c{client} <~ a datagram of {length} bytes"));
+            self.with_client(client, |client, now| client.datagram(now, bytes));
+        }
+    }
+}

@@ -28,6 +28,7 @@ impl LoneNode {
             id: ID,
             voters: vec![ID],
             journal_bytes_max: 1 << 20,
+            log_bytes_max: host::LOG_BYTES_MAX,
             naming: naming::Settings::default(),
         };
         let now = Now { unix_ms: 1_790_000_000_000, ..Now::START };
@@ -93,6 +94,11 @@ impl LoneNode {
                     Output::Publish(_)
                     | Output::Push { .. }
                     | Output::Notify { .. }
+                    | Output::Existence { .. }
+                    | Output::Peer { .. }
+                    | Output::OpenSnapshot { .. }
+                    | Output::SendSnapshot { .. }
+                    | Output::Reload
                     | Output::Hint(_)
                     | Output::NeedSecrets => {}
                 }

@@ -214,6 +214,8 @@ fn settings() -> Settings {
         doors: Vec::new(),
         disk_kept: true,
         version: "fuzz",
+        log_bytes_max: host::LOG_BYTES_MAX,
+        planted: host::Planted::Nothing,
         naming: naming::Settings::default(),
     }
 }

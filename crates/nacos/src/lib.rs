@@ -45,8 +45,8 @@
 //!
 //! # Left out
 //!
-//! Health checks of persistent instances, locks, the API of v3 but for logins, probes and what clients use: each is answered by a typed refusal, and those of HTTP stand in the
-//! routing table with their fate.
+//! Health checks of persistent instances, locks, the API of v3 but for logins, probes and what clients use: each is answered
+//! by a typed refusal, and those of HTTP stand in the routing table with their fate.
 #![forbid(unsafe_code)]
 
 mod access_ops;

@@ -18,7 +18,9 @@ fn found(name: &str, checker: &str, first: u64) {
         let report = run(seed, planted, false);
         if by_checker(&report) {
             let needed = seed - first + 1;
-            println!("{name}: found by {checker} in seed {seed}, the {needed}. tried");
+            let words = report.violations.iter().find(|what| what.starts_with(checker));
+            let words = words.cloned().or(report.stuck).unwrap_or_default();
+            println!("| {name} | {first} | {needed} | {words}");
             let sound = run(seed, Planted::Nothing, false);
             assert!(sound.passed(), "seed {seed} fails without the bug, too: {sound}");
             return;
@@ -41,13 +43,13 @@ macro_rules! bugs {
 }
 
 bugs! {
-    an_acknowledgement_before_the_write: "early-persisted" by "durable" from 1;
-    an_ignored_fsync_failure: "ignored-sync-failure" by "" from 24;
+    an_acknowledgement_before_the_write: "early-persisted" by "durable" from 3;
+    an_ignored_fsync_failure: "ignored-sync-failure" by "linear" from 24;
     a_lost_hint: "lost-hint" by "living" from 3;
     a_hint_that_is_never_replaced: "old-hint" by "living" from 3;
-    rows_lost_after_a_full_disk: "lost-rows" by "durable" from 1;
-    a_row_that_is_not_checked: "unchecked-row" by "" from 3;
-    beats_that_nobody_judges: "endless-beats" by "gone" from 1;
+    rows_lost_after_a_full_disk: "lost-rows" by "persistent" from 10;
+    a_row_that_is_not_checked: "unchecked-row" by "durable" from 22;
+    beats_that_nobody_judges: "endless-beats" by "gone" from 17;
     a_condition_checked_too_early: "early-condition" by "linear" from 1;
     a_view_that_comes_after_the_word_of_it: "late-view" by "listen" from 1;
     a_lost_notification: "lost-notification" by "listen" from 1;

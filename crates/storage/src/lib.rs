@@ -12,6 +12,9 @@
 //! * `tables.redb`: not durable between checkpoints, since the log holds the truth; after a crash it is as it was at the
 //!   last checkpoint, and the node applies the log from there on.
 //!
+//! Beside them `hint`, which nobody relies on: pieces with a checksum each, appended and never synced, begun anew under
+//! another name that is given up when the new one is complete.
+//!
 //! # Invariants
 //!
 //! * acknowledged(append) ⇒ recovered(append), after a crash at any write or fsync.

@@ -8,7 +8,7 @@
 //! cut n1 → n3         one way only                       lose 300       per mille of all messages
 //! move n3 b:1         another address                    trace on       show messages, too
 //! copy n3 as n3b      another node with n3's id          view n1        whom it lists
-//! hang n3 20          no step of it for so long
+//! hang n3 20          no step of it for so long            health n1      0 is well
 //! clock 5000          wall clocks at the start, in ms    forge 9 n1 X   a bad message of n9
 //! seeds n1 a:1 b:1    other seeds                        count n1 X     a counter
 //! ```
@@ -120,6 +120,9 @@ impl Conversation {
             ["forge", from, label, what] => {
                 self.forge(from.parse().expect("an id"), label, what);
             }
+            ["health", label] => {
+                answer = format!("{}\n", self.network.nodes[self.index(label)].core().health());
+            }
             ["trace", on] => self.network.traces = on == "on",
             ["view", label] => answer = self.view(label),
             ["count", label, name] => {
@@ -209,6 +212,8 @@ conversations! {
     two_nodes_have_one_id
     a_clock_that_was_set_back
     a_stopped_node_takes_nobody_down
+    a_deaf_node_doubts_itself
+    a_silent_node_is_asked_by_others
     a_partition_heals
     halves_that_never_met_find_each_other
     bad_messages_change_nothing

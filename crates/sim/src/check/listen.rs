@@ -34,9 +34,12 @@ struct Ear {
     md5: String,
 }
 
+/// Keys, and md5s of what is held of them.
+type Held = Vec<(String, String)>;
+
 #[derive(Default)]
 struct Ears {
-    asked: BTreeMap<(usize, u64), (Instant, Vec<(String, String)>)>,
+    asked: BTreeMap<(usize, u64), (Instant, Held)>,
     open: BTreeMap<(usize, String), Ear>,
     closed: Vec<Ear>,
     /// Who was told of a change of what he held then, and has not read it since.

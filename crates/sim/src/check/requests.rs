@@ -64,10 +64,11 @@ impl<'a> Epoch<'a> {
             .filter(|(_, acknowledged)| *acknowledged <= at)
             .collect();
         let replaced = |since: Instant| acknowledged.iter().any(|(asked, _)| *asked > since);
-        let written =
-            self.requests.iter().filter(|request| request.asked <= at).filter(|request| {
-                !request.acknowledged().is_some_and(|acknowledged| replaced(acknowledged))
-            });
+        let written = self
+            .requests
+            .iter()
+            .filter(|request| request.asked <= at)
+            .filter(|request| !request.acknowledged().is_some_and(&replaced));
         let mut possible: BTreeSet<Held<'a>> = written.filter_map(Request::effect).collect();
         if acknowledged.is_empty() {
             possible.extend(&self.base);

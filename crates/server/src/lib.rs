@@ -1,6 +1,7 @@
 //! The world around a host: sockets, files, threads, clocks and settings. The only async crate.
 //!
-//! Nothing is decided here but what a connection may cost (`Limits`). A connection's bytes become `host::Arrival`s and its `host::Sending`s become bytes; disk jobs
+//! Everything that happens on a connection happens in its one task (`turn`), and what it writes in one turn leaves in one
+//! piece (`socket`). Nothing is decided here but what a connection may cost (`Limits`). A connection's bytes become `host::Arrival`s and its `host::Sending`s become bytes; disk jobs
 //! run on one thread, bcrypt on a few others, and a timer wakes the host when it asked to be woken.
 //!
 //! ```text

@@ -29,7 +29,10 @@ impl LoneNode {
             voters: vec![ID],
             journal_bytes_max: 1 << 20,
             log_bytes_max: host::LOG_BYTES_MAX,
+            proposals_max: node::PROPOSALS_MAX,
             naming: naming::Settings::default(),
+            config: config::Settings::default(),
+            access: access::Settings::default(),
         };
         let now = Now { unix_ms: 1_790_000_000_000, ..Now::START };
         let clock_high_water = HybridTime::from_unix_ms(now.unix_ms);
@@ -93,6 +96,7 @@ impl LoneNode {
                     Output::Halt(_) => self.halted = true,
                     Output::Publish(_)
                     | Output::Push { .. }
+                    | Output::Watched { .. }
                     | Output::Notify { .. }
                     | Output::Existence { .. }
                     | Output::Peer { .. }

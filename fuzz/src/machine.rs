@@ -214,7 +214,7 @@ fn settings() -> Settings {
         doors: Vec::new(),
         disk_kept: true,
         version: "fuzz",
-        log_bytes_max: host::LOG_BYTES_MAX,
+        limits: host::Limits::default(),
         planted: host::Planted::Nothing,
         naming: naming::Settings::default(),
     }

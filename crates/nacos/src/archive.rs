@@ -2,14 +2,19 @@
 //!
 //! What arrives is hostile until it is inspected, and it is never unpacked anywhere: one pass over it says whether all of
 //! it is as it must be, and afterwards one file at a time is inflated. So an archive costs its own bytes and no more.
-//! Written for this: what must be refused (two files of one name, files that share bytes, sizes that lie) is what a
-//! library for any archive keeps from its caller.
+//! The format is `rawzip`'s, in both directions. It gives every record of the directory as it stands there, so what must
+//! be refused is seen: two files of one name, files that share bytes, sizes that lie. It trusts none of it, nor inflates:
+//! what is judged and counted is so here.
 //!
-//! What is taken: files that are stored or deflated, in UTF-8. Not: encryption, several volumes, zip64, links, archives
-//! within archives. Directories are passed over.
+//! What is taken: files that are stored or deflated, with names in UTF-8. Not: encryption, links, archives within archives.
+//! Directories are passed over.
 
 use bytes::Bytes;
 use flate2::{Compression, Crc, read::DeflateDecoder, write::DeflateEncoder};
+use rawzip::{
+    CompressionMethod, CreatorSystem, ZipArchive, ZipArchiveWriter, ZipFileHeaderRecord,
+    ZipSliceArchive, ZipVerification, path::EntryPath, time::UtcDateTime,
+};
 use std::{
     collections::BTreeSet,
     io::{Read, Write},
@@ -26,14 +31,10 @@ pub const ARCHIVE_RATIO_MAX: usize = 200;
 
 /// What a file may have before its ratio counts: short texts of one letter are no bombs.
 const RATIO_FREE_BYTES: usize = 64 << 10;
-const END_BYTES: usize = 22;
-const END_COMMENT_BYTES_MAX: usize = 65_535;
-const CENTRAL_BYTES: usize = 46;
-const LOCAL_BYTES: usize = 30;
-const STORED: u16 = 0;
-const DEFLATED: u16 = 8;
 /// Nothing is longer in memory while it is inflated than this and what came of it.
 const PIECE_BYTES: usize = 16 << 10;
+/// The first day that the format knows, 1980-01-01. Without one, readers are given month 0 of that year.
+const FIRST_DAY_UNIX_SECONDS: i64 = 315_532_800;
 
 /// Why an archive is not taken. Nothing of it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,9 +76,9 @@ pub struct Archive {
 struct File {
     name: Arc<str>,
     packed: Range<usize>,
-    method: u16,
-    size: usize,
-    crc: u32,
+    deflated: bool,
+    /// What the directory says of the content.
+    said: ZipVerification,
 }
 
 impl std::fmt::Debug for Archive {
@@ -110,66 +111,42 @@ impl Archive {
     #[must_use]
     pub fn content(&self, number: usize) -> Option<String> {
         let file = self.files.get(number)?;
-        let mut content = Vec::with_capacity(file.size);
+        let mut content = Vec::with_capacity(file.said.uncompressed_size as usize);
         inflate(file, &self.bytes, &mut |piece| content.extend_from_slice(piece));
         String::from_utf8(content).ok()
     }
 }
 
-fn word(bytes: &[u8], at: usize) -> usize {
-    usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]))
-}
-
-fn long(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-/// The end record: how many files the directory names, and where it is.
-fn end(bytes: &[u8]) -> Result<(usize, Range<usize>), ArchiveError> {
-    let last = bytes.len().checked_sub(END_BYTES).ok_or(Malformed("it is too short for a zip"))?;
-    let first = last.saturating_sub(END_COMMENT_BYTES_MAX);
-    let found = (first..=last)
-        .rev()
-        .find(|&at| bytes[at..].starts_with(b"PK\x05\x06") && word(bytes, at + 20) == last - at);
-    let at = found.ok_or(Malformed("it does not end as a zip does"))?;
-    let (count, size) = (word(bytes, at + 10), long(bytes, at + 12));
-    let offset = long(bytes, at + 16);
-    if count == 0xffff || size == u32::MAX || offset == u32::MAX {
-        return Err(Unsupported("zip64"));
-    }
-    if word(bytes, at + 4) != 0 || word(bytes, at + 6) != 0 || word(bytes, at + 8) != count {
-        return Err(Unsupported("several volumes"));
-    }
-    if count > ARCHIVE_FILES_MAX {
-        return Err(TooMuch { what: "files", limit: ARCHIVE_FILES_MAX });
-    }
-    let directory = offset as usize..offset as usize + size as usize;
-    if directory.end != at {
-        return Err(Malformed("its directory is not before its end"));
-    }
-    Ok((count, directory))
-}
-
 /// All files, with their places checked against each other.
 fn list(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
-    let (count, directory) = end(bytes)?;
+    let zip =
+        ZipArchive::from_slice(bytes).map_err(|_| Malformed("it does not end as a zip does"))?;
+    if zip.end_offset() != bytes.len() as u64 {
+        return Err(Malformed("there is something behind its end"));
+    }
+    if zip.entries_hint() > ARCHIVE_FILES_MAX as u64 {
+        return Err(TooMuch { what: "files", limit: ARCHIVE_FILES_MAX });
+    }
     let (mut files, mut places, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
-    let mut at = directory.start;
-    for _ in 0..count {
-        let (file, place, next) = entry(bytes, at, &directory)?;
-        at = next;
+    for record in zip.entries() {
+        let record = record.map_err(|_| Malformed("its directory is cut or damaged"))?;
+        // Its end says how many there are, and that was within the limit.
+        if places.len() as u64 == zip.entries_hint() {
+            return Err(Malformed("its directory names more files than its end says"));
+        }
+        let (file, place) = entry(&zip, &record)?;
         if !names.insert(file.name.clone()) {
             return Err(wrong_name(&file.name, "there are two of that name"));
         }
         places.push(place);
-        if !file.name.ends_with('/') {
+        if !record.is_dir() {
             files.push(file);
-        } else if file.size > 0 {
+        } else if file.said.uncompressed_size > 0 {
             return Err(wrong_name(&file.name, "a directory has no content"));
         }
     }
-    if at != directory.end {
-        return Err(Malformed("its directory is longer than what it names"));
+    if places.len() as u64 != zip.entries_hint() {
+        return Err(Malformed("its directory names fewer files than its end says"));
     }
     places.sort_by_key(|place| place.start);
     if places.windows(2).any(|pair| pair[0].end > pair[1].start) {
@@ -178,58 +155,38 @@ fn list(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
     Ok(files)
 }
 
-/// One file of the directory, the place of its record, and where the next one is named.
+/// One file of the directory, and the place of all that is its own.
 fn entry(
-    bytes: &[u8],
-    at: usize,
-    directory: &Range<usize>,
-) -> Result<(File, Range<usize>, usize), ArchiveError> {
-    let cut = Malformed("its directory is cut");
-    let record = bytes[..directory.end].get(at..at + CENTRAL_BYTES).ok_or(cut.clone())?;
-    if !record.starts_with(b"PK\x01\x02") {
-        return Err(Malformed("its directory names no file where it should"));
-    }
-    let (name_bytes, more) = (word(record, 28), word(record, 30) + word(record, 32));
-    let name_at = at + CENTRAL_BYTES;
-    let name = bytes[..directory.end].get(name_at..name_at + name_bytes).ok_or(cut.clone())?;
-    let next = name_at + name_bytes + more;
-    if next > directory.end {
-        return Err(cut);
-    }
-    let name = self::name(name)?;
-    let (made_by, mode) = (record[5], long(record, 38) >> 16 & 0o170_000);
-    // 3 is Unix, whose modes say what a file is; of others, and of archives without modes, nothing is known.
-    if made_by == 3 && ![0, 0o100_000, 0o040_000].contains(&mode) {
+    zip: &ZipSliceArchive<&[u8]>,
+    record: &ZipFileHeaderRecord<'_>,
+) -> Result<(File, Range<u64>), ArchiveError> {
+    let name = name(record.file_path().as_bytes())?;
+    let of_unix = record.version_made_by().creator_system() == CreatorSystem::UNIX;
+    let kind = record.external_attributes() >> 16 & 0o170_000;
+    // Modes of Unix say what a file is; of others, and of archives without modes, nothing is known.
+    if of_unix && ![0, 0o100_000, 0o040_000].contains(&kind) {
         return Err(wrong_name(&name, "a link or a device is no config"));
     }
-    if record[8] & 1 != 0 {
+    let flags = record.flags();
+    if flags.is_encrypted() || flags.has_strong_encryption() || flags.is_masked() {
         return Err(Unsupported("encryption"));
     }
-    let (packed_bytes, size) = (long(record, 20), long(record, 24));
-    let local_at = long(record, 42);
-    if [packed_bytes, size, local_at].contains(&u32::MAX) {
-        return Err(Unsupported("zip64"));
+    let deflated = match record.compression_method() {
+        CompressionMethod::STORE => false,
+        CompressionMethod::DEFLATE => true,
+        _ => return Err(Unsupported("a packing other than deflate")),
+    };
+    let outside = Malformed("a file of it is not where its directory says");
+    let Ok(found) = zip.get_entry(record.wayfinder()) else { return Err(outside) };
+    let (start, end) = found.compressed_data_range();
+    let own = found.local_header();
+    if own.file_path().as_bytes() != name.as_bytes() || end > zip.directory_offset() {
+        return Err(outside);
     }
-    let (local_at, packed_bytes) = (local_at as usize, packed_bytes as usize);
-    let before = &bytes[..directory.start];
-    let outside = || Malformed("a file of it is not where its directory says");
-    let local = before.get(local_at..local_at + LOCAL_BYTES).ok_or_else(outside)?;
-    let named = local_at + LOCAL_BYTES;
-    let own = before.get(named..named + word(local, 26)).ok_or_else(outside)?;
-    let start = named + own.len() + word(local, 28);
-    if !local.starts_with(b"PK\x03\x04") || own != name.as_bytes() {
-        return Err(outside());
-    }
-    let packed = start..start + packed_bytes;
-    if packed.end > directory.start {
-        return Err(outside());
-    }
-    let method = word(record, 10) as u16;
-    if ![STORED, DEFLATED].contains(&method) {
-        return Err(Unsupported("a packing other than deflate"));
-    }
-    let place = local_at..packed.end;
-    Ok((File { name, packed, method, size: size as usize, crc: long(record, 16) }, place, next))
+    // Both are within the bytes, so the conversion loses nothing.
+    let packed = start as usize..end as usize;
+    let file = File { name, packed, deflated, said: found.claim_verifier() };
+    Ok((file, record.local_header_offset()..end))
 }
 
 /// A name that nobody could take for a place outside the archive.
@@ -270,7 +227,7 @@ fn check(file: &File, bytes: &[u8], room: usize) -> Result<usize, ArchiveError> 
         crc.update(piece);
         too_long = counted > room;
         too_dense = counted > allowed;
-        !too_long && !too_dense && counted <= file.size
+        !too_long && !too_dense && counted as u64 <= file.said.uncompressed_size
     });
     if too_long {
         let what = "bytes of content";
@@ -279,7 +236,8 @@ fn check(file: &File, bytes: &[u8], room: usize) -> Result<usize, ArchiveError> 
     if too_dense {
         return Err(TooMuch { what: "bytes of content per packed byte", limit: ARCHIVE_RATIO_MAX });
     }
-    if !whole || counted != file.size || crc.sum() != file.crc {
+    let is = ZipVerification { crc: crc.sum(), uncompressed_size: counted as u64 };
+    if !whole || is != file.said {
         return Err(wrong_name(&file.name, "its content is not what the archive says of it"));
     }
     if first == *b"PK\x03\x04" {
@@ -299,7 +257,7 @@ fn inflate(file: &File, bytes: &[u8], take: &mut dyn FnMut(&[u8])) {
 /// itself, with none left over.
 fn inflate_while(file: &File, bytes: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let packed = &bytes[file.packed.clone()];
-    if file.method == STORED {
+    if !file.deflated {
         return packed.chunks(PIECE_BYTES).all(take);
     }
     let mut decoder = DeflateDecoder::new(packed);
@@ -313,54 +271,37 @@ fn inflate_while(file: &File, bytes: &[u8], take: &mut dyn FnMut(&[u8]) -> bool)
     }
 }
 
-/// Packs files into an archive; names are the caller's to choose well. Costs time by their size.
+/// Packs files into an archive; names are the caller's to choose well, and written as they are. Costs time by their size.
 ///
 /// # Panics
-/// If there are more files or bytes than the limits of an archive.
+/// If there are more files than an archive may have, or a name is longer than 65 535 bytes.
 #[must_use]
 pub fn pack(files: &[(Arc<str>, Arc<str>)]) -> Bytes {
     assert!(files.len() <= ARCHIVE_FILES_MAX, "the caller counts its files");
-    let (mut archive, mut directory) = (Vec::new(), Vec::new());
+    let mut archive = ZipArchiveWriter::new(Vec::new());
     for (name, content) in files {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-        let packed = encoder.write_all(content.as_bytes()).and_then(|()| encoder.finish());
-        let packed = packed.expect("a Vec takes any number of bytes");
-        let mut crc = Crc::new();
-        crc.update(content.as_bytes());
-        let mut said = Vec::new();
-        // Version 2.0, names in UTF-8, deflated, and the first day that this format knows.
-        for word in [20, 1 << 11, DEFLATED, 0, 1 << 5 | 1] {
-            said.extend_from_slice(&u16::to_le_bytes(word));
-        }
-        said.extend_from_slice(&crc.sum().to_le_bytes());
-        for bytes in [packed.len(), content.len()] {
-            said.extend_from_slice(&short(bytes).to_le_bytes());
-        }
-        said.extend_from_slice(&(name.len() as u16).to_le_bytes());
-        said.extend_from_slice(&[0; 2]);
-        let at = short(archive.len());
-        archive.extend_from_slice(b"PK\x03\x04");
-        archive.extend_from_slice(&said);
-        archive.extend_from_slice(name.as_bytes());
-        archive.extend_from_slice(&packed);
-        directory.extend_from_slice(b"PK\x01\x02\x14\0");
-        directory.extend_from_slice(&said);
-        directory.extend_from_slice(&[0; 10]);
-        directory.extend_from_slice(&at.to_le_bytes());
-        directory.extend_from_slice(name.as_bytes());
+        add(&mut archive, name, content).expect("a Vec takes any bytes, and names are short");
     }
-    let (at, count) = (short(archive.len()), (files.len() as u16).to_le_bytes());
-    archive.extend_from_slice(&directory);
-    archive.extend_from_slice(b"PK\x05\x06\0\0\0\0");
-    archive.extend_from_slice(&[count, count].concat());
-    archive.extend_from_slice(&short(directory.len()).to_le_bytes());
-    archive.extend_from_slice(&at.to_le_bytes());
-    archive.extend_from_slice(&[0; 2]);
-    archive.into()
+    archive.finish().expect("a Vec takes any bytes").into()
 }
 
-fn short(bytes: usize) -> u32 {
-    u32::try_from(bytes).expect("the caller counts its bytes")
+fn add(
+    archive: &mut ZipArchiveWriter<Vec<u8>>,
+    name: &str,
+    content: &str,
+) -> Result<(), rawzip::Error> {
+    // Verbatim: the other way is to have names cleaned, which takes all before the `:` of a data id for a drive.
+    let (mut entry, config) = archive
+        .new_file(EntryPath::verbatim(name.as_bytes()))
+        .compression_method(CompressionMethod::DEFLATE)
+        .last_modified(UtcDateTime::from_unix(FIRST_DAY_UNIX_SECONDS))
+        .start()?;
+    let mut writer = config.wrap(DeflateEncoder::new(&mut entry, Compression::fast()));
+    writer.write_all(content.as_bytes())?;
+    let (encoder, said) = writer.finish()?;
+    encoder.finish()?;
+    entry.finish(said)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use super::*;
 
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+
 /// A file as an attacker would write it: every field can lie.
 #[derive(Clone)]
 struct Forged {
@@ -92,6 +95,7 @@ fn refusal(files: &[Forged]) -> String {
 fn what_is_packed_comes_out_again() {
     let files: Vec<(Arc<str>, Arc<str>)> = [
         ("G/a.yaml", "a: 1\n"),
+        ("G/com.example:a..b", "a colon is no drive"),
         ("G/值", "käse"),
         (".metadata.yml", "metadata:\n"),
         ("G/empty", ""),
@@ -103,7 +107,7 @@ fn what_is_packed_comes_out_again() {
     for (number, (_, content)) in files.iter().enumerate() {
         assert_eq!(archive.content(number).as_deref(), Some(&**content));
     }
-    assert_eq!(archive.content(4), None);
+    assert_eq!(archive.content(5), None);
     assert_eq!(Archive::inspect(pack(&[])).unwrap().names().count(), 0);
 }
 
@@ -201,10 +205,8 @@ fn a_bomb_is_refused_by_what_it_inflates_to_whatever_it_says() {
     assert!(refusal(&[modest]).ends_with("its content is not what the archive says of it"));
     let lie = Forged { size: u32::MAX - 1, ..file("G/a", b"x") };
     assert!(refusal(&[lie]).ends_with("its content is not what the archive says of it"));
-    assert_eq!(
-        refusal(&[Forged { size: u32::MAX, ..file("G/a", b"x") }]),
-        "the archive uses zip64, which is not taken: pack it again without"
-    );
+    let longer_still = Forged { size: u32::MAX, ..file("G/a", b"x") };
+    assert!(refusal(&[longer_still]).ends_with("its content is not what the archive says of it"));
     // Not dense, and too much all the same.
     let noise: Vec<u8> =
         (0_u32..1 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 & 15).collect();
@@ -232,7 +234,24 @@ fn lies_about_contents_are_refused() {
     assert!(
         refusal(&[Forged { method: 12, ..good.clone() }]).contains("a packing other than deflate")
     );
-    assert!(refusal(&[Forged { flags: 1, ..good }]).contains("encryption"));
+    for flags in [1, 1 << 6, 1 << 13] {
+        assert!(refusal(&[Forged { flags, ..good.clone() }]).contains("encryption"), "{flags}");
+    }
+}
+
+#[test]
+fn a_directory_names_as_many_files_as_its_end_says_and_nothing_follows_it() {
+    let good = forge(&[file("G/a", b"x"), file("G/b", b"y")]);
+    let end = good.len() - 22;
+    for (count, why) in [(1, "more"), (3, "fewer"), (0, "more")] {
+        let mut bytes = good.clone();
+        (bytes[end + 8], bytes[end + 10]) = (count, count);
+        let told = Archive::inspect(bytes.into()).unwrap_err().to_string();
+        let why = format!("its directory names {why} files than its end says");
+        assert!(told.ends_with(&why), "{count}: {told}");
+    }
+    let told = Archive::inspect([good, b"more".to_vec()].concat().into()).unwrap_err();
+    assert!(told.to_string().ends_with("there is something behind its end"), "{told}");
 }
 
 #[test]
@@ -254,21 +273,71 @@ fn too_many_files_are_refused_before_they_are_looked_at() {
 fn damaged_archives_never_panic_and_what_is_cut_is_refused() {
     let good = forge(&[file("G/a", b"content"), file("G/b", b"more content")]);
     assert!(Archive::inspect(good.clone().into()).is_ok());
+    damage(&good, &["content", "more content"]);
+}
+
+/// Cuts an archive everywhere, and flips each of its bits.
+fn damage(good: &[u8], contents: &[&str]) {
     for length in 0..good.len() {
         assert!(Archive::inspect(good[..length].to_vec().into()).is_err(), "{length}");
     }
     for place in 0..good.len() {
         for bit in 0..8 {
-            let mut bytes = good.clone();
+            let mut bytes = good.to_vec();
             bytes[place] ^= 1 << bit;
             if let Ok(archive) = Archive::inspect(bytes.into()) {
                 for number in 0..archive.names().count() {
                     let content = archive.content(number).unwrap();
-                    assert!(["content", "more content"].contains(&&*content), "{place}");
+                    assert!(contents.contains(&&*content), "{place}");
                 }
             }
         }
     }
+}
+
+/// Deflated by Python's `zipfile` with every field in its zip64 form.
+const ZIP64: &str = "504b03042d00000008000000755da930c5feffffffffffffffff03001400472f6101001000070000000000000009000000000000004bcecf\
+    2b49cd2b0100504b03042d00000008000000755d7cf2528bffffffffffffffff03001400472f620100100004000000000000000600000000\
+    000000cbcd2f4a0500504b01022d032d00000008000000755da930c5feffffffffffffffff03001400000000000000000080010000000047\
+    2f610100100007000000000000000900000000000000504b01022d032d00000008000000755d7cf2528bffffffffffffffff03001c000000\
+    0000000000008001ffffffff472f6201001800040000000000000006000000000000003e00000000000000504b06062c000000000000002d\
+    002d0000000000000000000200000000000000020000000000000092000000000000007900000000000000504b0607000000000b01000000\
+    00000001000000504b0506000000000200020092000000790000000000";
+
+fn unhex(hex: &str) -> Vec<u8> {
+    let digits: Vec<char> = hex.chars().collect();
+    let byte = |pair: &[char]| {
+        let text: String = pair.iter().collect();
+        u8::from_str_radix(&text, 16).unwrap()
+    };
+    digits.chunks(2).map(byte).collect()
+}
+
+#[test]
+fn the_long_form_is_taken_and_may_not_lie_either() {
+    let good = unhex(ZIP64);
+    let archive = Archive::inspect(good.clone().into()).unwrap();
+    assert_eq!(archive.content(0).as_deref(), Some("content"));
+    assert_eq!(archive.content(1).as_deref(), Some("more"));
+    let size = good.windows(4).rposition(|w| w == b"PK\x01\x02").unwrap() + 46 + 3 + 4;
+    let (packed, place) = (size + 8, size + 16);
+    let wrong = "its content is not what the archive says of it";
+    let outside = "a file of it is not where its directory says";
+    for (at, lie, why) in [
+        (size, u64::MAX, wrong),
+        (packed, u64::MAX, outside),
+        (packed, 7, outside),
+        (packed, 1 << 32, outside),
+        (place, u64::MAX, outside),
+        (place, u64::MAX - 40, outside),
+        (place, 0, outside),
+    ] {
+        let mut bytes = good.clone();
+        bytes[at..at + 8].copy_from_slice(&lie.to_le_bytes());
+        let told = Archive::inspect(bytes.into()).unwrap_err().to_string();
+        assert!(told.ends_with(why), "{at} {lie}: {told}");
+    }
+    damage(&good, &["content", "more"]);
 }
 
 /// Written by Java's `ZipOutputStream` (as Nacos does: sizes behind the content), and by Python's `zipfile`.
@@ -287,13 +356,7 @@ const BY_PYTHON: &str = "504b0304140000000800f378755d691923e30700000005000000080
 #[test]
 fn archives_of_java_and_python_are_taken() {
     for hex in [BY_JAVA, BY_PYTHON] {
-        let digits: Vec<char> = hex.chars().collect();
-        let byte = |pair: &[char]| {
-            let text: String = pair.iter().collect();
-            u8::from_str_radix(&text, 16).unwrap()
-        };
-        let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
-        let archive = Archive::inspect(bytes.into()).unwrap();
+        let archive = Archive::inspect(unhex(hex).into()).unwrap();
         assert!(archive.names().map(|name| &**name).eq(["G/a.yaml", ".metadata.yml"]));
         assert_eq!(archive.content(0).as_deref(), Some("a: 1\n"));
         let metadata = "metadata:\n- dataId: a.yaml\n  group: G\n  type: yaml\n";

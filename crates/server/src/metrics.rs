@@ -1,11 +1,11 @@
-//! `/metrics` in the text form of Prometheus. Names follow its rules: one prefix, base units, `_total` for counters, never
+//! `/metrics` in the text form of OpenMetrics. Names follow the rules of Prometheus: one prefix, base units, `_total` for counters, never
 //! an id as a label; no label has more values than are known before or capped.
 //!
 //! Several nodes may run in one process, so there is no global registry: each scrape writes a page from plain numbers.
 
 mod legacy;
+mod page;
 mod process;
-mod text;
 
 use crate::{body::Body, connection::Door, requests::Requests};
 use base::Limit;
@@ -14,8 +14,8 @@ use host::{Gauges, Host, NamespaceCounts};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use nacos::{Denial, Pushing};
+use page::Page;
 pub(crate) use process::note_start;
-use text::Page;
 
 /// Where it is served.
 const PATH: &str = "/metrics";
@@ -55,7 +55,8 @@ pub(crate) fn serve(door: &Door, request: &Request<Incoming>) -> Response<Body> 
         legacy::page(&gauges, &door.host, &door.requests)
     };
     let mut response = Response::new(Body::Whole(Some(page.into())));
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    let kind =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
@@ -81,20 +82,20 @@ fn of_node(page: &mut Page, gauges: &Gauges) {
         ("commit", COMMIT.unwrap_or("unknown")),
         ("rustc", RUSTC.unwrap_or("unknown")),
     ];
-    page.gauge("trine_build_info", "The program").with(&build, 1);
+    page.gauge("trine_build_info", "The program").with(&build, true);
     let node = gauges.node.to_string();
     let node = [("node", node.as_str()), ("roles", "registry,config")];
-    page.gauge("trine_node_info", "The node").with(&node, 1);
-    page.gauge("trine_up", "Whether the process answers").is(1);
-    page.gauge("trine_ready", "Whether the node serves").is(u8::from(gauges.ready));
+    page.gauge("trine_node_info", "The node").with(&node, true);
+    page.gauge("trine_up", "Whether the process answers").is(true);
+    page.gauge("trine_ready", "Whether the node serves").is(gauges.ready);
     page.gauge("trine_uptime_seconds", "Since the node started").is(gauges.uptime.as_secs_f64());
     page.gauge("trine_disk_full", "Whether writes are refused for want of space")
-        .is(u8::from(gauges.disk_full));
+        .is(gauges.disk_full);
 }
 
 fn of_requests(page: &mut Page, requests: &Requests) {
     let routes = requests.http();
-    let mut all = page.counter("trine_http_requests", "HTTP requests answered");
+    let all = page.counter("trine_http_requests", "HTTP requests answered");
     for route in &routes {
         for (code, count) in &route.codes {
             let code = code.to_string();
@@ -104,10 +105,10 @@ fn of_requests(page: &mut Page, requests: &Requests) {
                 ("route", &route.route),
                 ("code", &code),
             ];
-            all.with(&labels, count);
+            all.with(&labels, *count);
         }
     }
-    let mut took = page.histogram(
+    let took = page.histogram(
         "trine_http_request_duration_seconds",
         "From a request's head to its answer; of a poll, with the time that it is held",
     );
@@ -115,7 +116,7 @@ fn of_requests(page: &mut Page, requests: &Requests) {
         let labels = [("plane", route.plane), ("method", route.method), ("route", &*route.route)];
         took.buckets(&labels, &route.took);
     }
-    let mut calls = page.counter("trine_grpc_requests", "gRPC requests answered");
+    let calls = page.counter("trine_grpc_requests", "gRPC requests answered");
     for (kind, code, count) in requests.grpc() {
         calls.with(&[("type", kind), ("code", &code.to_string())], count);
     }
@@ -127,7 +128,7 @@ fn of_connections(page: &mut Page, gauges: &Gauges, host: &Host) {
         .is(gauges.connections_opened);
     page.counter("trine_sessions_broken", "Sessions ended by a defect of ours")
         .is(gauges.sessions_broken);
-    let mut agents = page.gauge("trine_grpc_connections", "Clients that have set up a stream");
+    let agents = page.gauge("trine_grpc_connections", "Clients that have set up a stream");
     for (agent, count) in host.tally.agents() {
         agents.with(&[("sdk", &agent.sdk), ("version", &agent.version)], count);
     }
@@ -136,11 +137,11 @@ fn of_connections(page: &mut Page, gauges: &Gauges, host: &Host) {
 fn of_registry(page: &mut Page, gauges: &Gauges) {
     let namespaces = &gauges.namespaces;
     let listed = |counts: &NamespaceCounts| counts.services > 0;
-    let mut services = page.gauge("trine_registry_services", "Services, empty ones too");
+    let services = page.gauge("trine_registry_services", "Services, empty ones too");
     for (namespace, counts) in namespaces.iter().filter(|(_, counts)| listed(counts)) {
         services.with(&[("namespace", namespace)], counts.services);
     }
-    let mut instances = page.gauge("trine_registry_instances", "Instances listed");
+    let instances = page.gauge("trine_registry_instances", "Instances listed");
     for (namespace, counts) in namespaces.iter().filter(|(_, counts)| listed(counts)) {
         instances.with(&[("namespace", namespace), ("health", "healthy")], counts.healthy);
         instances.with(&[("namespace", namespace), ("health", "unhealthy")], counts.unhealthy);
@@ -148,7 +149,7 @@ fn of_registry(page: &mut Page, gauges: &Gauges) {
     page.gauge("trine_registry_subscribers", "Subscriptions").is(gauges.counts.subscriptions);
     page.gauge("trine_registry_clients", "Publishers and subscribers").is(gauges.counts.clients);
     page.counter("trine_registry_heartbeats", "Beats of instances").is(gauges.tally.beats);
-    let mut gone = page.counter("trine_registry_expirations", "Instances that left unasked");
+    let gone = page.counter("trine_registry_expirations", "Instances that left unasked");
     gone.with(&[("reason", "silent")], gauges.tally.expired);
     gone.with(&[("reason", "connection_lost")], gauges.tally.lost_connections);
     gone.with(&[("reason", "orphan")], gauges.tally.orphans_hidden);
@@ -157,13 +158,13 @@ fn of_registry(page: &mut Page, gauges: &Gauges) {
 fn of_pushes(page: &mut Page, gauges: &Gauges, host: &Host) {
     let planes = [("registry", Pushing::Registry), ("config", Pushing::Config)];
     let counts = planes.map(|(name, plane)| (name, host.tally.pushes(plane)));
-    let mut all = page.counter("trine_push", "What was sent on streams, by what became of it");
+    let all = page.counter("trine_push", "What was sent on streams, by what became of it");
     for (plane, counts) in &counts {
         let acknowledged: u64 = counts.acknowledged.buckets.iter().sum();
         all.with(&[("plane", plane), ("result", "acknowledged")], acknowledged);
         all.with(&[("plane", plane), ("result", "unacknowledged")], counts.lost);
     }
-    let mut took = page.histogram("trine_push_ack_duration_seconds", "Until a client confirmed");
+    let took = page.histogram("trine_push_ack_duration_seconds", "Until a client confirmed");
     for (plane, counts) in &counts {
         took.buckets(&[("plane", plane)], &counts.acknowledged);
     }
@@ -172,20 +173,20 @@ fn of_pushes(page: &mut Page, gauges: &Gauges, host: &Host) {
 }
 
 fn of_config(page: &mut Page, gauges: &Gauges) {
-    let mut items = page.gauge("trine_config_items", "Configs");
+    let items = page.gauge("trine_config_items", "Configs");
     for (namespace, counts) in gauges.namespaces.iter().filter(|(_, counts)| counts.configs > 0) {
         items.with(&[("namespace", namespace)], counts.configs);
     }
     page.gauge("trine_config_listeners", "Configs that clients listen to, each once per listener")
         .is(gauges.tally.config_listeners);
-    let mut published = page.counter("trine_config_publish", "Contents that clients wanted to set");
+    let published = page.counter("trine_config_publish", "Contents that clients wanted to set");
     published.with(&[("result", "ok")], gauges.tally.published);
     published.with(&[("result", "conflict")], gauges.tally.publish_conflicts);
     published.with(&[("result", "refused")], gauges.tally.publish_refused);
 }
 
 fn of_raft(page: &mut Page, gauges: &Gauges, host: &Host) {
-    page.gauge("trine_raft_is_leader", "Whether the node leads").is(u8::from(gauges.leads));
+    page.gauge("trine_raft_is_leader", "Whether the node leads").is(gauges.leads);
     page.gauge("trine_raft_term", "Current term").is(gauges.term.0);
     page.gauge("trine_raft_commit_index", "Last entry known to be committed").is(gauges.commit.0);
     page.gauge("trine_raft_applied_index", "Last entry in the state").is(gauges.applied.0);
@@ -212,12 +213,12 @@ fn of_journal(page: &mut Page, gauges: &Gauges) {
 }
 
 fn of_refusals(page: &mut Page, gauges: &Gauges, host: &Host) {
-    let mut rejected = page.counter("trine_rejected", "What was refused, by limit: docs/limits.md");
+    let rejected = page.counter("trine_rejected", "What was refused, by limit: docs/limits.md");
     for limit in Limit::ALL {
         let by_datagram = if *limit == Limit::UdpSubscribers { gauges.udp_refused } else { 0 };
         rejected.with(&[("limit", limit.label())], host.tally.rejected(*limit) + by_datagram);
     }
-    let mut denied = page.counter("trine_auth_failures", "Requests that were not let in");
+    let denied = page.counter("trine_auth_failures", "Requests that were not let in");
     for denial in Denial::ALL {
         denied.with(&[("reason", denial.label())], host.tally.denied(denial));
     }

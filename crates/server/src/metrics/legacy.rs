@@ -1,6 +1,6 @@
 //! `/nacos/actuator/prometheus`: the names that dashboards for Nacos know, as far as they can be filled truthfully.
 
-use super::text::Page;
+use super::page::Page;
 use crate::requests::Requests;
 use host::{Gauges, Host};
 use nacos::Pushing;
@@ -10,7 +10,7 @@ pub(crate) const PATH: &str = "/nacos/actuator/prometheus";
 
 pub(crate) fn page(gauges: &Gauges, host: &Host, requests: &Requests) -> String {
     let mut page = Page::default();
-    let mut monitor = page.gauge("nacos_monitor", "Names as in Nacos");
+    let monitor = page.gauge("nacos_monitor", "Names as in Nacos");
     let mut put = |module: &str, name: &str, value: u64| {
         monitor.with(&[("module", module), ("name", name)], value);
     };

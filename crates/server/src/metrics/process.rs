@@ -1,6 +1,6 @@
 //! What the operating system says of this process. Where it says nothing (not Linux), nothing is shown.
 
-use super::text::Page;
+use super::page::Page;
 use std::{fs, path::Path, sync::LazyLock, time::SystemTime};
 
 /// Bytes of a page of memory, and clock ticks of a second: what `/proc` counts in on every Linux of 64 bits that we run on.
@@ -19,7 +19,7 @@ pub(crate) fn note_start() {
 }
 
 pub(crate) fn write(page: &mut Page) {
-    let mut start = page.gauge("process_start_time_seconds", "Unix time of the start");
+    let start = page.gauge("process_start_time_seconds", "Unix time of the start");
     start.is(*STARTED);
     if let Some((cpu_seconds, threads)) = stat() {
         page.counter("process_cpu_seconds", "Processor time, user and system").is(cpu_seconds);

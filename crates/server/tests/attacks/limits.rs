@@ -218,7 +218,11 @@ async fn metrics_tell_what_happened_under_the_names_that_are_promised() {
     socket.write_all(asked.as_bytes()).await.expect("sent");
     assert_eq!(soon("an answer", read_reply(&mut socket)).await.expect("one").status, 403);
     let page = target.normal("GET", "/metrics", "").await;
-    assert!(page.head.contains("content-type: text/plain; version=0.0.4"), "{}", page.head);
+    assert!(
+        page.head.contains("content-type: application/openmetrics-text; version=1.0.0"),
+        "{}",
+        page.head
+    );
     let text = page.text();
     for line in [
         "trine_ready 1",
@@ -239,7 +243,7 @@ async fn metrics_tell_what_happened_under_the_names_that_are_promised() {
     for begin in [
         "trine_build_info{version=\"",
         "trine_node_info{node=\"",
-        "trine_http_request_duration_seconds_bucket{plane=\"registry\"",
+        "trine_http_request_duration_seconds_count{plane=\"registry\"",
         "trine_grpc_requests_total{type=\"HealthCheckRequest\",code=\"200\"}",
         "trine_registry_heartbeats_total",
         "trine_registry_expirations_total{reason=\"silent\"}",

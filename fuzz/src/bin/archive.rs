@@ -22,6 +22,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             (format!("G/{number}").into(), Arc::from(&*content))
         });
         let files: Vec<(Arc<str>, Arc<str>)> = files.collect();
+        // An archive within an archive is refused, whoever packed it.
+        if files.iter().any(|(_, content)| content.starts_with("PK\x03\x04")) {
+            return;
+        }
         let archive = Archive::inspect(pack(&files)).expect("what we pack is taken");
         for (number, (name, content)) in files.iter().enumerate() {
             assert_eq!(archive.names().nth(number), Some(name));

@@ -18,6 +18,7 @@ mod queue;
 mod rng;
 mod row;
 mod time;
+mod watchers;
 
 pub use core::time::Duration;
 pub use freshness::{Consistency, Freshness};
@@ -29,3 +30,4 @@ pub use queue::BoundedQueue;
 pub use rng::Rng;
 pub use row::Row;
 pub use time::{Instant, Now};
+pub use watchers::{PATTERNS_MAX, PATTERNS_PER_CONNECTION_MAX, Watchers, takes};

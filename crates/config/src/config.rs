@@ -6,10 +6,10 @@ use crate::{
     check::{self, CONTENT_BYTES_MAX},
     history::{HISTORY_REPLY_BYTES_MAX, HISTORY_ROWS_MAX, History, Retention},
     listeners::{LISTENERS_MAX, Listeners},
+    model::Pattern,
     rows,
-    watchers::Watchers,
 };
-use base::{ConnectionId, Instant, Now, RequestId, Revision, Row};
+use base::{ConnectionId, Instant, Now, RequestId, Revision, Row, Watchers};
 use md5::{Digest, Md5};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -56,7 +56,7 @@ pub struct Config {
     /// Rows come in.
     pub(crate) restoring: bool,
     pub(crate) listeners: Listeners,
-    watchers: Watchers,
+    watchers: Watchers<Pattern>,
     loads: BTreeMap<u64, Reader>,
     load_last: u64,
     pub(crate) outputs: VecDeque<Output>,
@@ -203,7 +203,9 @@ impl Config {
             }
             Request::Watch { pattern } => {
                 let watching = self.watchers.watch(to, pattern);
-                watching.map(|()| Output::Reply { to, id, reply: Reply::Watching })
+                let reply = Reply::Watching;
+                let answer = watching.map(|()| Output::Reply { to, id, reply });
+                answer.map_err(|limit| Refusal::TooManyPatterns { limit })
             }
             Request::Unwatch { pattern } => {
                 self.watchers.unwatch(to, &pattern);
@@ -380,7 +382,7 @@ impl Config {
 
     /// Tells those who watch names that this one came or went.
     pub(crate) fn tell_existence(&mut self, key: &ConfigKey, exists: bool) {
-        for to in self.watchers.of(key) {
+        for to in self.watchers.of(|pattern| pattern.takes(key)) {
             self.outputs.push_back(Output::Existence { to, key: key.clone(), exists });
         }
     }

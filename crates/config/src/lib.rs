@@ -79,7 +79,6 @@ mod rows;
 mod surface;
 #[cfg(test)]
 mod tests;
-mod watchers;
 
 pub use check::{BETA_ADDRESSES_CHARS_MAX, CONTENT_BYTES_MAX, CONTENT_TYPES, GRAY_TAG_CHARS_MAX};
 pub use config::{CONTENTS_BYTES_MAX, Config, LOADS_MAX, Settings, md5_hex};
@@ -95,4 +94,3 @@ pub use model::{
 };
 pub use request::{Command, KeyListener, Outcome, Refusal, Reply, Request};
 pub use surface::{Applied, Input, LoadedRows, Output};
-pub use watchers::{PATTERNS_MAX, WATCHES_MAX};

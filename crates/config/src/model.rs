@@ -1,6 +1,6 @@
 //! The nouns of the config center.
 
-use base::Revision;
+use base::{Revision, takes};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -33,26 +33,13 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Whether the pattern takes this name. Linear in both: the pieces between stars are found from left to right.
+    /// Whether the pattern takes this name.
     #[must_use]
     pub fn takes(&self, key: &ConfigKey) -> bool {
         self.namespace == key.namespace
             && takes(&self.group, &key.group)
             && takes(&self.data_id, &key.data_id)
     }
-}
-
-fn takes(pattern: &str, text: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut left) = text.strip_prefix(first) else { return false };
-    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-    for piece in middle.split('*') {
-        match left.find(piece) {
-            Some(at) => left = &left[at + piece.len()..],
-            None => return false,
-        }
-    }
-    left.ends_with(last)
 }
 
 /// What is said of a config besides its content. All optional texts are empty when not given.

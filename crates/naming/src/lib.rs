@@ -68,7 +68,7 @@
 //!
 //! Refused: more than `INSTANCES_PER_CONNECTION_MAX` instances or `SUBSCRIPTIONS_PER_CONNECTION_MAX` subscriptions of a
 //! connection; by the log more than `PERSISTENT_INSTANCES_MAX`, `SERVICES_DESCRIBED_MAX` or `OVERLAYS_MAX`. Refused too: a
-//! watch over `PATTERNS_PER_CONNECTION_MAX` or `PATTERNS_MAX`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
+//! watch over `base::PATTERNS_PER_CONNECTION_MAX` or `base::PATTERNS_MAX`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
 //! hint, a fan-out, idle services) goes on by `Input::Wake` after a named number of them.
 //!
 //! # What is left out
@@ -127,10 +127,10 @@ pub use settings::Settings;
 pub use subscribe::SUBSCRIPTIONS_PER_CONNECTION_MAX;
 pub use surface::{Input, Output};
 pub use switches::{BEAT_INTERVAL_MS, ServerStatus, Switch, Switches};
-pub use watch::{PATTERNS_MAX, PATTERNS_PER_CONNECTION_MAX, Pattern};
+pub use watch::Pattern;
 
 use agreed::Agreed;
-use base::{ConnectionId, Duration, HybridClock, HybridTime, Instant, NodeId, Now};
+use base::{ConnectionId, Duration, HybridClock, HybridTime, Instant, NodeId, Now, Watchers};
 use connection::{Closing, Connection};
 use distro::{Change, Distro, Standing};
 use hint::{Hints, Restoring};
@@ -142,7 +142,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
-use watch::Watchers;
 
 /// How many idle services one `Wake` retires at most.
 pub const RETIRED_PER_WAKE: usize = 1000;
@@ -184,7 +183,7 @@ pub struct Naming {
     switches_told: Switches,
     /// No push before this: they were off until then.
     pushes_since: Instant,
-    watchers: Watchers,
+    watchers: Watchers<Pattern>,
     hints: Hints,
     restoring: Option<Restoring>,
     now: Now,

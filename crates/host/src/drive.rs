@@ -167,13 +167,7 @@ impl Host {
 
     fn hand_on(&self, output: Output, dirty: &mut Dirty) {
         match output {
-            Output::Publish(view) => {
-                let of_access = matches!(view, node::View::Access(_));
-                self.views.swap(view);
-                if of_access {
-                    self.tell_access_watchers(dirty);
-                }
-            }
+            Output::Publish(view) => self.publish(view, dirty),
             Output::Reply { to, id, reply } => {
                 if let Some(limit) = reply.limit() {
                     self.tally.reject(limit);
@@ -230,6 +224,20 @@ impl Host {
             | Output::SendSnapshot { .. }
             | Output::Reload => unreachable!("a sole voter that was told of no link has no peers"),
             Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
+        }
+    }
+
+    /// Swaps a view in, and tells those who wait for a change of it.
+    fn publish(&self, view: node::View, dirty: &mut Dirty) {
+        let of_access = matches!(view, node::View::Access(_));
+        let turned = matches!(&view, node::View::Standing(new)
+            if new.ready != self.views.standing().ready);
+        self.views.swap(view);
+        if of_access {
+            self.tell_access_watchers(dirty);
+        }
+        if turned {
+            self.state_signal.raise();
         }
     }
 

@@ -115,8 +115,8 @@ pub struct Host {
     pub timer_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
-    /// Raised when the node halted.
-    pub halt_signal: Signal,
+    /// Raised when the node became ready, or is so no more, or halted.
+    pub state_signal: Signal,
 }
 
 /// What the node's lock guards.
@@ -228,6 +228,6 @@ impl Host {
         for slot in slots {
             slot.close();
         }
-        self.halt_signal.raise();
+        self.state_signal.raise();
     }
 }

@@ -136,7 +136,7 @@ impl Host {
             work_signal: crate::Signal::default(),
             timer_signal: crate::Signal::default(),
             udp_signal: crate::Signal::default(),
-            halt_signal: crate::Signal::default(),
+            state_signal: crate::Signal::default(),
         });
         host.push_disk_job(DiskJob::Restore { table: RESTORED_TABLES.start, after: None });
         Ok(Begun { host, worker })

@@ -95,7 +95,8 @@ pub struct Running {
     listeners: Vec<JoinHandle<()>>,
     tasks: Vec<JoinHandle<()>>,
     threads: Threads,
-    halted: Arc<Notify>,
+    /// The node became ready or halted.
+    state_changed: Arc<Notify>,
 }
 
 /// Turns a host's signal into a notification of tokio's.
@@ -103,7 +104,7 @@ struct Notifying(Arc<Notify>);
 
 impl Wake for Notifying {
     fn wake(self: Arc<Self>) {
-        self.0.notify_one();
+        self.0.notify_waiters();
     }
 }
 
@@ -142,8 +143,8 @@ pub async fn start(settings: Settings) -> Result<Running, RunError> {
     let threads = Threads::start(&host, clock, worker, workers)
         .map_err(|error| RunError::System { what: "a thread", problem: error.to_string() })?;
     let (stop, stopping) = watch::channel(Phase::Serving);
-    let halted = Arc::new(Notify::new());
-    host.halt_signal.listen(Waker::from(Arc::new(Notifying(halted.clone()))));
+    let state_changed = Arc::new(Notify::new());
+    host.state_signal.listen(Waker::from(Arc::new(Notifying(state_changed.clone()))));
     let mut running = Running {
         api: api.as_ref().map(|listener| listener.address),
         grpc: grpc.as_ref().map(|listener| listener.address),
@@ -155,7 +156,7 @@ pub async fn start(settings: Settings) -> Result<Running, RunError> {
         listeners: Vec::new(),
         tasks: vec![tokio::spawn(run_timer(host.clone(), clock, stopping.clone()))],
         threads,
-        halted,
+        state_changed,
     };
     if let Some(udp) = udp {
         running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));
@@ -180,18 +181,24 @@ impl Running {
 
     /// Waits until the node serves, or until it halted.
     pub async fn ready(&self) {
-        while !self.host.is_ready() && self.host.halted().is_none() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        loop {
+            // Before the look: a change after it is not missed.
+            let changed = self.state_changed.notified();
+            if self.host.is_ready() || self.host.halted().is_some() {
+                return;
+            }
+            changed.await;
         }
     }
 
     /// Waits until the node halted by itself.
     pub async fn halted(&self) -> String {
         loop {
+            let changed = self.state_changed.notified();
             if let Some(reason) = self.host.halted() {
                 return reason;
             }
-            self.halted.notified().await;
+            changed.await;
         }
     }
 

@@ -160,7 +160,9 @@ fn told_to_stop_it_answers_what_waits_keeps_what_it_acknowledged_and_ends_with_z
         }
         acknowledged
     });
+    // One that was never accepted would be reset.
     let mut idle = process.connect();
+    assert!(exchange(&mut idle, "GET", "/livez", "").is_some_and(|(status, _)| status == 200));
     process.signal("-TERM");
     let begun = Instant::now();
     assert_eq!(answer(&mut held), Some((200, String::new())), "nothing has changed");

@@ -58,6 +58,7 @@ impl Host {
     pub fn disk_done(&self, now: Now, done: Vec<DiskDone>) {
         for done in done {
             match done {
+                DiskDone::IdentityKept => self.push_input(Input::IdentityKept),
                 DiskDone::Persisted(id) => self.push_input(Input::Persisted(id)),
                 DiskDone::Checkpointed(applied) => self.push_input(Input::Checkpointed(applied)),
                 DiskDone::Loaded { id, rows } => self.push_input(Input::Loaded { id, rows }),
@@ -219,6 +220,8 @@ impl Host {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
             Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
+            Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
+            Output::Links(_) | Output::Left => {}
             Output::Peer { .. }
             | Output::OpenSnapshot { .. }
             | Output::SendSnapshot { .. }

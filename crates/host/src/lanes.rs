@@ -82,19 +82,22 @@ fn lane(input: &Input) -> Lane {
         | Input::Loaded { .. }
         | Input::Secrets(_)
         | Input::DiskFull(_)
+        | Input::IdentityKept
         | Input::Wake => Lane::Vital,
-        Input::PeerUp(_)
+        Input::PeerUp { .. }
         | Input::PeerDown(_)
         | Input::Peer { .. }
-        | Input::NodeAlive { .. }
-        | Input::NodeGone { .. }
+        | Input::PeerRefused { .. }
+        | Input::Welcome(_)
         | Input::SnapshotOpened { .. }
         | Input::SnapshotSent { .. } => Lane::Peers,
         // The end of a connection must not overtake what was asked on it.
-        Input::Opened(_) | Input::Closed { .. } => Lane::Write,
+        Input::Opened(_) | Input::Closed { .. } | Input::Leave => Lane::Write,
         Input::Request { request, .. } => match request {
             Request::Naming(naming::Request::Beat { .. }) => Lane::Vital,
-            Request::Naming(_) | Request::Config(_) | Request::Access(_) => Lane::Write,
+            Request::Naming(_) | Request::Config(_) | Request::Access(_) | Request::Cluster(_) => {
+                Lane::Write
+            }
             Request::Fresh(_) => Lane::Read,
             Request::Explain { .. } | Request::Status => Lane::Inspect,
         },

@@ -59,7 +59,7 @@ pub use planted::Planted;
 pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
-pub use start::{Begun, Identity, Settings, StartError};
+pub use start::{Begun, Settings, StartError};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };

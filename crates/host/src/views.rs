@@ -108,6 +108,7 @@ impl ViewStore {
             }
             View::Standing(standing) => *write(&self.standing) = standing,
             View::Switches(switches) => *write(&self.switches) = switches,
+            View::Cluster(_) => {} // no edge shows it yet
         }
     }
 

@@ -34,6 +34,37 @@ pub enum Input<K, V> {
         /// Which record.
         key: K,
     },
+    /// As `Write`, for a client that asked another node, which asked this one at `at` by its own hybrid clock. That node
+    /// may have given up waiting and have written the record itself since, so this state is older than whatever came after
+    /// `at`: if this node knows of such a thing, or was started since, nothing happens.
+    WriteAsked {
+        /// Which record.
+        key: K,
+        /// Its new state.
+        value: V,
+        /// When the other node asked.
+        at: HybridTime,
+    },
+    /// As `Delete`, asked as in `WriteAsked`. Always with an incarnation of that time, so that what was asked before it
+    /// and comes late does not bring the record back.
+    DeleteAsked {
+        /// Which record.
+        key: K,
+        /// When the other node asked.
+        at: HybridTime,
+    },
+    /// A state that came with the answer of a peer, and not in a delta.
+    Learned {
+        /// Which peer.
+        from: NodeId,
+        /// The state.
+        record: Record<K, V>,
+    },
+    /// Compare all that is known with this peer now, record by record, whatever the digests say.
+    Repair {
+        /// Which; without a link nothing happens.
+        peer: NodeId,
+    },
     /// The record's client was heard by this node. An orphan stays listed; a hidden one is listed again.
     Heard {
         /// Which record.

@@ -101,6 +101,7 @@ mod version;
 pub use digest::{BUCKETS_COUNT, BucketSet, Summary};
 pub use exchange::EXCHANGE_TIMEOUT;
 pub use key::Key;
+pub use merge::HYBRID_TIME_MAX;
 pub use message::{Malformed, Message, OWNERS_PER_DIGEST, RECORDS_PER_DELTA, VERSIONS_PER_MESSAGE};
 pub use orphan::{ORPHAN_KEEP_TIME, ORPHAN_LISTED_TIME};
 pub use peer::{DELTA_TIMEOUT, DELTAS_IN_FLIGHT_MAX, DIGEST_PERIOD, UNSENT_MAX};

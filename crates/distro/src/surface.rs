@@ -34,9 +34,9 @@ pub enum Input<K, V> {
         /// Which record.
         key: K,
     },
-    /// As `Write`, for a client that asked another node, which asked this one at `at` by its own hybrid clock. That node
-    /// may have given up waiting and have written the record itself since, so this state is older than whatever came after
-    /// `at`: if this node knows of such a thing, or was started since, nothing happens.
+    /// As `Claim`, for a client that asked another node, which asked this one at `at` by its own hybrid clock. That node
+    /// may have given up waiting and have written the record itself since, so the new incarnation is of that time: if this
+    /// node knows of something later, or was started since, nothing happens.
     WriteAsked {
         /// Which record.
         key: K,
@@ -45,8 +45,7 @@ pub enum Input<K, V> {
         /// When the other node asked.
         at: HybridTime,
     },
-    /// As `Delete`, asked as in `WriteAsked`. Always with an incarnation of that time, so that what was asked before it
-    /// and comes late does not bring the record back.
+    /// As `Delete`, asked as in `WriteAsked`.
     DeleteAsked {
         /// Which record.
         key: K,

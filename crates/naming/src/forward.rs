@@ -121,10 +121,6 @@ impl Forwards {
         self.due.first().map(|(at, _)| *at)
     }
 
-    pub(crate) fn pending_count(&self) -> usize {
-        self.pending.len()
-    }
-
     /// As of when this node is writing, if it does so for another one.
     pub(crate) fn asked_at(&self) -> Option<HybridTime> {
         self.doing.as_ref().map(|doing| doing.at)
@@ -171,6 +167,12 @@ fn wished(request: &Request) -> Option<(&ClientId, &ServiceKey, Place, Wish)> {
 }
 
 impl Naming {
+    /// How many requests wait for the node that is responsible for their client.
+    #[must_use]
+    pub fn forwards_pending(&self) -> usize {
+        self.forwards.pending.len()
+    }
+
     /// Hands a request to the node that is responsible for its client; gives it back if that is this one, or cannot be asked.
     pub(crate) fn forward(
         &mut self,

@@ -124,8 +124,7 @@ impl Host {
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
         let tally = crate::Tally::default();
-        let log_bytes_max = settings.limits.log_bytes_max;
-        let links = crate::links::Links::new(rng.fork(), log_bytes_max, tally.links.clone());
+        let links = crate::links::Links::new(rng.fork(), &settings.limits, tally.links.clone());
         let views =
             ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
         let restoring = Some(Restoring { hint });

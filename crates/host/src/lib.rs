@@ -116,6 +116,8 @@ pub struct Host {
     /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
     salts: Mutex<Rng>,
     halted: Mutex<Option<String>>,
+    /// The others know that this node is about to stop.
+    left: AtomicBool,
     generated_password: Mutex<Option<String>>,
     /// What was counted.
     pub tally: Tally,
@@ -129,7 +131,7 @@ pub struct Host {
     pub udp_signal: Signal,
     /// Raised when there is an address to dial, or a link to close.
     pub link_signal: Signal,
-    /// Raised when the node became ready, or is so no more, or halted.
+    /// Raised when the node became ready, or is so no more, or has left, or halted.
     pub state_signal: Signal,
 }
 
@@ -189,6 +191,19 @@ impl Host {
     #[must_use]
     pub fn halted(&self) -> Option<String> {
         lock(&self.halted).clone()
+    }
+
+    /// The node is about to stop: it hands over what it leads and says goodbye to the others. `has_left` tells when that is
+    /// done; it may take as long as the others do.
+    pub fn leave(&self, now: Now) {
+        self.push_input(node::Input::Leave);
+        self.run(now, &[]);
+    }
+
+    /// Whether the others know that this node is about to stop.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.left.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// The one-time password that was generated for the first administrator, if this was the first start and none was

@@ -151,6 +151,7 @@ impl Host {
             disk_jobs: Mutex::default(),
             salts,
             halted: Mutex::default(),
+            left: false.into(),
             generated_password: Mutex::default(),
             settings,
             tally,

@@ -10,15 +10,21 @@ use std::{
 /// How often a client beats.
 const BEAT: Duration = Duration::from_secs(5);
 
-/// What is on its way on one link in one direction, each with its arrival.
+/// How long nobody has heard the owner of an orphan.
+const ORPHANED: Duration = Duration::from_secs(14);
+
+/// What is on its way on one lane of a link in one direction, each with its arrival.
 type Wire = VecDeque<(Instant, Vec<u8>)>;
 
 pub(super) struct Net {
     pub(super) now: Now,
     pub(super) nodes: Vec<Naming>,
     pub(super) views: Vec<BTreeMap<ServiceKey, Arc<ServiceView>>>,
-    wires: BTreeMap<(usize, usize), Wire>,
+    /// From, to, and whether somebody waits for what is on it.
+    wires: BTreeMap<(usize, usize, bool), Wire>,
     latency: Duration,
+    /// Of messages that nobody waits for, on top.
+    bulk_latency: Duration,
     /// Messages of these links do not arrive, though nobody notices.
     swallowed: Vec<(usize, usize)>,
     /// By request: what was answered.
@@ -71,6 +77,7 @@ impl Net {
             views: vec![BTreeMap::new(); count],
             wires: BTreeMap::new(),
             latency: Duration::from_millis(1),
+            bulk_latency: Duration::ZERO,
             swallowed: Vec::new(),
             replies: BTreeMap::new(),
             requests: 0,
@@ -103,11 +110,13 @@ impl Net {
     }
 
     fn link(&mut self, a: usize, b: usize) {
-        if self.wires.contains_key(&(a, b)) {
+        if self.wires.contains_key(&(a, b, true)) {
             return;
         }
-        self.wires.insert((a, b), VecDeque::new());
-        self.wires.insert((b, a), VecDeque::new());
+        for (from, to) in [(a, b), (b, a)] {
+            self.wires.insert((from, to, false), VecDeque::new());
+            self.wires.insert((from, to, true), VecDeque::new());
+        }
         self.step(a, Input::PeerUp(id(b)));
         self.step(b, Input::PeerUp(id(a)));
     }
@@ -123,7 +132,8 @@ impl Net {
     /// What was on its way is lost.
     pub(super) fn cut(&mut self, a: usize, b: usize) {
         for (from, to) in [(a, b), (b, a)] {
-            if self.wires.remove(&(from, to)).is_some() {
+            self.wires.remove(&(from, to, false));
+            if self.wires.remove(&(from, to, true)).is_some() {
                 self.step(from, Input::PeerDown(id(to)));
             }
         }
@@ -162,8 +172,10 @@ impl Net {
         if self.swallowed.contains(&(from, to)) {
             return;
         }
-        let arrival = self.now.instant.after(self.latency);
-        if let Some(wire) = self.wires.get_mut(&(from, to)) {
+        let awaited = message.is_awaited();
+        let bulk = if awaited { Duration::ZERO } else { self.bulk_latency };
+        let arrival = self.now.instant.after(self.latency + bulk);
+        if let Some(wire) = self.wires.get_mut(&(from, to, awaited)) {
             let bytes = postcard::to_allocvec(message).expect("it encodes");
             let after = wire.back().map_or(arrival, |(last, _)| arrival.max(*last));
             wire.push_back((after, bytes));
@@ -174,9 +186,9 @@ impl Net {
         let end = self.now.after(time);
         while let Some(due) = self.due().filter(|due| *due <= end.instant) {
             self.now = self.now.after(due.since(self.now.instant));
-            let wires: Vec<(usize, usize)> = self.wires.keys().copied().collect();
-            for (from, to) in wires {
-                while let Some(wire) = self.wires.get_mut(&(from, to))
+            let wires: Vec<(usize, usize, bool)> = self.wires.keys().copied().collect();
+            for (from, to, lane) in wires {
+                while let Some(wire) = self.wires.get_mut(&(from, to, lane))
                     && wire.front().is_some_and(|(at, _)| *at <= self.now.instant)
                 {
                     let (_, bytes) = wire.pop_front().expect("looked at above");
@@ -397,6 +409,37 @@ fn the_instances_of_a_responsible_node_that_dies_go_on_with_their_beats() {
 }
 
 #[test]
+fn an_answer_brings_the_records_that_are_still_on_their_way() {
+    let mut net = three();
+    net.bulk_latency = Duration::from_millis(500);
+    let one = net.client_of(2);
+    net.request(0, register(&one));
+    assert_eq!((net.shown(0).len(), net.shown(1).len(), net.owner(0, &one)), (1, 0, Some(id(2))));
+    net.wait(Duration::from_millis(5));
+    net.request(0, deregister(&one));
+    assert_eq!(net.shown(0).len(), 0);
+    net.wait(Duration::from_secs(2));
+    assert!((0..3).all(|index| net.shown(index).is_empty()));
+}
+
+#[test]
+fn a_beat_that_was_handed_on_is_remembered_if_its_owner_dies() {
+    let mut net = three();
+    let one = net.client_of(2);
+    net.request(0, register(&one));
+    net.wait(Duration::from_secs(10));
+    net.request(0, beat(&one));
+    // Nobody but its clients has heard n3 for 14 s.
+    net.cut(0, 2);
+    let heard = Instant::START.after(net.now.instant.since(Instant::START.after(ORPHANED)));
+    net.step(0, Input::NodeGone { node: id(2), heard });
+    net.wait(Duration::from_secs(10));
+    assert_eq!(net.shown(0).len(), 1);
+    net.wait(Duration::from_secs(6));
+    assert_eq!(net.shown(0).len(), 0);
+}
+
+#[test]
 fn requests_over_the_limit_are_done_here() {
     let mut net = Net::new(2, &Settings::default());
     let one = net.client_of(1);
@@ -501,7 +544,10 @@ impl Play {
                     self.net.link(a, b);
                 }
             }
-            11 => self.net.latency = Duration::from_millis(1 + self.rng.below(400)),
+            11 => {
+                self.net.latency = Duration::from_millis(1 + self.rng.below(400));
+                self.net.bulk_latency = Duration::from_millis(self.rng.below(400));
+            }
             12 if self.cuts => {
                 let (a, b) = (self.node(), self.node());
                 self.net.swallowed = vec![(a, b)];
@@ -580,6 +626,7 @@ impl Play {
     fn heal(&mut self) {
         self.net.swallowed.clear();
         self.net.latency = Duration::from_millis(1);
+        self.net.bulk_latency = Duration::ZERO;
         self.net.link_all();
         for index in 0..3 {
             self.net.agree(index);

@@ -26,17 +26,22 @@ pub(super) struct Net {
     /// Of messages that nobody waits for, on top.
     bulk_latency: Duration,
     /// Messages of these links do not arrive, though nobody notices.
-    swallowed: Vec<(usize, usize)>,
+    pub(super) swallowed: Vec<(usize, usize)>,
     /// By request: what was answered.
     replies: BTreeMap<u64, Reply>,
     requests: u64,
     /// Forwarded requests so far.
     pub(super) asked: usize,
-    /// Checks that were asked for: by which node, and what.
+    /// Checks that were asked for and not answered: by which node, and what.
     pub(super) checks: Vec<(usize, Check)>,
+    /// Whether checks are answered, and which addresses are not healthy.
+    pub(super) answering: Option<Vec<&'static str>>,
+    /// How many checks each node has asked for.
+    pub(super) checked: Vec<usize>,
+    log: u64,
 }
 
-fn id(index: usize) -> NodeId {
+pub(super) fn id(index: usize) -> NodeId {
     NodeId(index as u64 + 1)
 }
 
@@ -44,7 +49,7 @@ pub(super) fn service() -> ServiceKey {
     super::script::service("shop")
 }
 
-fn client(number: usize) -> Instance {
+pub(super) fn client(number: usize) -> Instance {
     super::script::instance(&[&format!("10.0.0.{number}:80")])
 }
 
@@ -53,16 +58,16 @@ fn name(instance: &Instance) -> ClientId {
 }
 
 /// Requests of an HTTP client.
-fn register(one: &Instance) -> Request {
+pub(super) fn register(one: &Instance) -> Request {
     Request::Register { client: name(one), service: service(), instance: one.clone() }
 }
 
-fn deregister(one: &Instance) -> Request {
+pub(super) fn deregister(one: &Instance) -> Request {
     let Instance { ip, port, cluster_name, .. } = one.clone();
     Request::Deregister { client: name(one), service: service(), ip, port, cluster_name }
 }
 
-fn beat(one: &Instance) -> Request {
+pub(super) fn beat(one: &Instance) -> Request {
     let Instance { ip, port, cluster_name, .. } = one.clone();
     Request::Beat { client: name(one), service: service(), full: None, ip, port, cluster_name }
 }
@@ -83,6 +88,9 @@ impl Net {
             requests: 0,
             asked: 0,
             checks: Vec::new(),
+            answering: None,
+            checked: vec![0; count],
+            log: 0,
         };
         for index in 0..count {
             net.step(index, Input::Restored);
@@ -94,22 +102,22 @@ impl Net {
     }
 
     /// Tells a node that all others live.
-    fn agree(&mut self, index: usize) {
+    pub(super) fn agree(&mut self, index: usize) {
         for other in (0..self.nodes.len()).filter(|other| *other != index) {
             self.alive(index, other);
         }
     }
 
-    fn alive(&mut self, index: usize, other: usize) {
+    pub(super) fn alive(&mut self, index: usize, other: usize) {
         self.step(index, Input::NodeAlive { node: id(other), life: HybridTime(1) });
     }
 
-    fn gone(&mut self, index: usize, other: usize) {
+    pub(super) fn gone(&mut self, index: usize, other: usize) {
         let heard = self.now.instant;
         self.step(index, Input::NodeGone { node: id(other), heard });
     }
 
-    fn link(&mut self, a: usize, b: usize) {
+    pub(super) fn link(&mut self, a: usize, b: usize) {
         if self.wires.contains_key(&(a, b, true)) {
             return;
         }
@@ -121,7 +129,7 @@ impl Net {
         self.step(b, Input::PeerUp(id(a)));
     }
 
-    fn link_all(&mut self) {
+    pub(super) fn link_all(&mut self) {
         for a in 0..self.nodes.len() {
             for b in 0..a {
                 self.link(a, b);
@@ -153,7 +161,10 @@ impl Net {
                     assert!(self.replies.insert(number, reply).is_none(), "answered twice");
                 }
                 Output::Peer { to, message } => self.post(index, to, &message),
-                Output::Check(check) => self.checks.push((index, check)),
+                Output::Check(check) => {
+                    self.checked[index] += 1;
+                    self.checks.push((index, check));
+                }
                 Output::Halt(why) => panic!("{why}"),
                 Output::Push { .. }
                 | Output::Switches(_)
@@ -201,8 +212,41 @@ impl Net {
                     self.step(index, Input::Wake);
                 }
             }
+            self.answer_checks();
         }
         self.now = end;
+    }
+
+    fn answer_checks(&mut self) {
+        let Some(down) = self.answering.clone() else { return };
+        for (index, Check { id, ip, .. }) in std::mem::take(&mut self.checks) {
+            self.step(index, Input::Checked { id, healthy: !down.contains(&&*ip) });
+        }
+    }
+
+    /// The log reaches all nodes at once.
+    pub(super) fn apply(&mut self, command: &Command) {
+        self.log += 1;
+        for index in 0..self.nodes.len() {
+            self.nodes[index].apply(base::LogIndex(self.log), command);
+            self.collect(index);
+        }
+    }
+
+    /// Starts a node again, with nothing. It is told of the others, and they of it, but there is no link yet.
+    pub(super) fn restart(&mut self, index: usize, settings: &Settings) {
+        for other in (0..self.nodes.len()).filter(|other| *other != index) {
+            self.cut(index, other);
+        }
+        let mut clock = HybridClock::default();
+        let life = clock.tick(self.now);
+        self.nodes[index] = Naming::new(settings.clone(), self.now, id(index), clock);
+        self.views[index].clear();
+        self.step(index, Input::Restored);
+        self.agree(index);
+        for other in (0..self.nodes.len()).filter(|other| *other != index) {
+            self.step(other, Input::NodeAlive { node: id(index), life });
+        }
     }
 
     fn due(&self) -> Option<Instant> {
@@ -211,7 +255,7 @@ impl Net {
     }
 
     /// Begins a request; the answer may come later.
-    fn ask(&mut self, index: usize, request: Request) -> u64 {
+    pub(super) fn ask(&mut self, index: usize, request: Request) -> u64 {
         self.requests += 1;
         let number = self.requests;
         let from = ConnectionId { node: id(index), boot: HybridTime(1), counter: number };
@@ -220,7 +264,7 @@ impl Net {
     }
 
     /// Does a request and waits for its answer.
-    fn request(&mut self, index: usize, request: Request) -> Reply {
+    pub(super) fn request(&mut self, index: usize, request: Request) -> Reply {
         let number = self.ask(index, request);
         for _ in 0..1000 {
             if let Some(reply) = self.replies.remove(&number) {
@@ -232,7 +276,7 @@ impl Net {
     }
 
     /// What a node shows: `ip` by ip, with a mark if it is not healthy.
-    fn shown(&self, index: usize) -> Vec<String> {
+    pub(super) fn shown(&self, index: usize) -> Vec<String> {
         let view = self.views[index].get(&service());
         let show = |one: &Arc<Instance>| {
             let mark = if one.healthy { "" } else { "!" };
@@ -257,13 +301,13 @@ impl Net {
     }
 
     /// A client for which this node is responsible.
-    fn client_of(&self, index: usize) -> Instance {
+    pub(super) fn client_of(&self, index: usize) -> Instance {
         let clients = (1..100).map(client);
         clients.into_iter().find(|one| self.responsible(one) == index).expect("each has a share")
     }
 }
 
-fn three() -> Net {
+pub(super) fn three() -> Net {
     Net::new(3, &Settings::default())
 }
 
@@ -573,7 +617,7 @@ impl Play {
             Some(registered) => {
                 (life.living, life.since) = (None, self.net.now.instant);
                 // Half of them die without a word.
-                if registered && number % 2 == 0 {
+                if registered && number.is_multiple_of(2) {
                     let request = deregister(&life.instance);
                     life.waits = Some((at, self.net.ask(at, request)));
                 }

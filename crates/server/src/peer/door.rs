@@ -1,12 +1,17 @@
 //! What others dial: the listening socket, the handshakes in progress, and the frames of those that were taken in.
 
-use super::{Broken, Peers, Stage, Woken, frames::Reader, introduce, introduce::Answer, prove};
+use super::{
+    Broken, Peers, Stage, Woken,
+    frames::Reader,
+    introduce::{self, Answer, No},
+    prove,
+};
 use crate::{
     listen::{ACCEPT_BACKOFF, Refusals},
     running::Phase,
 };
 use cluster::Introduction;
-use host::{FRAME_BYTES_MAX, Flow, InboundId, KeyName, Reading};
+use host::{FRAME_BYTES_MAX, Flow, InboundId, KeyName, NotAccepted, Reading};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -164,10 +169,15 @@ async fn greet(peers: &Peers, socket: TcpStream) -> Result<(Stream, Inbound), Br
         let taken = peers.host.accept(&peer, lane, key);
         let inbound = match taken {
             Ok(id) => Inbound { peers: peers.clone(), id },
-            Err(why) => {
-                let answer = Answer { verdict: Err(why.to_string()), introduction: me };
+            Err(not) => {
+                let refusal = match not {
+                    NotAccepted::Refused(refusal) => Some(refusal),
+                    NotAccepted::NotRunning | NotAccepted::TooMany => None,
+                };
+                let no = No { refusal, why: not.to_string() };
+                let answer = Answer { verdict: Err(no), introduction: me };
                 introduce::say(&mut stream, &answer.encode()).await?;
-                return Err(Broken::Refused(why.to_string()));
+                return Err(Broken::Refused { refusal, why: not.to_string() });
             }
         };
         let welcome = match key {

@@ -1,6 +1,7 @@
 //! Introductions: said once both sides have proved that they belong, before the first frame.
 
 use super::{Broken, Stage};
+use cluster::Refusal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Bytes of an introduction, or of an answer to one.
@@ -13,19 +14,57 @@ const REFUSED: u8 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     /// With what the dialer is welcomed (empty: nothing), or why it is refused.
-    pub(super) verdict: Result<Vec<u8>, String>,
+    pub(super) verdict: Result<Vec<u8>, No>,
     /// Who says so.
     pub(super) introduction: Vec<u8>,
+}
+
+/// Why an acceptor takes nothing from a node that has proved itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct No {
+    /// For the other node, if it is something that it must know.
+    pub(super) refusal: Option<Refusal>,
+    /// For people.
+    pub(super) why: String,
+}
+
+impl No {
+    fn code(&self) -> u8 {
+        match self.refusal {
+            None => 0,
+            Some(Refusal::Itself) => 1,
+            Some(Refusal::OtherCluster) => 2,
+            Some(Refusal::Removed) => 3,
+            Some(Refusal::Twin) => 4,
+            Some(Refusal::Protocols) => 5,
+        }
+    }
+
+    fn of(said: &[u8]) -> Self {
+        let (code, why) = said.split_first().unwrap_or((&0, &[]));
+        let refusal = match code {
+            1 => Some(Refusal::Itself),
+            2 => Some(Refusal::OtherCluster),
+            3 => Some(Refusal::Removed),
+            4 => Some(Refusal::Twin),
+            5 => Some(Refusal::Protocols),
+            // Of a newer build: there are words for it still.
+            _ => None,
+        };
+        // It goes into a log line.
+        let why = String::from_utf8_lossy(why).chars().filter(|c| !c.is_control()).collect();
+        Self { refusal, why }
+    }
 }
 
 impl Answer {
     pub(super) fn encode(&self) -> Vec<u8> {
         let (kind, said) = match &self.verdict {
-            Ok(welcome) => (TAKEN, &welcome[..]),
-            Err(why) => (REFUSED, why.as_bytes()),
+            Ok(welcome) => (TAKEN, welcome.clone()),
+            Err(no) => (REFUSED, [&[no.code()], no.why.as_bytes()].concat()),
         };
         // A reason is for people; what does not fit of it is lost.
-        let said = &said[..said.len().min(INTRODUCTION_BYTES_MAX / 4)];
+        let said = &said[..said.len().min(INTRODUCTION_BYTES_MAX / 2)];
         let len = u16::try_from(said.len()).expect("cut above");
         [&[kind][..], &len.to_be_bytes(), said, &self.introduction].concat()
     }
@@ -37,7 +76,7 @@ impl Answer {
         let (said, introduction) = rest.split_at_checked(len).ok_or_else(cut)?;
         let verdict = match *kind {
             TAKEN => Ok(said.to_vec()),
-            REFUSED => Err(String::from_utf8_lossy(said).into_owned()),
+            REFUSED => Err(No::of(said)),
             other => {
                 return Err(Broken::Introduction(format!("an answer of unknown kind {other}")));
             }

@@ -1,6 +1,11 @@
 //! What this node dials: a task per link, which carries the host's frames out on two connections.
 
-use super::{Broken, Peers, Stage, Woken, frames::Writer, introduce, prove};
+use super::{
+    Broken, Peers, Stage, Woken,
+    frames::Writer,
+    introduce::{self, No},
+    prove,
+};
 use crate::running::Phase;
 use bytes::Bytes;
 use cluster::{Address, Introduction, Secret};
@@ -73,7 +78,12 @@ impl Drop for Told<'_> {
         }
         self.peers.told.link_ended(self.address, self.was_up, &why);
         let now = self.peers.clock.now();
-        self.peers.host.link_closed(now, self.link, why.to_string());
+        match why {
+            Broken::Refused { refusal: Some(refusal), .. } => {
+                self.peers.host.link_refused(now, self.link, refusal);
+            }
+            _ => self.peers.host.link_closed(now, self.link, why.to_string()),
+        }
     }
 }
 
@@ -94,11 +104,10 @@ async fn link(peers: Peers, dial: Dial, hung_up: oneshot::Receiver<()>) -> LinkI
 
 async fn serve(peers: &Peers, dial: &Dial, was_up: &mut bool) -> Broken {
     let until = Instant::now() + peers.handshake_timeout;
+    // One after the other: who is refused on the first knocks once.
     let opened = Box::pin(async {
-        tokio::try_join!(
-            connect(peers, dial, Lane::Urgent, until),
-            connect(peers, dial, Lane::Bulk, until)
-        )
+        let urgent = connect(peers, dial, Lane::Urgent, until).await?;
+        Ok((urgent, connect(peers, dial, Lane::Bulk, until).await?))
     });
     let (urgent, bulk) = match opened.await {
         Ok(both) => both,
@@ -146,7 +155,8 @@ async fn connect(peers: &Peers, dial: &Dial, lane: Lane, until: Instant) -> Resu
         let me = peers.host.introduction().ok_or(Broken::HungUp)?;
         introduce::say(&mut stream, &me.encode()).await?;
         let answer = introduce::Answer::decode(&introduce::hear(&mut stream).await?)?;
-        let welcome = answer.verdict.map_err(Broken::Refused)?;
+        let welcome =
+            answer.verdict.map_err(|No { refusal, why }| Broken::Refused { refusal, why })?;
         let peer = Introduction::decode(&answer.introduction)
             .map_err(|error| Broken::Introduction(error.to_string()))?;
         let welcome = match &welcome[..] {

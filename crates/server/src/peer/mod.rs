@@ -43,7 +43,7 @@ mod told;
 
 use crate::{Limits, clock::Clock, cluster_settings::certified_secret};
 use base::Limit;
-use cluster::Secret;
+use cluster::{Refusal, Secret};
 use hello::NONCE_BYTES;
 use host::{Host, KeyName};
 use std::{
@@ -201,8 +201,13 @@ pub(crate) enum Broken {
     #[error("its introduction cannot be read: {0}")]
     Introduction(String),
     /// It was introduced and not taken.
-    #[error("refused: {0}")]
-    Refused(String),
+    #[error("{why}")]
+    Refused {
+        /// What the other node must know of it.
+        refusal: Option<Refusal>,
+        /// For people.
+        why: String,
+    },
     /// A frame of a length that no node sends.
     #[error("a frame of {bytes} bytes: 1 to {bytes_max} are taken")]
     FrameBytes {
@@ -226,6 +231,11 @@ pub(crate) enum Broken {
 }
 
 impl Broken {
+    /// What was dialed was this node itself, as its own address is among the seeds.
+    fn is_itself(&self) -> bool {
+        matches!(self, Self::Refused { refusal: Some(Refusal::Itself), .. })
+    }
+
     /// As metrics count it.
     pub(crate) fn label(&self) -> &'static str {
         match self {
@@ -236,7 +246,7 @@ impl Broken {
             Self::Crowded => "crowded",
             Self::Late(_) => "timeout",
             Self::NoHello | Self::Version { .. } | Self::Mismatch => "hello",
-            Self::Introduction(_) | Self::Refused(_) => "introduction",
+            Self::Introduction(_) | Self::Refused { .. } => "introduction",
             Self::FrameBytes { .. } | Self::Frame(_) => "frame",
             Self::Stalled(_) => "stalled",
             Self::HungUp => "hung_up",

@@ -4,12 +4,12 @@ use super::{
     Broken, Stage,
     frames::{Reader, Writer},
     hello::{HELLO_BYTES, Hello, NONCE_BYTES, Role},
-    introduce::{self, Answer, INTRODUCTION_BYTES_MAX},
+    introduce::{self, Answer, INTRODUCTION_BYTES_MAX, No},
     prove::{self, Binding},
     tls::Tls,
 };
 use bytes::Bytes;
-use cluster::TokenId;
+use cluster::{Refusal, TokenId};
 use host::{KeyName, Lane};
 use proptest::prelude::*;
 use std::{collections::VecDeque, future::Future, time::Duration};
@@ -240,16 +240,20 @@ async fn introductions_and_answers_cross_and_too_long_ones_do_not() {
     assert_eq!(said.expect_err("too long").label(), "introduction");
 }
 
+const REFUSALS: &[Refusal] =
+    &[Refusal::Itself, Refusal::OtherCluster, Refusal::Removed, Refusal::Twin, Refusal::Protocols];
+
 proptest! {
     #[test]
     fn an_answer_reads_as_it_was_said_and_junk_is_an_error(
         welcome in proptest::collection::vec(any::<u8>(), 0..100),
         why in "[a-z ]{0,40}",
         taken: bool,
+        refusal in proptest::option::of(proptest::sample::select(REFUSALS)),
         introduction in proptest::collection::vec(any::<u8>(), 0..100),
         junk in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
-        let verdict = if taken { Ok(welcome) } else { Err(why) };
+        let verdict = if taken { Ok(welcome) } else { Err(No { refusal, why }) };
         let answer = Answer { verdict, introduction };
         prop_assert_eq!(Answer::decode(&answer.encode()).expect("whole"), answer);
         let _ = Answer::decode(&junk);

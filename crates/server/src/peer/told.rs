@@ -38,6 +38,9 @@ struct Refused {
 impl Told {
     /// A connection was not taken in.
     pub(super) fn refused(&self, from: SocketAddr, why: &Broken) {
+        if why.is_itself() {
+            return;
+        }
         let mut counts = self.counts();
         let refused = counts.refused.entry(why.label()).or_default();
         refused.count += 1;
@@ -69,8 +72,8 @@ impl Told {
 
     /// A link is gone, or an attempt led to nothing.
     pub(super) fn link_ended(&self, address: &Address, was_up: bool, why: &Broken) {
-        if matches!(why, Broken::HungUp) {
-            tracing::debug!(%address, "hung up");
+        if matches!(why, Broken::HungUp) || why.is_itself() {
+            tracing::debug!(%address, %why, "a link is no longer wanted");
             return;
         }
         let before = self.counts().failures.insert(address.clone(), why.label());

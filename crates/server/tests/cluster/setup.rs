@@ -41,8 +41,10 @@ impl Cluster {
             .collect();
         let mut nodes = Vec::new();
         for mut node in bound {
-            node.settings.cluster.join = seeds.clone();
-            node.settings.cluster.expect = Some(u32::try_from(len).expect("few"));
+            if len > 1 {
+                node.settings.cluster.join = seeds.clone();
+                node.settings.cluster.expect = Some(u32::try_from(len).expect("few"));
+            }
             nodes.push(Some(node.start().await.expect("nothing is missing")));
         }
         let cluster = Self { nodes, seeds };

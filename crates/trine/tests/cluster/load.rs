@@ -144,7 +144,7 @@ impl Load {
                         }
                         _ => at = (at + 1) % nodes.len(),
                     }
-                    if turn % 4 == 0 {
+                    if turn.is_multiple_of(4) {
                         client.read(nodes[(at + turn) % nodes.len()], key);
                     }
                 }

@@ -63,6 +63,8 @@ pub enum DiskJob {
         /// After this key; from the beginning if `None`.
         after: Option<Vec<u8>>,
     },
+    /// Durably note who this node is; answered by `DiskDone::IdentityKept`.
+    Identity(Vec<u8>),
     /// Durably note a time that no hybrid time given out in this life is above; not answered.
     Clock(HybridTime),
     /// Leave a piece of the hint; not answered.
@@ -76,6 +78,8 @@ pub enum DiskJob {
 pub enum DiskDone {
     /// The write is durable.
     Persisted(WriteId),
+    /// The identity record is durable.
+    IdentityKept,
     /// The state tables are durable through this entry.
     Checkpointed(LogIndex),
     /// The rows.
@@ -222,6 +226,7 @@ impl DiskWorker {
                 DiskJob::Checkpoint
                 | DiskJob::Load { .. }
                 | DiskJob::Restore { .. }
+                | DiskJob::Identity(_)
                 | DiskJob::Clock(_)
                 | DiskJob::Hint(_)
                 | DiskJob::Probe => {
@@ -272,6 +277,16 @@ impl DiskWorker {
                 Ok(())
             }
             DiskJob::Restore { table, after } => self.piece(table, after, done),
+            DiskJob::Identity(bytes) => match self.disk.set_identity(&bytes) {
+                Ok(()) => {
+                    done.push(DiskDone::IdentityKept);
+                    Ok(())
+                }
+                Err(error) => {
+                    self.stalled.push_front(DiskJob::Identity(bytes));
+                    Err(error)
+                }
+            },
             DiskJob::Clock(ceiling) => self
                 .disk
                 .set_value(CLOCK_VALUE, &ceiling.0.to_be_bytes())

@@ -37,6 +37,7 @@
 //!   and within 2 s while nobody leads.
 #![forbid(unsafe_code)]
 
+mod clustering;
 mod command;
 mod commit;
 mod explain;
@@ -68,6 +69,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 enum Phase {
     /// Reads its disk.
     Restoring,
+    /// Belongs to no cluster yet; the engine does not run.
+    Forming,
     /// Takes part, and waits until its state is known to be current and initialised.
     Joining,
     /// Serves.
@@ -87,6 +90,7 @@ pub struct Node {
     naming: naming::Naming,
     config: config::Config,
     access: access::Access,
+    cluster: cluster::Cluster,
     /// `None` until the state tables are restored: the engine replays onto them.
     consensus: Option<consensus::Consensus>,
     /// What the engine starts from, once the tables are restored.
@@ -145,15 +149,15 @@ impl Node {
                 self.naming.step(now, naming::Input::Hint(pieces));
             }
             Input::Restored => self.restored(),
-            Input::PeerUp(peer) => self.peer_up(peer),
+            Input::PeerUp { address, peer } => self.peer_up(address, peer),
             Input::PeerDown(peer) => self.peer_down(peer),
             Input::Peer { from, message } => self.peer_said(from, message),
-            Input::NodeAlive { node, life } => {
-                self.naming.step(now, naming::Input::NodeAlive { node, life });
+            Input::PeerRefused { address, why } => {
+                self.cluster.step(now, cluster::Input::PeerRefused { address, why });
             }
-            Input::NodeGone { node, heard } => {
-                self.naming.step(now, naming::Input::NodeGone { node, heard });
-            }
+            Input::Welcome(secret) => self.cluster.step(now, cluster::Input::Welcome(secret)),
+            Input::IdentityKept => self.cluster.step(now, cluster::Input::IdentityKept),
+            Input::Leave => self.cluster.step(now, cluster::Input::Leave),
             Input::SnapshotOpened { to, through } => self.snapshot_opened(to, through),
             Input::SnapshotSent { to, ok } => {
                 self.engine(consensus::Input::SnapshotSent { to, ok });
@@ -190,6 +194,7 @@ impl Node {
             self.naming.deadline(),
             self.config.deadline(),
             self.access.deadline(),
+            self.cluster.deadline(),
             self.consensus.as_ref().and_then(consensus::Consensus::deadline),
             self.proposals.deadline(self.leader.is_some()),
             self.reads.deadline(),
@@ -223,6 +228,7 @@ impl Node {
         self.naming.step(now, naming::Input::Wake);
         self.config.step(now, config::Input::Wake);
         self.access.step(now, access::Input::Wake);
+        self.cluster.step(now, cluster::Input::Wake);
         self.engine(consensus::Input::Wake);
         self.catch_up();
         while let Some(expired) = self.proposals.expire(now.instant, self.leader.is_some()) {
@@ -245,7 +251,8 @@ impl Node {
     /// Carries values between the parts until none has anything to say.
     fn pump(&mut self) {
         loop {
-            let said = self.pump_naming() | self.pump_config() | self.pump_access();
+            let said =
+                self.pump_cluster() | self.pump_naming() | self.pump_config() | self.pump_access();
             if !said && !self.pump_engine() {
                 break;
             }

@@ -11,6 +11,7 @@ use crate::{
     proposals::{PROPOSALS_MAX, Waiter},
 };
 use base::{Instant, NodeId, ProposalId, Term};
+use cluster::{Address, Introduction};
 use journal::Cause;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ pub enum PeerMessage {
     Consensus(consensus::Message),
     /// The registry's. In order, or the link breaks.
     Naming(naming::PeerMessage),
+    /// Who is in the cluster and alive, and who may come. Each may be lost.
+    Cluster(cluster::Message),
     /// About writes that another node leads. Lost: the asker's deadline comes.
     Proposal(ProposalMessage),
 }
@@ -93,6 +96,10 @@ impl PeerMessage {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Consensus(message) if message.entries() == 0 => Lane::Urgent,
+            Self::Cluster(message) => match message.lane() {
+                cluster::MessageLane::Urgent => Lane::Urgent,
+                cluster::MessageLane::Bulk => Lane::Bulk,
+            },
             Self::Consensus(_) | Self::Naming(_) | Self::Proposal(_) => Lane::Bulk,
         }
     }
@@ -105,6 +112,7 @@ impl PeerMessage {
             Self::Consensus(message) => [&[VERSION, 0], &message.encode()[..]].concat(),
             Self::Naming(message) => postcard::to_extend(message, vec![VERSION, 1]).expect(PLAIN),
             Self::Proposal(message) => postcard::to_extend(message, vec![VERSION, 2]).expect(PLAIN),
+            Self::Cluster(message) => [&[VERSION, 3], &message.encode()[..]].concat(),
         }
     }
 
@@ -123,6 +131,9 @@ impl PeerMessage {
             [VERSION, 2, rest @ ..] => postcard::from_bytes(rest)
                 .map(Self::Proposal)
                 .map_err(|error| format!("a message about a proposal: {error}")),
+            [VERSION, 3, rest @ ..] => {
+                cluster::Message::decode(rest).map(Self::Cluster).map_err(|error| error.to_string())
+            }
             [VERSION, kind, ..] => Err(format!("a message of unknown kind {kind}")),
             [version, ..] => {
                 Err(format!("a message of version {version}, this build reads {VERSION}"))
@@ -133,14 +144,17 @@ impl PeerMessage {
 }
 
 impl Node {
-    pub(crate) fn peer_up(&mut self, peer: NodeId) {
-        self.peers.insert(peer);
-        self.naming.step(self.now, naming::Input::PeerUp(peer));
+    pub(crate) fn peer_up(&mut self, address: Address, peer: Introduction) {
+        let node = peer.node;
+        self.peers.insert(node);
+        self.cluster.step(self.now, cluster::Input::PeerUp { address, peer });
+        self.naming.step(self.now, naming::Input::PeerUp(node));
         self.send_held();
     }
 
     pub(crate) fn peer_down(&mut self, peer: NodeId) {
         if self.peers.remove(&peer) {
+            self.cluster.step(self.now, cluster::Input::PeerDown(peer));
             self.naming.step(self.now, naming::Input::PeerDown(peer));
             self.engine(consensus::Input::Unreachable { peer });
         }
@@ -148,7 +162,11 @@ impl Node {
 
     pub(crate) fn peer_said(&mut self, from: NodeId, message: PeerMessage) {
         self.cause = Cause::Peer(from);
+        self.cluster.step(self.now, cluster::Input::Heard(from));
         match message {
+            PeerMessage::Cluster(message) => {
+                self.cluster.step(self.now, cluster::Input::Peer { from, message });
+            }
             PeerMessage::Consensus(message) => {
                 self.engine(consensus::Input::Message { from, message });
             }

@@ -26,6 +26,9 @@ impl Node {
             Request::Access(request) => {
                 self.access.step(now, access::Input::Request { from, id, request });
             }
+            Request::Cluster(request) => {
+                self.cluster.step(now, cluster::Input::Request { from, id, request });
+            }
             Request::Fresh(level) => self.read(from, id, level),
             Request::Explain { subject, limit } => self.explain(from, id, &subject, limit),
             Request::Status => {
@@ -107,7 +110,7 @@ impl Request {
     fn needs_ready(&self) -> bool {
         match self {
             Self::Naming(_) | Self::Config(_) | Self::Access(_) | Self::Fresh(_) => true,
-            Self::Explain { .. } | Self::Status => false,
+            Self::Explain { .. } | Self::Status | Self::Cluster(_) => false,
         }
     }
 }

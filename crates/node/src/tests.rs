@@ -19,6 +19,7 @@ struct Durable {
     /// Of the last checkpoint.
     applied: LogIndex,
     rows: Vec<TableRow>,
+    identity: Option<Vec<u8>>,
 }
 
 struct Stage {
@@ -37,9 +38,12 @@ fn connection(counter: u64) -> ConnectionId {
 }
 
 fn node(now: Now, durable: &Durable) -> Node {
+    let identity = match &durable.identity {
+        Some(bytes) => ::cluster::Identity::decode(bytes).expect("it reads back"),
+        None => ::cluster::Identity::fresh(NodeId(1)),
+    };
     let settings = Settings {
-        id: NodeId(1),
-        voters: vec![NodeId(1)],
+        cluster: ::cluster::Settings::alone(identity, address(1)),
         journal_bytes_max: 1 << 20,
         log_bytes_max: 64 << 20,
         proposals_max: crate::PROPOSALS_MAX,
@@ -209,6 +213,12 @@ impl Stage {
                 | Output::OpenSnapshot { .. }
                 | Output::SendSnapshot { .. }
                 | Output::Reload => panic!("a sole voter has no peers: {output:?}"),
+                Output::KeepIdentity(identity) => {
+                    self.durable.identity = Some(identity);
+                    self.node.step(self.now, Input::IdentityKept);
+                    None
+                }
+                Output::Links(_) | Output::Left => None,
                 Output::NeedSecrets => Some("need secrets".to_owned()),
                 Output::Halt(reason) => Some(format!("halt: {reason}")),
             };
@@ -217,6 +227,10 @@ impl Stage {
             }
         }
     }
+}
+
+fn address(node: u64) -> ::cluster::Address {
+    ::cluster::Address::new(&format!("n{node}:7848")).expect("an address")
 }
 
 fn config_key(data_id: &str) -> config::ConfigKey {
@@ -252,6 +266,7 @@ fn published(view: &View) -> Option<String> {
         }
         View::Access(view) => Some(format!("view of {} users", view.users.len())),
         View::Switches(switches) => Some(format!("{switches:?}")),
+        View::Cluster(_) => None,
         View::Standing(standing) if standing.ready => None,
         View::Standing(_) => Some("not ready".to_owned()),
     }
@@ -266,6 +281,7 @@ fn replied(reply: &Reply) -> String {
         }
         Reply::Config(reply) => format!("{reply:?}"),
         Reply::Access(reply) => format!("{reply:?}"),
+        Reply::Cluster(reply) => format!("{reply:?}"),
         Reply::Fresh(freshness) => format!("{:?}", freshness.level),
         Reply::Events { events, .. } => format!("{} events", events.len()),
         Reply::Status(status) => format!("ready={} term={}", status.ready, status.term),

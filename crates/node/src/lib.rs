@@ -41,6 +41,7 @@ mod clustering;
 mod command;
 mod commit;
 mod explain;
+mod gather;
 mod peers;
 mod proposals;
 mod requests;
@@ -49,6 +50,7 @@ mod surface;
 mod tables;
 
 pub use consensus;
+pub use gather::{GATHERINGS_MAX, GatherMessage};
 pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};
 pub use proposals::PROPOSALS_MAX;
 pub use start::{Recovered, Settings};
@@ -109,6 +111,8 @@ pub struct Node {
     reloading: Option<VecDeque<consensus::Output>>,
     /// Reads that wait for the state to reach an entry.
     reads: commit::Reads,
+    /// Questions that wait for the journals of other nodes.
+    gatherings: gather::Gatherings,
     loads: BTreeMap<u64, u64>,
     next_load: u64,
     standing: Standing,
@@ -197,6 +201,7 @@ impl Node {
             self.cluster.deadline(),
             self.consensus.as_ref().and_then(consensus::Consensus::deadline),
             self.proposals.deadline(self.leader.is_some()),
+            self.gatherings.deadline(),
             self.reads.deadline(),
         ]
         .into_iter()
@@ -239,6 +244,7 @@ impl Node {
             self.reply(waiter.to, waiter.id, Reply::Unavailable(why));
         }
         self.expire_reads();
+        self.expire_gatherings();
     }
 
     /// Steps the engine, if it runs already.

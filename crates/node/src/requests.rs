@@ -30,7 +30,7 @@ impl Node {
                 self.cluster.step(now, cluster::Input::Request { from, id, request });
             }
             Request::Fresh(level) => self.read(from, id, level),
-            Request::Explain { subject, limit } => self.explain(from, id, &subject, limit),
+            Request::Explain { subject, limit } => self.gather(from, id, subject, limit),
             Request::Status => {
                 let status = self.status();
                 self.reply(from, id, Reply::Status(status));

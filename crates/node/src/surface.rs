@@ -131,7 +131,7 @@ pub enum Request {
     Cluster(cluster::Request),
     /// Answer when the views are at least this fresh, or as fresh as they can be.
     Fresh(Consistency),
-    /// The journal's newest events about this subject.
+    /// The newest events about this subject in the journals of all nodes.
     Explain {
         /// What it is about; an instance's subject also finds the events of its service and its connections.
         subject: journal::Subject,
@@ -155,12 +155,14 @@ pub enum Reply {
     Cluster(cluster::Reply),
     /// What the views are worth.
     Fresh(Freshness),
-    /// Oldest first, and how many were dropped at the journal's limit.
+    /// What the journals of all nodes hold.
     Events {
-        /// The events.
+        /// The events, oldest first.
         events: Vec<journal::Event>,
-        /// Dropped since the start.
+        /// Dropped at the journals' limits since the nodes started.
         dropped: u64,
+        /// Members that did not answer: their part is missing.
+        silent: Vec<NodeId>,
     },
     /// How the node is.
     Status(Status),

@@ -283,7 +283,13 @@ fn replied(reply: &Reply) -> String {
         Reply::Access(reply) => format!("{reply:?}"),
         Reply::Cluster(reply) => format!("{reply:?}"),
         Reply::Fresh(freshness) => format!("{:?}", freshness.level),
-        Reply::Events { events, .. } => format!("{} events", events.len()),
+        Reply::Events { events, silent, .. } => {
+            let mut nodes: Vec<_> = events.iter().map(|event| event.id.node).collect();
+            nodes.sort_unstable();
+            nodes.dedup();
+            let (events, nodes, silent) = (events.len(), nodes.len(), silent.len());
+            format!("{events} events of {nodes} nodes, {silent} silent")
+        }
         Reply::Status(status) => format!("ready={} term={}", status.ready, status.term),
         Reply::Unavailable(why) => format!("{why:?}"),
     }

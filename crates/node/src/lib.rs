@@ -166,6 +166,9 @@ impl Node {
             Input::SnapshotSent { to, ok } => {
                 self.engine(consensus::Input::SnapshotSent { to, ok });
             }
+            Input::Checked { id, healthy } => {
+                self.naming.step(now, naming::Input::Checked { id, healthy });
+            }
             Input::Persisted(id) => self.engine(consensus::Input::Persisted(id)),
             Input::Checkpointed(applied) => {
                 self.engine(consensus::Input::Checkpointed { applied });
@@ -301,6 +304,7 @@ impl Node {
                     let message = PeerMessage::Naming(message);
                     self.outputs.push_back(Output::Peer { to, message });
                 }
+                naming::Output::Check(check) => self.outputs.push_back(Output::Check(check)),
                 naming::Output::Halt(reason) => self.halt(reason),
                 naming::Output::Hint(piece) => self.outputs.push_back(Output::Hint(piece)),
                 naming::Output::Event(kind, subject) => self.file(kind, subject),

@@ -103,6 +103,8 @@ impl PeerMessage {
                 cluster::MessageLane::Urgent => Lane::Urgent,
                 cluster::MessageLane::Bulk => Lane::Bulk,
             },
+            // A client waits for it.
+            Self::Naming(message) if message.is_awaited() => Lane::Urgent,
             Self::Consensus(_) | Self::Naming(_) | Self::Proposal(_) | Self::Gather(_) => {
                 Lane::Bulk
             }

@@ -69,6 +69,9 @@ impl Node {
             disk_full: self.disk_full,
             peers: self.peers.iter().copied().collect(),
             counts: self.naming.counts(),
+            caught_up: self.naming.caught_up(),
+            convergence: self.naming.convergence(),
+            forwards_pending: self.naming.forwards_pending(),
             proposals_pending: self.proposals.len(),
             tally: Box::new(self.tally()),
         }

@@ -185,6 +185,7 @@ impl Stage {
                 Output::Push { view, .. } => Some(format!("push {} hosts", view.instances.len())),
                 Output::Notify { key, .. } => Some(format!("notify {key}")),
                 Output::Watched { service, .. } => Some(format!("watched {service}")),
+                Output::Check(check) => Some(format!("check {}:{}", check.ip, check.port)),
                 Output::Existence { key, exists, .. } => Some(format!("{key} exists: {exists}")),
                 Output::Persist { id, write } => {
                     let text = format!("persist {} entries", write.entries.len());

@@ -272,6 +272,7 @@ impl Cluster {
             | Output::Push { .. }
             | Output::Notify { .. }
             | Output::Existence { .. }
+            | Output::Check(_)
             | Output::Watched { .. }
             | Output::Load { .. }
             | Output::Hint(_) => {}

@@ -1,7 +1,7 @@
 //! Starting a server and stopping it.
 
 use crate::{
-    Auth, Settings,
+    Auth, Settings, checks,
     clock::Clock,
     connection::Common,
     listen::{Listener, Seats},
@@ -159,6 +159,7 @@ pub async fn start(settings: Settings) -> Result<Running, RunError> {
         threads,
         state_changed,
     };
+    running.tasks.push(tokio::spawn(checks::run(host.clone(), clock, stopping.clone())));
     if let Some(udp) = udp {
         running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));
     }

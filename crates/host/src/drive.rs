@@ -64,6 +64,7 @@ impl Host {
         for done in done {
             match done {
                 DiskDone::IdentityKept => self.push_input(Input::IdentityKept),
+                DiskDone::Snapshot(done) => self.snapshot_done(now, done),
                 DiskDone::Persisted(id) => self.push_input(Input::Persisted(id)),
                 DiskDone::Checkpointed(applied) => self.push_input(Input::Checkpointed(applied)),
                 DiskDone::Loaded { id, rows } => self.push_input(Input::Loaded { id, rows }),
@@ -226,6 +227,8 @@ impl Host {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
             Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
+            // Not carried out yet. None is asked for while `checks_at_once_max` is 0.
+            Output::Check(_) => {}
             Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
             Output::Links(addresses) => self.want_links(now, addresses),
             Output::Left => {}

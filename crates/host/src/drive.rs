@@ -232,8 +232,7 @@ impl Host {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
             Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
-            // Not carried out yet. None is asked for while `checks_at_once_max` is 0.
-            Output::Check(_) => {}
+            Output::Check(check) => self.want_check(check),
             Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
             Output::Links(addresses) => self.want_links(now, addresses),
             Output::Left => {

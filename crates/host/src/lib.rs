@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod checks;
 mod credentials;
 mod deliver;
 mod disk;
@@ -63,6 +64,7 @@ pub use links::{
     LinkCounts, LinkId, LinkState, LinkTally, NotAccepted, Reading, SNAPSHOTS_SENT_MAX,
     URGENT_BYTES_MAX,
 };
+pub use naming::{Check, Checker};
 pub use node::Lane;
 pub use planted::Planted;
 pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
@@ -112,6 +114,7 @@ pub struct Host {
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
     disk_jobs: Mutex<VecDeque<DiskJob>>,
+    checks: Mutex<Vec<Check>>,
     work: Mutex<work::Works>,
     /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
     salts: Mutex<Rng>,
@@ -127,6 +130,8 @@ pub struct Host {
     pub work_signal: Signal,
     /// Raised when `deadline` came closer.
     pub timer_signal: Signal,
+    /// Raised when there is an instance to check.
+    pub check_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
     /// Raised when there is an address to dial, or a link to close.

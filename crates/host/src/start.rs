@@ -149,6 +149,8 @@ impl Host {
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
+            checks: Mutex::default(),
+            check_signal: crate::Signal::default(),
             salts,
             halted: Mutex::default(),
             left: false.into(),

@@ -152,26 +152,32 @@ fn a_crash_at_any_write_of_the_install_leaves_the_old_state_or_the_new_one() {
 
 #[test]
 fn a_disk_that_is_full_at_the_install_has_it_when_there_is_room() {
-    let disk = SimDisk::new(Rng::from_seed([2; 32]));
-    let mut worker = behind(&disk);
-    stage(&mut worker, &pieces(100..800));
-    disk.fill_with_reserve();
-    let mut id = 10;
-    // Until it does not fit any more: what is left of the files is used first.
-    loop {
-        let entries = vec![(LogIndex(id), vec![7; 4000])];
-        let write = Write { entries, ..Write::default() };
-        let done = worker.run(vec![DiskJob::Persist { id: WriteId(id), write }]);
-        if done.iter().any(|done| matches!(done, DiskDone::Full(true))) {
-            break;
+    let pieces = pieces(100..800);
+    let mut refused = 0;
+    // What is left in the files is used first, so the room ends somewhere else each time.
+    for writes in 0..12 {
+        let disk = SimDisk::new(Rng::from_seed([writes; 32]));
+        let mut worker = behind(&disk);
+        stage(&mut worker, &pieces);
+        disk.fill_with_reserve();
+        for index in 4..4 + u64::from(writes) {
+            let entries = vec![(LogIndex(index), vec![7; 40_000])];
+            let write = Write { entries, ..Write::default() };
+            worker.run(vec![DiskJob::Persist { id: WriteId(100), write }]);
         }
-        id += 1;
+        let mut done = worker.run(vec![install()]);
+        if !is_persisted(&done) {
+            refused += 1;
+            disk.free();
+            done = worker.run(vec![DiskJob::Probe]);
+        }
+        assert!(is_persisted(&done) && lost(&done).is_none(), "{writes}: {done:?}");
+        assert_eq!(keys(&mut worker), (100..800).collect::<Vec<u16>>());
+        drop(worker);
+        disk.crash(Survivors::None);
+        assert_eq!(open(&disk).recovered.applied, THROUGH.0);
     }
-    assert!(!is_persisted(&worker.run(vec![install()])), "nothing overtakes what waits");
-    disk.free();
-    let done = worker.run(vec![DiskJob::Probe]);
-    assert!(is_persisted(&done) && lost(&done).is_none(), "{done:?}");
-    assert_eq!(keys(&mut worker), (100..800).collect::<Vec<u16>>());
+    assert!(refused > 0);
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub use links::{
 pub use naming::{Check, Checker};
 pub use node::Lane;
 pub use planted::Planted;
-pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
+pub use scrape::{Gauges, LinkGauge, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
 pub use start::{Begun, ClusterSettings, Settings, StartError};
@@ -265,6 +265,7 @@ impl Host {
         for slot in slots {
             slot.close();
         }
+        self.end_links();
         self.state_signal.raise();
     }
 }

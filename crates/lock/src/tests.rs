@@ -1,0 +1,4 @@
+//! Conversations and laws.
+
+mod laws;
+mod script;

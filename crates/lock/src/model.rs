@@ -1,64 +1,88 @@
-//! The nouns: locks, leases, and those who wait.
+//! The nouns of locks.
 
-use base::LogIndex;
+use base::{ConnectionId, LogIndex, RequestId};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
-/// Names a lock.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct LockName {
-    /// Isolates applications; need not have been created.
-    pub namespace: Arc<str>,
-    /// Within the namespace.
-    pub name: Arc<str>,
-}
+/// A fencing token: the index of the log entry that granted the lock. Of one lock, a later grant's is greater.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Token(pub u64);
 
-impl fmt::Display for LockName {
+impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        write!(f, "{}", self.0)
     }
 }
 
-/// Who has a lock, and for how long.
+impl From<LogIndex> for Token {
+    fn from(index: LogIndex) -> Self {
+        Self(index.0)
+    }
+}
+
+/// Whose request it is: never reused, and it names the node that is to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Asker {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// Which of its requests.
+    pub id: RequestId,
+}
+
+/// A lock that is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// As the client calls itself. Two that call themselves alike are one to us.
+    /// As the holder calls itself.
     pub owner: Arc<str>,
-    /// The fencing token: greater than that of every earlier lease of this lock. It is the entry that granted the lease.
-    pub token: LogIndex,
-    /// The entry that granted or renewed it last.
+    /// Of this grant.
+    pub token: Token,
+    /// Index of the grant or of the newest renewal.
     pub renewed: LogIndex,
-    /// How long it lasts after that, in milliseconds.
+    /// How long it lives from there, milliseconds.
     pub ttl_ms: u64,
-    /// The entry with which its owner began to wait for it; `None` if it did not have to.
-    pub queued: Option<LogIndex>,
+    /// Which request it was granted to.
+    pub asker: Asker,
+    /// Wall clock of the grant's proposer, milliseconds; to be shown, not to be counted with.
+    pub granted_ms: u64,
+    /// The same of the newest renewal.
+    pub renewed_ms: u64,
 }
 
 /// Somebody who waits for a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiter {
-    /// As in `Lease`.
+    /// As the holder-to-be calls itself.
     pub owner: Arc<str>,
-    /// Of the lease that it wants.
+    /// How long its lease shall live, milliseconds.
     pub ttl_ms: u64,
-    /// How long it waits, in milliseconds. Its own node ends that; others only if that node does not.
-    pub patience_ms: u64,
+    /// How long it waits at most, milliseconds.
+    pub wait_ms: u64,
+    /// Who is told.
+    pub asker: Asker,
+    /// Wall clock of its proposer, milliseconds.
+    pub since_ms: u64,
 }
 
-/// A lock that somebody has; others do not exist.
+/// Names a lease that is to end: one that was renewed since is another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseEnd {
+    /// Which lock.
+    pub key: Arc<str>,
+    /// Which grant.
+    pub token: Token,
+    /// Which renewal.
+    pub renewed: LogIndex,
+}
+
+/// A lock that is held, as readers see it. Immutable; replaced as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lock {
-    /// Who has it.
+pub struct View {
+    /// Which.
+    pub key: Arc<str>,
+    /// Who holds it.
     pub lease: Lease,
-    /// Who waits for it, in the order in which they came.
-    pub waiters: BTreeMap<LogIndex, Waiter>,
-}
-
-impl Lock {
-    /// With which entry this owner began to wait.
-    #[must_use]
-    pub fn waits(&self, owner: &str) -> Option<LogIndex> {
-        let found = self.waiters.iter().find(|(_, waiter)| &*waiter.owner == owner);
-        found.map(|(since, _)| *since)
-    }
+    /// How many wait.
+    pub waiters: usize,
 }

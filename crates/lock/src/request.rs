@@ -1,146 +1,182 @@
-//! What edges ask, and what they are answered.
+//! What edges ask of locks, what enters the log, and what is answered.
 
-use crate::{LockName, Outcome};
-use base::{Limit, LogIndex};
+use crate::{Asker, LeaseEnd, Token};
+use base::{Duration, Limit, LogIndex};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// Locks that somebody has; one more is refused.
-pub const LOCKS_MAX: usize = 100_000;
-/// How many may wait for one lock.
-pub const WAITERS_PER_LOCK_MAX: usize = 1_000;
-/// How many may wait for all locks together.
-pub const WAITERS_MAX: usize = 100_000;
-/// How many requests of this node may wait for their turn.
-pub const WAITS_MAX: usize = 10_000;
-/// The shortest lease, in milliseconds. Much less is no longer than an election takes.
-pub const TTL_MS_MIN: u64 = 100;
-/// The longest lease, in milliseconds; as in Nacos.
-pub const TTL_MS_MAX: u64 = 1_800_000;
-/// The longest wait, in milliseconds.
-pub const PATIENCE_MS_MAX: u64 = 600_000;
-/// Characters of a namespace or a name.
-pub const NAME_CHARS_MAX: usize = 512;
-/// Characters of an owner.
-pub const OWNER_CHARS_MAX: usize = 256;
-/// How many locks one piece of a list names.
-pub const LOCKS_PER_PIECE: usize = 1_000;
 
 /// A question to the plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Have a lock. Whoever has it already gets the same token, and a lease that begins anew.
+    /// Hold a lock. The same owner that holds it already renews it and keeps its token.
     Acquire {
-        /// Which.
-        name: LockName,
-        /// Who wants it.
+        /// Which: 1 to `KEY_BYTES_MAX` bytes.
+        key: Arc<str>,
+        /// How the holder calls itself: 1 to `OWNER_BYTES_MAX` bytes. Two that must exclude each other need two names.
         owner: Arc<str>,
-        /// For how long, in milliseconds.
-        ttl_ms: u64,
-        /// How long to wait for it, in milliseconds; 0: not at all. Whoever waits is answered when it is its turn, or when
-        /// it has waited so long.
-        patience_ms: u64,
+        /// How long it is held unless renewed: `TTL_MIN` to `TTL_MAX`.
+        ttl: Duration,
+        /// How long to wait for it while somebody else holds it: zero for not at all, at most `WAIT_MAX`.
+        wait: Duration,
     },
-    /// Begin a lease anew before it runs out.
+    /// Hold it for another ttl, from when this is applied.
     Renew {
         /// Which lock.
-        name: LockName,
-        /// Who has it.
-        owner: Arc<str>,
-        /// The token it got.
-        token: LogIndex,
-        /// For how long from now on; `None`: as long as before.
-        ttl_ms: Option<u64>,
+        key: Arc<str>,
+        /// Which grant.
+        token: Token,
+        /// Another ttl than before.
+        ttl: Option<Duration>,
     },
-    /// Give a lock back.
+    /// Hold it no longer.
     Release {
-        /// Which.
-        name: LockName,
-        /// Only if this one has it.
-        owner: Option<Arc<str>>,
-        /// Only the lease with this token.
-        token: Option<LogIndex>,
-    },
-    /// Who has a lock.
-    Get {
-        /// Which.
-        name: LockName,
-    },
-    /// A piece of the list of all locks that somebody has.
-    List {
-        /// The last one of the piece before.
-        after: Option<LockName>,
+        /// Which lock.
+        key: Arc<str>,
+        /// Which grant; `None` for whatever grant there is: for operators, and for clients without tokens.
+        token: Option<Token>,
     },
 }
 
-/// The answer to a request.
+/// What enters the log: everything that is not state is in it, so that every node applies the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// See `Request::Acquire`.
+    Acquire {
+        /// Which.
+        key: Arc<str>,
+        /// For whom.
+        owner: Arc<str>,
+        /// Milliseconds.
+        ttl_ms: u64,
+        /// Milliseconds.
+        wait_ms: u64,
+        /// Who is told.
+        asker: Asker,
+        /// Wall clock of the proposer, milliseconds.
+        at_ms: u64,
+    },
+    /// See `Request::Renew`.
+    Renew {
+        /// Which lock.
+        key: Arc<str>,
+        /// Which grant.
+        token: Token,
+        /// Milliseconds.
+        ttl_ms: Option<u64>,
+        /// Wall clock of the proposer, milliseconds.
+        at_ms: u64,
+    },
+    /// See `Request::Release`.
+    Release {
+        /// Which lock.
+        key: Arc<str>,
+        /// Which grant.
+        token: Option<Token>,
+        /// Wall clock of the proposer, milliseconds.
+        at_ms: u64,
+    },
+    /// The time of these is over, or whoever waits is gone. What changed since is left alone.
+    End {
+        /// Leases: those who wait next are granted theirs.
+        leases: Vec<LeaseEnd>,
+        /// Waiters by key and ticket.
+        waiters: Vec<(Arc<str>, LogIndex)>,
+        /// Wall clock of the proposer, milliseconds.
+        at_ms: u64,
+    },
+}
+
+/// What applying a command came to. The same on every node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// Of a request that went through the log.
-    Outcome(Outcome),
-    /// Answer to `Get`: `None` if nobody has it.
-    Lock(Option<LockState>),
-    /// Answer to `List`.
-    Locks {
-        /// In order.
-        locks: Vec<LockState>,
-        /// Whether there may be more after the last one.
-        more: bool,
+pub enum Outcome {
+    /// It holds the lock.
+    Granted {
+        /// To be shown to whatever the holder writes to.
+        token: Token,
+        /// For how long, milliseconds.
+        ttl_ms: u64,
     },
-    /// It may or may not have got the lock: the log did not move. Ask who has it.
-    Unknown,
-    /// Nothing changed, for this reason.
-    Refused(Refusal),
-}
-
-/// A lock that somebody has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LockState {
-    /// Which.
-    pub name: LockName,
-    /// Who has it.
-    pub owner: Arc<str>,
-    /// By which token.
-    pub token: LogIndex,
-    /// How long its lease lasts after it was renewed, in milliseconds.
-    pub ttl_ms: u64,
-    /// How many wait for it.
-    pub waiters: usize,
-}
-
-/// Why nothing changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// A name or an owner is missing.
-    #[error("{what} is empty: give one")]
-    Empty {
-        /// Which.
-        what: &'static str,
+    /// Somebody else holds it; nothing changed.
+    Held {
+        /// Who.
+        owner: Arc<str>,
+        /// Their grant.
+        token: Token,
     },
-    /// A text is too long.
-    #[error("{what} has more than {limit} characters: shorten it")]
-    TooLong {
-        /// Which.
-        what: &'static str,
-        /// The limit.
-        limit: usize,
+    /// It was not granted while this request waited.
+    TimedOut,
+    /// It is held for another ttl.
+    Renewed {
+        /// As before.
+        token: Token,
+        /// For how long, milliseconds.
+        ttl_ms: u64,
     },
-    /// A time is too short or too long.
-    #[error("{what} is not between {min} and {max} milliseconds")]
-    OutOfRange {
-        /// Which.
-        what: &'static str,
-        /// The least.
-        min: u64,
-        /// The greatest.
-        max: u64,
+    /// It is not held any more by this grant.
+    Released,
+    /// No such grant holds it; nothing changed.
+    NotHeld {
+        /// The grant that holds it, if it is held.
+        current: Option<Token>,
     },
-    /// There are too many.
-    #[error("there are {limit} {what} already: release some, or wait until some have expired")]
+    /// A table is full; nothing changed.
     Full {
         /// Of what.
         what: &'static str,
         /// The limit.
         limit: usize,
+    },
+    /// Of `End`: nobody waits for it.
+    Ended,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// What the log made of it.
+    Outcome(Outcome),
+    /// It may be granted or not: acquire again with the same owner, or look.
+    Unknown,
+    /// Nothing changed, for this reason.
+    Refused(Refusal),
+}
+
+/// Why nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// An empty name.
+    #[error("{what} is empty")]
+    Empty {
+        /// Which.
+        what: &'static str,
+    },
+    /// A name over its limit, in bytes.
+    #[error("{what} of {bytes} bytes is over the limit of {bytes_max}")]
+    TooLong {
+        /// Which.
+        what: &'static str,
+        /// As sent.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// A name with a control character.
+    #[error("{what} has a control character")]
+    Illegal {
+        /// Which.
+        what: &'static str,
+    },
+    /// A time out of its range.
+    #[error("{what} of {given:?} is not between {min:?} and {max:?}")]
+    OutOfRange {
+        /// Which.
+        what: &'static str,
+        /// As sent.
+        given: Duration,
+        /// The least.
+        min: Duration,
+        /// The most.
+        max: Duration,
     },
 }
 
@@ -148,59 +184,22 @@ impl Reply {
     /// Which limit it was refused at, if it was.
     #[must_use]
     pub fn limit(&self) -> Option<Limit> {
-        let (Self::Refused(refusal) | Self::Outcome(Outcome::Refused(refusal))) = self else {
-            return None;
-        };
-        match refusal {
-            Refusal::Full { .. } => Some(Limit::TableFull),
-            Refusal::TooLong { .. } => Some(Limit::NameLength),
-            Refusal::Empty { .. } | Refusal::OutOfRange { .. } => None,
-        }
-    }
-}
-
-impl Request {
-    /// What can be refused without looking at the state.
-    pub(crate) fn check(&self) -> Result<(), Refusal> {
         match self {
-            Self::Acquire { name, owner, ttl_ms, patience_ms } => {
-                check_name(name)?;
-                check_text("owner", owner, OWNER_CHARS_MAX)?;
-                check_ttl(*ttl_ms)?;
-                within("wait", *patience_ms, 0, PATIENCE_MS_MAX)
-            }
-            Self::Renew { name, owner, token: _, ttl_ms } => {
-                check_name(name)?;
-                check_text("owner", owner, OWNER_CHARS_MAX)?;
-                ttl_ms.map_or(Ok(()), check_ttl)
-            }
-            Self::Release { name, owner, token: _ } => {
-                check_name(name)?;
-                let owner = owner.as_ref();
-                owner.map_or(Ok(()), |owner| check_text("owner", owner, OWNER_CHARS_MAX))
-            }
-            Self::Get { .. } | Self::List { .. } => Ok(()),
+            Self::Outcome(Outcome::Full { .. }) => Some(Limit::TableFull),
+            Self::Refused(Refusal::TooLong { .. }) => Some(Limit::NameLength),
+            Self::Outcome(
+                Outcome::Granted { .. }
+                | Outcome::Held { .. }
+                | Outcome::TimedOut
+                | Outcome::Renewed { .. }
+                | Outcome::Released
+                | Outcome::NotHeld { .. }
+                | Outcome::Ended,
+            )
+            | Self::Refused(
+                Refusal::Empty { .. } | Refusal::Illegal { .. } | Refusal::OutOfRange { .. },
+            )
+            | Self::Unknown => None,
         }
     }
-}
-
-fn check_name(LockName { namespace, name }: &LockName) -> Result<(), Refusal> {
-    check_text("namespace", namespace, NAME_CHARS_MAX)?;
-    check_text("name", name, NAME_CHARS_MAX)
-}
-
-fn check_text(what: &'static str, text: &str, limit: usize) -> Result<(), Refusal> {
-    match text.chars().count() {
-        0 => Err(Refusal::Empty { what }),
-        count if count > limit => Err(Refusal::TooLong { what, limit }),
-        _ => Ok(()),
-    }
-}
-
-fn check_ttl(ttl_ms: u64) -> Result<(), Refusal> {
-    within("ttl", ttl_ms, TTL_MS_MIN, TTL_MS_MAX)
-}
-
-fn within(what: &'static str, ms: u64, min: u64, max: u64) -> Result<(), Refusal> {
-    if (min..=max).contains(&ms) { Ok(()) } else { Err(Refusal::OutOfRange { what, min, max }) }
 }

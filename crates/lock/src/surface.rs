@@ -1,14 +1,14 @@
-//! The three verbs' two enums.
+//! The three verbs' two enums, and the second entrance.
 
-use crate::{Command, LockName, Reply, Request};
-use base::{ConnectionId, LogIndex, RequestId, Row};
+use crate::{Asker, Command, Outcome, Reply, Request, View};
+use base::{ConnectionId, RequestId, Row};
 use std::sync::Arc;
 
 /// What comes in by the first entrance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// A question, to be answered by exactly one `Output::Reply`, or by one `Output::Propose` whose outcome the node
-    /// reports, or gives back as `Waits`.
+    /// A question, to be answered by exactly one `Reply`, or by one `Propose` whose outcome the node reports, unless it is
+    /// none: then a `Reply` follows later.
     Request {
         /// Who asks.
         from: ConnectionId,
@@ -17,26 +17,18 @@ pub enum Input {
         /// What.
         request: Request,
     },
-    /// The outcome of a proposal of this node was `Queued`: its client is answered later, by `Output::Reply`.
-    Waits {
-        /// Who asked, and what they called it; `None` if they were answered meanwhile.
-        asker: Option<(ConnectionId, RequestId)>,
-        /// For which lock.
-        name: LockName,
-        /// As whom.
-        owner: Arc<str>,
-        /// With which entry it began.
-        since: LogIndex,
-        /// How long, in milliseconds.
-        patience_ms: u64,
-    },
-    /// A connection closed: what was asked on it and waits, waits no longer.
+    /// The node answered this request itself: its proposal was lost, or its outcome is not known in time.
+    Unanswered(Asker),
+    /// The connection is gone: its waiters leave.
     Closed(ConnectionId),
-    /// Whether this node leads: then it says what has expired.
+    /// Whether this node leads. To be said at every change of the leader.
     Leads(bool),
+    /// Something was applied just now: the times of what it granted count from here.
+    Applied,
     /// A piece of the state tables, in any order; only at start or while a snapshot is installed.
     Restore(Vec<Row>),
-    /// Forget everything: a snapshot follows as `Restore`.
+    /// Forget everything that is agreed: a snapshot follows as `Restore`. Readers keep the views they have until
+    /// `Restored`.
     Reset,
     /// The last piece has come.
     Restored,
@@ -45,7 +37,7 @@ pub enum Input {
 }
 
 /// What goes out, in this order and at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Bring this command into the log; tell the one who asked what came of it.
     Propose {
@@ -56,8 +48,12 @@ pub enum Output {
         /// The command.
         command: Command,
     },
-    /// Bring this command into the log; nobody waits for it, and if it is lost it is proposed again later.
+    /// Bring this into the log; nobody waits for it, and if it is lost it is proposed again later.
     Tidy(Command),
+    /// A lock that is held; to be swapped in before anything that follows is done.
+    Publish(Arc<View>),
+    /// The lock is free; to be taken out before anything that follows is done.
+    Retire(Arc<str>),
     /// The answer to `Input::Request`.
     Reply {
         /// Who asked.
@@ -69,4 +65,13 @@ pub enum Output {
     },
     /// The state cannot be trusted (a row does not read): the node must stop, for this reason.
     Halt(String),
+}
+
+/// What `apply` came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The same on every node. `None`: whoever asked waits in the queue, and is answered by `Output::Reply` later.
+    pub outcome: Option<Outcome>,
+    /// Empty when nothing changed.
+    pub rows: Vec<Row>,
 }

@@ -1,272 +1,325 @@
-//! What the log decides depends on nothing else, the rows are the state, and a lock has one owner at a time.
+//! Applying equals a naive model, the rows restore to the same state, and times are kept under random schedules.
 
-use crate::*;
-use base::{ConnectionId, Duration, HybridTime, LogIndex, NodeId, Now, RequestId, Row};
+use super::stage::{Stage, connection};
+use crate::{
+    Asker, Command, Input, Lease, LeaseEnd, Lock, Outcome, Output, Request, Token, Waiter,
+};
+use base::{Duration, LogIndex, Now, RequestId, Row};
 use proptest::prelude::*;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
-fn name(number: u8) -> LockName {
-    LockName { namespace: "public".into(), name: number.to_string().into() }
+const KEYS: [&str; 2] = ["a", "a/b"];
+
+fn asker(id: u64) -> Asker {
+    Asker { connection: connection(9, 1), id: RequestId(id) }
 }
 
-fn owner(number: u8) -> Arc<str> {
-    format!("o{number}").into()
+/// Who holds or waits: their ticket and their name.
+type Line = VecDeque<(LogIndex, Arc<str>)>;
+type State = (BTreeMap<Arc<str>, Lease>, BTreeMap<Arc<str>, BTreeMap<LogIndex, Waiter>>);
+
+/// A lock as a line: the holder first, then those who wait; and the holders' tokens.
+#[derive(Debug, Default)]
+struct Model(BTreeMap<Arc<str>, Line>, BTreeMap<Arc<str>, Token>);
+
+impl Model {
+    fn apply(&mut self, index: LogIndex, command: &Command) -> Option<Outcome> {
+        match command {
+            Command::Acquire { key, owner, ttl_ms, wait_ms, .. } => {
+                let line = self.0.entry(key.clone()).or_default();
+                let granted = |token| Outcome::Granted { token, ttl_ms: *ttl_ms };
+                match line.front() {
+                    None => {
+                        line.push_back((index, owner.clone()));
+                        self.1.insert(key.clone(), index.into());
+                        Some(granted(index.into()))
+                    }
+                    Some((_, holder)) if holder == owner => Some(granted(self.1[key])),
+                    Some((_, holder)) if *wait_ms == 0 => {
+                        Some(Outcome::Held { owner: holder.clone(), token: self.1[key] })
+                    }
+                    Some(_) => {
+                        line.push_back((index, owner.clone()));
+                        None
+                    }
+                }
+            }
+            Command::Renew { key, token, ttl_ms, .. } => Some(match self.current(key) {
+                Some(current) if current == *token => {
+                    Outcome::Renewed { token: *token, ttl_ms: ttl_ms.expect("given") }
+                }
+                current => Outcome::NotHeld { current },
+            }),
+            Command::Release { key, token, .. } => Some(match self.current(key) {
+                Some(current) if token.is_none_or(|token| token == current) => {
+                    self.next(index, key);
+                    Outcome::Released
+                }
+                current => Outcome::NotHeld { current },
+            }),
+            Command::End { leases, waiters, .. } => {
+                for (key, ticket) in waiters {
+                    let holds = self.current(key);
+                    if let (Some(line), Some(_)) = (self.0.get_mut(key), holds) {
+                        let holder = line.pop_front().expect("held");
+                        line.retain(|(of, _)| of != ticket);
+                        line.push_front(holder);
+                    }
+                }
+                for LeaseEnd { key, .. } in leases {
+                    self.next(index, key);
+                }
+                Some(Outcome::Ended)
+            }
+        }
+    }
+
+    fn current(&self, key: &str) -> Option<Token> {
+        self.1.get(key).copied()
+    }
+
+    fn next(&mut self, index: LogIndex, key: &Arc<str>) {
+        let Some(line) = self.0.get_mut(key) else { return };
+        line.pop_front();
+        if line.is_empty() {
+            self.1.remove(key);
+        } else {
+            self.1.insert(key.clone(), index.into());
+        }
+    }
 }
 
-fn commands() -> impl Strategy<Value = Command> {
-    let names = || (0..2_u8).prop_map(name);
-    let owners = || (0..4_u8).prop_map(owner);
-    let index = || (0..30_u64).prop_map(LogIndex);
+#[derive(Clone, Debug)]
+enum Change {
+    Acquire {
+        key: usize,
+        owner: u8,
+        ttl_ms: u64,
+        wait_ms: u64,
+    },
+    /// Of the token that is current, or of another.
+    Renew {
+        key: usize,
+        right: bool,
+    },
+    Release {
+        key: usize,
+        right: bool,
+        any: bool,
+    },
+    End {
+        key: usize,
+        right: bool,
+    },
+    Leave {
+        key: usize,
+        at: usize,
+    },
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let key = 0..KEYS.len();
     prop_oneof![
-        6 => (names(), owners(), 0..2_u64).prop_map(|(name, owner, patience_ms)| {
-            Command::Acquire { name, owner, ttl_ms: 1000, patience_ms }
-        }),
-        2 => (names(), owners(), index()).prop_map(|(name, owner, token)| {
-            Command::Renew { name, owner, token, ttl_ms: Some(2000) }
-        }),
-        4 => (names(), any::<Option<()>>(), owners()).prop_map(|(name, any, owner)| {
-            Command::Release { name, owner: any.map(|()| owner), token: None }
-        }),
-        2 => (names(), owners(), index()).prop_map(|(name, owner, since)| {
-            Command::Withdraw { name, owner, since }
-        }),
-        2 => (
-            prop::collection::vec((names(), index(), index()), 0..3),
-            prop::collection::vec((names(), index()), 0..3),
-        ).prop_map(|(leases, waiters)| Command::Expire { leases, waiters }),
+        4 => (key.clone(), 0..4u8, 100..900u64, prop_oneof![Just(0u64), 1..900u64])
+            .prop_map(|(key, owner, ttl_ms, wait_ms)| Change::Acquire { key, owner, ttl_ms, wait_ms }),
+        1 => (key.clone(), any::<bool>()).prop_map(|(key, right)| Change::Renew { key, right }),
+        1 => (key.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(key, right, any)| Change::Release { key, right, any }),
+        1 => (key.clone(), any::<bool>()).prop_map(|(key, right)| Change::End { key, right }),
+        1 => (key, 0..3usize).prop_map(|(key, at)| Change::Leave { key, at }),
     ]
 }
 
-fn locks() -> Locks {
-    let mut locks = Locks::new(Now::START);
-    locks.step(Now::START, Input::Restored);
-    locks
+fn command(lock: &Lock, change: &Change, index: u64) -> Command {
+    let at_ms = index;
+    let named = |key: usize| Arc::<str>::from(KEYS[key]);
+    let token = |key: usize, right: bool| {
+        let current = lock.lease(KEYS[key]).map_or(Token(0), |lease| lease.token);
+        if right { current } else { Token(current.0 + 1_000) }
+    };
+    match *change {
+        Change::Acquire { key, owner, ttl_ms, wait_ms } => Command::Acquire {
+            key: named(key),
+            owner: format!("o{owner}").into(),
+            ttl_ms,
+            wait_ms,
+            asker: asker(index),
+            at_ms,
+        },
+        Change::Renew { key, right } => {
+            let token = token(key, right);
+            Command::Renew { key: named(key), token, ttl_ms: Some(77), at_ms }
+        }
+        Change::Release { key, right, any } => {
+            let token = (!any).then(|| token(key, right));
+            Command::Release { key: named(key), token, at_ms }
+        }
+        Change::End { key, right } => {
+            let lease = lock.lease(KEYS[key]);
+            let renewed = lease.map_or(LogIndex(0), |lease| lease.renewed);
+            let end = LeaseEnd { key: named(key), token: token(key, right), renewed };
+            let leases = if lease.is_some() && right { vec![end] } else { Vec::new() };
+            Command::End { leases, waiters: Vec::new(), at_ms }
+        }
+        Change::Leave { key, at } => {
+            let queue = lock.queues.get(KEYS[key]);
+            let ticket = queue.and_then(|queue| queue.keys().nth(at).copied());
+            let waiters = ticket.map(|ticket| (named(key), ticket)).into_iter().collect();
+            Command::End { leases: Vec::new(), waiters, at_ms }
+        }
+    }
+}
+
+fn state(lock: &Lock) -> State {
+    (lock.leases.clone(), lock.queues.clone())
 }
 
 proptest! {
     #[test]
-    fn the_log_decides_alone(log in prop::collection::vec((commands(), any::<bool>()), 1..60)) {
-        let (mut quiet, mut busy) = (locks(), locks());
-        let mut now = Now::START;
-        let mut tables: BTreeMap<(u8, Vec<u8>), Vec<u8>> = BTreeMap::new();
-        let mut tokens: BTreeMap<LockName, LogIndex> = BTreeMap::new();
-        for (at, (command, noise)) in log.iter().enumerate() {
-            if *noise {
-                now = now.after(Duration::from_secs(1));
-                busy.step(now, Input::Leads(at % 3 > 0));
-                busy.step(now, Input::Wake);
-            }
-            let index = LogIndex(at as u64 + 1);
-            let applied = quiet.apply(index, command);
-            prop_assert_eq!(&applied, &busy.apply(index, command));
-            for Row { table, key, value } in applied.rows {
-                match value {
-                    Some(value) => tables.insert((table, key), value),
-                    None => tables.remove(&(table, key)),
-                };
-            }
-            prop_assert_eq!(&quiet.locks, &busy.locks);
-            for (name, lock) in &quiet.locks {
-                let former = tokens.insert(name.clone(), lock.lease.token);
-                prop_assert!(former.is_none_or(|former| former <= lock.lease.token));
-                prop_assert!(lock.waits(&lock.lease.owner).is_none(), "it waits for what it has");
-            }
-            let waiters = quiet.locks.values().map(|lock| lock.waiters.len()).sum::<usize>();
-            prop_assert_eq!(quiet.counts(), (quiet.locks.len(), waiters));
-        }
-        let rows: Vec<Row> = tables
-            .into_iter()
-            .map(|((table, key), value)| Row { table, key, value: Some(value) })
-            .collect();
-        let mut restored = Locks::new(Now::START);
-        for piece in rows.chunks(3) {
-            restored.step(Now::START, Input::Restore(piece.to_vec()));
-        }
-        restored.step(Now::START, Input::Restored);
-        prop_assert_eq!(&quiet.locks, &restored.locks);
-        prop_assert_eq!(quiet.counts(), restored.counts());
-    }
-
-    /// Bytes that are no row of ours stop the node and nothing else.
-    #[test]
-    fn junk_rows_do_not_panic(table in 0..3_u8, key: Vec<u8>, value: Vec<u8>, version: bool) {
-        let value = if version { [vec![1], value].concat() } else { value };
-        let mut locks = Locks::new(Now::START);
-        locks.step(Now::START, Input::Restore(vec![Row { table, key, value: Some(value) }]));
-        prop_assert!(matches!(locks.poll(), Some(Output::Halt(_))));
-    }
-
-    /// Clients of a node that leads for a while, with a log that is slow and loses what nobody waits for: nobody's lease ends
-    /// before its time, at most one believes rightly to have the lock, and each request is answered once.
-    #[test]
-    fn nobody_loses_a_lock_early_and_everybody_is_answered(
-        play in prop::collection::vec((0..10_u8, 0..4_u8, 0..3000_u64), 1..80),
+    fn applying_equals_a_model_and_the_rows_restore(
+        changes in proptest::collection::vec(change(), 1..60),
     ) {
-        let mut play_ground = Play::new();
-        for (what, who, wait_ms) in play {
-            play_ground.act(what, who);
-            play_ground.pass(Duration::from_millis(wait_ms));
+        let (mut lock, mut model) = (Lock::new(), Model::default());
+        let mut rows: BTreeMap<(u8, Vec<u8>), Row> = BTreeMap::new();
+        let mut greatest: BTreeMap<&str, Token> = BTreeMap::new();
+        for (at, change) in changes.iter().enumerate() {
+            let index = LogIndex(at as u64 + 1);
+            let command = command(&lock, change, index.0);
+            let before: BTreeMap<&str, Option<Token>> =
+                KEYS.iter().map(|key| (*key, lock.lease(key).map(|lease| lease.token))).collect();
+            let applied = lock.apply(index, &command);
+            prop_assert_eq!(&applied.outcome, &model.apply(index, &command), "{:?}", command);
+            for row in applied.rows {
+                let key = (row.table, row.key.clone());
+                if row.value.is_some() { rows.insert(key, row); } else { rows.remove(&key); }
+            }
+            for key in KEYS {
+                let token = lock.lease(key).map(|lease| lease.token);
+                prop_assert_eq!(token, model.current(key));
+                if let Some(token) = token.filter(|token| before[key] != Some(*token)) {
+                    prop_assert!(greatest.insert(key, token).is_none_or(|last| last < token));
+                }
+            }
+            let waiters: usize = lock.queues.values().map(BTreeMap::len).sum();
+            prop_assert_eq!(lock.len(), (lock.leases.len(), waiters));
+            prop_assert!(lock.queues.iter().all(|(key, queue)| !queue.is_empty() && lock.leases.contains_key(key)));
         }
-        play_ground.lossy = false;
-        play_ground.pass(Duration::from_secs(60));
-        prop_assert!(play_ground.open.is_empty(), "no answer: {:?}", play_ground.open);
+        let mut restored = Lock::new();
+        // The order of the rows does not matter.
+        let pieces: Vec<Row> = rows.into_values().rev().collect();
+        restored.step(Now::START, Input::Restore(pieces));
+        restored.step(Now::START, Input::Restored);
+        prop_assert_eq!(state(&restored), state(&lock));
+        prop_assert_eq!(restored.len(), lock.len());
+    }
+
+    #[test]
+    fn views_are_what_is_held(changes in proptest::collection::vec(change(), 1..60)) {
+        let mut lock = Lock::new();
+        let mut views = BTreeMap::new();
+        for (at, change) in changes.iter().enumerate() {
+            let index = at as u64 + 1;
+            let command = command(&lock, change, index);
+            lock.apply(LogIndex(index), &command);
+            while let Some(output) = lock.poll() {
+                match output {
+                    Output::Publish(view) => { views.insert(view.key.clone(), view); }
+                    Output::Retire(key) => { views.remove(&key); }
+                    other => prop_assert!(false, "{:?}", other),
+                }
+            }
+            prop_assert_eq!(views.len(), lock.leases.len());
+            for (key, view) in &views {
+                prop_assert_eq!(&view.lease, &lock.leases[key]);
+                prop_assert_eq!(view.waiters, lock.queues.get(key).map_or(0, BTreeMap::len));
+            }
+        }
+    }
+
+    /// With any delays of the log and any changes of the leader, every waiter is answered once, in the end nothing is
+    /// held, and the leader keeps no time for what is gone.
+    #[test]
+    fn everything_ends(
+        steps in proptest::collection::vec((0..6u8, 0..3usize, 0..4u64, 1..900u64), 1..50),
+    ) {
+        let mut stage = Stage::new(3);
+        let mut asked = Vec::new();
+        for (what, node, who, millis) in steps {
+            match what {
+                0 | 1 => asked.push(stage.ask(connection(node, who), Request::Acquire {
+                    key: KEYS[usize::from(what)].into(),
+                    owner: format!("{node}.{who}").into(),
+                    ttl: Duration::from_millis(100 + millis),
+                    wait: Duration::from_millis(millis),
+                })),
+                2 => stage.lead(node),
+                3 if !stage.pending.is_empty() => stage.lose(who as usize % stage.pending.len()),
+                4 if !stage.pending.is_empty() => stage.commit(who as usize % stage.pending.len()),
+                _ => stage.pass(Duration::from_millis(millis), who % 2 == 0),
+            }
+        }
+        stage.pass(Duration::from_secs(60), true);
+        for asker in asked {
+            let answers = stage.said.iter().filter(|(to, ..)| *to == asker).count();
+            prop_assert_eq!(answers, 1, "{:?}", asker);
+        }
+        for node in &stage.nodes {
+            prop_assert_eq!(node.len(), (0, 0));
+            prop_assert_eq!(node.timers_len(), 0);
+            prop_assert_eq!(node.deadline(), None);
+        }
     }
 }
 
-type Asker = Option<(ConnectionId, RequestId)>;
-
-const TTL_MS: u64 = 5_000;
-
-struct Play {
-    locks: Locks,
-    now: Now,
-    log: u64,
-    /// Said and not applied yet.
-    wire: Vec<(Now, Asker, Command)>,
-    said: u64,
-    lossy: bool,
-    next: u64,
-    /// Requests without an answer: who asked, when, and whether it has not given the lock back since.
-    open: BTreeMap<u64, (u8, Now, bool)>,
-    /// Until when each may rightly believe to have the lock, and by which token.
-    believes: BTreeMap<u8, (Now, LogIndex)>,
+#[test]
+fn tables_that_are_full_say_so() {
+    let mut lock = Lock::new();
+    let acquire = |key: String, id: u64, wait_ms: u64| Command::Acquire {
+        key: key.into(),
+        owner: format!("o{id}").into(),
+        ttl_ms: 1_000,
+        wait_ms,
+        asker: asker(id),
+        at_ms: 0,
+    };
+    for id in 1..=crate::WAITERS_PER_LOCK_MAX as u64 + 1 {
+        lock.apply(LogIndex(id), &acquire("k".into(), id, 1));
+    }
+    let outcome = lock.apply(LogIndex(9_000), &acquire("k".into(), 9_000, 1)).outcome;
+    let limit = crate::WAITERS_PER_LOCK_MAX;
+    assert_eq!(outcome, Some(Outcome::Full { what: "waiters of this lock", limit }));
+    for id in 1..crate::LOCKS_MAX as u64 {
+        lock.apply(LogIndex(10_000 + id), &acquire(id.to_string(), 10_000 + id, 0));
+        lock.outputs.clear();
+    }
+    let outcome = lock.apply(LogIndex(200_000), &acquire("one more".into(), 200_000, 0)).outcome;
+    assert_eq!(outcome, Some(Outcome::Full { what: "locks", limit: crate::LOCKS_MAX }));
+    // A new leader gives all of them their times, a piece at a time.
+    lock.step(Now::START, Input::Leads(true));
+    assert!(lock.timers_len() < crate::LOCKS_MAX / 10);
+    let mut steps = 0;
+    while lock.deadline().is_some_and(|due| due <= Now::START.instant) {
+        lock.step(Now::START, Input::Wake);
+        steps += 1;
+    }
+    assert!(steps > 100, "{steps}");
+    assert_eq!(lock.timers_len(), crate::LOCKS_MAX + crate::WAITERS_PER_LOCK_MAX);
 }
 
-impl Play {
-    fn new() -> Self {
-        let mut locks = locks();
-        locks.step(Now::START, Input::Leads(true));
-        Self {
-            locks,
-            now: Now::START,
-            log: 0,
-            wire: Vec::new(),
-            said: 0,
-            lossy: true,
-            next: 0,
-            open: BTreeMap::new(),
-            believes: BTreeMap::new(),
-        }
-    }
-
-    fn connection(who: u8) -> ConnectionId {
-        ConnectionId { node: NodeId(1), boot: HybridTime(1), counter: who.into() }
-    }
-
-    fn ask(&mut self, who: u8, request: Request) {
-        self.next += 1;
-        self.open.insert(self.next, (who, self.now, true));
-        let (from, id) = (Self::connection(who), RequestId(self.next));
-        self.locks.step(self.now, Input::Request { from, id, request });
-        self.drain();
-    }
-
-    fn act(&mut self, what: u8, who: u8) {
-        let (name, owner) = (name(0), owner(who));
-        match what {
-            0..=4 => {
-                let patience_ms = [0, 2000, 8000][usize::from(what % 3)];
-                self.ask(who, Request::Acquire { name, owner, ttl_ms: TTL_MS, patience_ms });
-            }
-            5 | 6 => {
-                let token = self.believes.get(&who).map_or(LogIndex(0), |(_, token)| *token);
-                self.ask(who, Request::Renew { name, owner, token, ttl_ms: Some(TTL_MS) });
-            }
-            7 => {
-                self.believes.remove(&who);
-                for (_, _, counts) in self.open.values_mut().filter(|(asker, ..)| *asker == who) {
-                    *counts = false;
-                }
-                self.ask(who, Request::Release { name, owner: Some(owner), token: None });
-            }
-            8 => {
-                self.open.retain(|_, (asker, ..)| *asker != who);
-                self.believes.remove(&who);
-                self.locks.step(self.now, Input::Closed(Self::connection(who)));
-                self.drain();
-            }
-            _ => {
-                self.locks.step(self.now, Input::Leads(false));
-                self.locks.step(self.now, Input::Leads(true));
-            }
-        }
-    }
-
-    fn pass(&mut self, time: Duration) {
-        let end = self.now.after(time);
-        loop {
-            let wire = self.wire.first().map(|(at, ..)| at.instant);
-            let due = wire.into_iter().chain(self.locks.deadline()).min();
-            let Some(due) = due.filter(|due| *due <= end.instant) else { break };
-            self.now = self.now.after(due.since(self.now.instant));
-            while self.wire.first().is_some_and(|(at, ..)| at.instant <= self.now.instant) {
-                let (_, asker, command) = self.wire.remove(0);
-                self.applied(asker, &command);
-            }
-            self.locks.step(self.now, Input::Wake);
-            self.drain();
-        }
-        self.now = end;
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.locks.poll() {
-            match output {
-                Output::Propose { to, id, command } => self.propose(Some((to, id)), command),
-                Output::Tidy(command) => {
-                    self.said += 1;
-                    if !self.lossy || !self.said.is_multiple_of(3) {
-                        self.propose(None, command);
-                    }
-                }
-                Output::Reply { id, reply, .. } => self.answered(id, &reply),
-                Output::Halt(why) => panic!("{why}"),
-            }
-        }
-    }
-
-    fn propose(&mut self, asker: Asker, command: Command) {
-        self.wire.push((self.now.after(Duration::from_millis(300)), asker, command));
-    }
-
-    fn applied(&mut self, asker: Asker, command: &Command) {
-        self.log += 1;
-        let applied = self.locks.apply(LogIndex(self.log), command);
-        self.drain();
-        match (applied.outcome, command.clone()) {
-            (Outcome::Queued { since }, Command::Acquire { name, owner, patience_ms, .. }) => {
-                // Whoever has closed its connection is not there any more.
-                let asker = asker.filter(|(_, id)| self.open.contains_key(&id.0));
-                self.locks.step(self.now, Input::Waits { asker, name, owner, since, patience_ms });
-                self.drain();
-            }
-            (outcome, _) => {
-                if let Some((_, id)) = asker {
-                    self.answered(id, &Reply::Outcome(outcome));
-                }
-            }
-        }
-        let holder = self.locks.locks.get(&name(0)).map(|lock| lock.lease.token);
-        for (who, (until, token)) in &self.believes {
-            let early = self.now.instant < until.instant && holder != Some(*token);
-            assert!(!early, "{who} lost the lock before its time");
-        }
-    }
-
-    fn answered(&mut self, id: RequestId, reply: &Reply) {
-        // Of a connection that is closed.
-        let Some((who, asked, true)) = self.open.remove(&id.0) else { return };
-        let until = asked.after(Duration::from_millis(TTL_MS));
-        match reply {
-            Reply::Outcome(Outcome::Granted { token }) => {
-                self.believes.insert(who, (until, *token));
-            }
-            Reply::Outcome(Outcome::Renewed) => {
-                if let Some((at, _)) = self.believes.get_mut(&who) {
-                    *at = until;
-                }
-            }
-            _ => {}
-        }
+#[test]
+fn a_row_that_does_not_read_stops_the_node() {
+    for (table, key, value) in [
+        (0, b"k".to_vec(), None),
+        (0, b"k".to_vec(), Some(Vec::new())),
+        (0, b"k".to_vec(), Some(vec![2, 0])),
+        (1, b"k".to_vec(), Some(vec![1, 200])),
+        (2, b"k".to_vec(), Some(vec![1])),
+    ] {
+        let mut lock = Lock::new();
+        lock.step(Now::START, Input::Restore(vec![Row { table, key, value }]));
+        assert!(matches!(lock.poll(), Some(Output::Halt(_))), "table {table}");
     }
 }

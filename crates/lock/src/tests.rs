@@ -1,4 +1,0 @@
-//! Conversations and laws.
-
-mod laws;
-mod script;

@@ -12,7 +12,7 @@ use std::{
     collections::BTreeMap,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, TryLockError},
+    sync::{Arc, TryLockError, atomic::Ordering},
 };
 
 /// How often a full disk is looked at.
@@ -193,14 +193,7 @@ impl Host {
                 }
             }
             Output::Push { to, clusters, view } => {
-                if let Some(slot) = self.slot(to) {
-                    let (same, alike) = (clusters.clone(), view.clone());
-                    slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
-                    slot.post(Message::Console(console::Input::Push { clusters, view }));
-                    dirty.insert(to, slot);
-                } else {
-                    self.udp.post(nacos::UdpInput::Push { connection: to, view });
-                }
+                self.push(to, clusters, view, dirty);
             }
             Output::Watched { to, service } => {
                 if let Some(slot) = self.slot(to) {
@@ -235,7 +228,10 @@ impl Host {
             Output::Check(check) => self.want_check(check),
             Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
             Output::Links(addresses) => self.want_links(now, addresses),
-            Output::Left => {}
+            Output::Left => {
+                self.left.store(true, Ordering::Relaxed);
+                self.state_signal.raise();
+            }
             Output::Peer { to, message } => self.say(now, to, &message),
             Output::OpenSnapshot { to } => self.open_snapshot(to),
             Output::SendSnapshot { to, through, message } => {
@@ -246,6 +242,24 @@ impl Host {
                 self.push_disk_job(DiskJob::Restore { table, after: None });
             }
             Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
+        }
+    }
+
+    /// Hands a view to a subscriber, whichever way it came.
+    fn push(
+        &self,
+        to: ConnectionId,
+        clusters: naming::ClusterNames,
+        view: Arc<naming::ServiceView>,
+        dirty: &mut Dirty,
+    ) {
+        if let Some(slot) = self.slot(to) {
+            let (same, alike) = (clusters.clone(), view.clone());
+            slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
+            slot.post(Message::Console(console::Input::Push { clusters, view }));
+            dirty.insert(to, slot);
+        } else {
+            self.udp.post(nacos::UdpInput::Push { connection: to, view });
         }
     }
 

@@ -153,6 +153,7 @@ impl Host {
             check_signal: crate::Signal::default(),
             salts,
             halted: Mutex::default(),
+            left: false.into(),
             generated_password: Mutex::default(),
             settings,
             tally,

@@ -68,7 +68,7 @@ pub use planted::Planted;
 pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
-pub use start::{Begun, ClusterSettings, Settings, StartError};
+pub use start::{Begun, ClusterSettings, Settings, StartError, password};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };

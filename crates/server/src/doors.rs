@@ -8,7 +8,7 @@ use crate::{
     running::fill,
     udp::Udp,
 };
-use cluster::Address;
+use cluster::{Address, Secret};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
@@ -51,6 +51,34 @@ pub async fn bind(settings: Settings) -> Result<Bound, RunError> {
         None => None,
     };
     Ok(Bound { settings, api, grpc, udp, peer })
+}
+
+/// Opens the doors of servers that found a cluster together: they are given a new secret and each other's addresses.
+///
+/// # Errors
+/// When one cannot be opened. None is then.
+///
+/// # Panics
+/// If one of them has no peer door.
+pub async fn bind_together(nodes: Vec<Settings>) -> Result<Vec<Bound>, RunError> {
+    let mut secret = [0; 32];
+    fill(&mut secret)?;
+    let secret = Secret::new(&secret).expect("32 bytes are enough");
+    let mut bound = Vec::new();
+    for mut settings in nodes {
+        settings.cluster.secret = Some(secret.clone());
+        bound.push(bind(settings).await?);
+    }
+    let mut addresses = Vec::new();
+    for node in &bound {
+        addresses.push(node.cluster().await?.advertise);
+    }
+    for node in &mut bound {
+        assert!(node.peer.is_some(), "a node of several has a peer door");
+        node.settings.cluster.join = addresses.clone();
+        node.settings.cluster.expect = u32::try_from(addresses.len()).ok();
+    }
+    Ok(bound)
 }
 
 impl Bound {

@@ -191,6 +191,16 @@ impl Bound {
     }
 }
 
+/// A password for a first administrator.
+///
+/// # Errors
+/// When there is no randomness.
+pub fn new_password() -> Result<String, RunError> {
+    let mut seed = [0; 32];
+    fill(&mut seed)?;
+    Ok(host::password(&mut Rng::from_seed(seed)))
+}
+
 /// Fills bytes by chance.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), RunError> {
     getrandom::fill(bytes)

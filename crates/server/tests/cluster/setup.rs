@@ -30,21 +30,10 @@ pub fn settings(secret: u8) -> Settings {
 impl Cluster {
     /// Nodes that found a cluster together.
     pub async fn start(len: usize) -> Self {
-        let mut bound = Vec::new();
-        for _ in 0..len {
-            bound.push(server::bind(settings(7)).await.expect("free ports"));
-        }
-        let seeds: Vec<Address> = bound
-            .iter()
-            .map(|node| node.peer().expect("open: there is a secret"))
-            .map(|address| Address::new(&address.to_string()).expect("an address"))
-            .collect();
+        let bound = server::bind_together(vec![settings(7); len]).await.expect("free ports");
+        let seeds = bound[0].settings.cluster.join.clone();
         let mut nodes = Vec::new();
-        for mut node in bound {
-            if len > 1 {
-                node.settings.cluster.join = seeds.clone();
-                node.settings.cluster.expect = Some(u32::try_from(len).expect("few"));
-            }
+        for node in bound {
             nodes.push(Some(node.start().await.expect("nothing is missing")));
         }
         let cluster = Self { nodes, seeds };

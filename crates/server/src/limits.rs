@@ -162,6 +162,7 @@ impl Limits {
             log_bytes_max: self.log_bytes_max,
             proposals_max: self.writes_pending_max,
             udp_subscribers_max: self.udp_subscribers_max,
+            link_bytes_max: host::BULK_BYTES_MAX,
             streams: host::StreamLimits {
                 bytes_max: self.stream_bytes_max,
                 patience: self.stream_patience,

@@ -5,7 +5,6 @@ mod setup;
 
 use setup::{Cluster, PATIENCE, soon};
 
-#[ignore = "nodes do not found a cluster together yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_are_one_cluster_and_go_on_without_one() {
     let mut cluster = Cluster::start(3).await;
@@ -26,7 +25,6 @@ async fn three_nodes_are_one_cluster_and_go_on_without_one() {
     cluster.end().await;
 }
 
-#[ignore = "nodes do not dial each other yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_with_another_secret_stays_outside() {
     let cluster = Cluster::start(1).await;

@@ -22,7 +22,7 @@ const BROKEN: u8 = 70;
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Nodes of `trine dev`, unless told otherwise.
-const DEV_NODES: u16 = 1;
+const DEV_NODES: u16 = 3;
 
 /// Arguments of `trine dev`.
 #[derive(Debug, clap::Args)]

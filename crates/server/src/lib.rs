@@ -13,6 +13,7 @@
 #![allow(clippy::disallowed_methods)] // this crate is where clocks, threads and chance enter
 
 mod body;
+mod checks;
 mod clock;
 mod cluster_settings;
 mod connection;

@@ -192,6 +192,7 @@ impl Limits {
             instances_per_connection_max: self.instances_max,
             subscriptions_per_connection_max: self.subscriptions_max,
             metadata_chars_max: self.metadata_chars_max,
+            checks_at_once_max: naming::CHECKS_AT_ONCE_MAX,
             ..naming::Settings::default()
         }
     }

@@ -1,7 +1,7 @@
 //! Starting a server and stopping it.
 
 use crate::{
-    Auth, Bound, Settings, bind,
+    Auth, Bound, Settings, bind, checks,
     clock::Clock,
     connection::Common,
     listen::Seats,
@@ -172,6 +172,7 @@ impl Bound {
             threads,
             state_changed,
         };
+        running.tasks.push(tokio::spawn(checks::run(host.clone(), clock, stopping.clone())));
         if let Some(udp) = udp {
             running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));
         }

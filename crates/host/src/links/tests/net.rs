@@ -6,7 +6,7 @@ use crate::{
 };
 use base::{Duration, NodeId, Now, Rng};
 use bytes::Bytes;
-use cluster::{Address, ClusterId, Formation, Founder, Identity, Secret};
+use cluster::{Address, ClusterId, Formation, Founder, Identity, JoinToken, Secret};
 use nacos::CallId;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -71,7 +71,11 @@ fn settings(machine: usize, count: usize, log_bytes_max: usize) -> Settings {
             ..ClusterSettings::alone()
         },
         naming: naming::Settings::default(),
-        limits: crate::Limits { log_bytes_max, link_bytes_max: 1 << 20, ..crate::Limits::default() },
+        limits: crate::Limits {
+            log_bytes_max,
+            link_bytes_max: 1 << 20,
+            ..crate::Limits::default()
+        },
         planted: Planted::Nothing,
     }
 }
@@ -98,6 +102,30 @@ impl Net {
         net
     }
 
+    /// So many machines that belong nowhere yet and expect each other.
+    pub(crate) fn fresh(count: usize) -> Self {
+        let disks = (0..count).map(|machine| SimDisk::new(Rng::from_seed([machine as u8; 32])));
+        let mut net = Self::of_disks(disks.collect(), crate::LOG_BYTES_MAX);
+        for machine in &mut net.machines {
+            machine.settings.cluster.expect = Some(count as u32);
+        }
+        (0..count).for_each(|machine| net.start(machine));
+        net
+    }
+
+    /// One more machine, with an empty disk and no secret but this token. It looks for the first one.
+    pub(crate) fn add(&mut self, token: JoinToken) -> usize {
+        let machine = self.machines.len();
+        let disk = SimDisk::new(Rng::from_seed([machine as u8; 32]));
+        let mut settings = settings(machine, machine + 1, crate::LOG_BYTES_MAX);
+        settings.cluster.seeds = vec![address(0)];
+        settings.cluster.secret = None;
+        settings.cluster.token = Some(token);
+        self.machines.push(Machine { disk, running: None, settings, lives: 0 });
+        self.start(machine);
+        machine
+    }
+
     /// Machines with these disks, none of which runs.
     pub(crate) fn of_disks(disks: Vec<SimDisk>, log_bytes_max: usize) -> Self {
         let count = disks.len();
@@ -118,16 +146,17 @@ impl Net {
     }
 
     pub(crate) fn start(&mut self, machine: usize) {
-        let count = self.machines.len();
         let it = &mut self.machines[machine];
         it.lives += 1;
         let rng = Rng::from_seed([it.lives * 16 + machine as u8; 32]);
         let place = Place::Simulated(it.disk.clone());
         let begun = Host::begin(it.settings.clone(), self.now, rng, place);
         let Begun { host, worker } = begun.expect("the disk is whole");
-        it.running = Some((host.clone(), worker));
-        let others = (0..count).filter(|other| *other != machine);
-        host.want_links(self.now, others.map(address).collect());
+        it.running = Some((host, worker));
+    }
+
+    pub(crate) fn forget_token(&mut self, machine: usize) {
+        self.machines[machine].settings.cluster.token = None;
     }
 
     pub(crate) fn crash(&mut self, machine: usize) {
@@ -268,7 +297,9 @@ impl Net {
         match LANES.map(|lane| acceptor.accept(&me, lane)) {
             [Ok(urgent), Ok(bulk)] => {
                 self.pipes.insert((from, link), Pipe { from, to, inbounds: [urgent, bulk] });
-                dialer.link_opened(now, link, other, None);
+                let by_token = matches!(key, KeyName::Token(_));
+                let welcome = by_token.then(|| acceptor.peer_key(now, KeyName::Cluster));
+                dialer.link_opened(now, link, other, welcome.flatten());
             }
             other => dialer.link_closed(now, link, format!("{other:?}")),
         }

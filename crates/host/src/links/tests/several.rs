@@ -106,3 +106,34 @@ fn a_link_that_takes_nothing_is_hung_up_and_dialed_anew() {
     }
     panic!("a link that carries nothing holds 10 MB");
 }
+
+#[test]
+fn three_fresh_nodes_found_one_cluster_and_a_fourth_comes_by_a_token() {
+    let mut net = Net::fresh(3);
+    net.run_until_ready();
+    net.publish(1, "a", "five");
+    let cluster = net.host(0).introduction().expect("it runs").cluster;
+    assert!((1..3).all(|m| net.host(m).introduction().expect("it runs").cluster == cluster));
+    // Of no door: what is asked for here has no edge yet.
+    let (node, boot) = (base::NodeId(0), base::HybridTime(0));
+    let from = base::ConnectionId { node, boot, counter: 7 };
+    let make = cluster::Request::MakeToken { ttl: Duration::from_secs(3600) };
+    let (id, request) = (base::RequestId(1), node::Request::Cluster(make));
+    net.host(0).push_input(node::Input::Request { from, id, request });
+    let mut token = None;
+    net.run_until("the token is made", |net| {
+        let view = net.host(0).views.cluster().expect("it runs");
+        token = view.tokens.first_key_value().map(|(id, token)| (*id, token.key.clone()));
+        token.is_some()
+    });
+    let (id, key) = token.expect("just seen");
+    let fourth = net.add(cluster::JoinToken { id, key });
+    net.run_until("the fourth one serves", |net| net.host(fourth).is_ready());
+    assert_eq!(net.config(fourth, "a").as_deref(), Some("five"));
+    net.run_until("all dial it", |net| (0..3).all(|other| net.are_linked(other, fourth)));
+    // The secret is on its disk: it comes back without the token.
+    net.crash(fourth);
+    net.forget_token(fourth);
+    net.start(fourth);
+    net.run_until("it serves again", |net| net.host(fourth).is_ready());
+}

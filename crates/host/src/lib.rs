@@ -134,7 +134,7 @@ pub struct Host {
     pub check_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
-    /// Raised when there is an address to dial, or a link to close.
+    /// Raised when there is an address to dial, or a link to close, and when others may be able to prove something new.
     pub link_signal: Signal,
     /// Raised when the node became ready, or is so no more, or has left, or halted.
     pub state_signal: Signal,

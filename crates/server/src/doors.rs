@@ -36,20 +36,26 @@ pub struct Bound {
 ///
 /// # Errors
 /// When one cannot be opened. None is then.
-pub async fn bind(settings: Settings) -> Result<Bound, RunError> {
+pub async fn bind(mut settings: Settings) -> Result<Bound, RunError> {
     let (api, grpc) = open_doors(&settings).await?;
     let udp = match &api {
         Some(api) => Some(open_udp(api.address).await?),
         None => None,
     };
-    let peer = match settings.listen.peer.filter(|_| settings.cluster.is_asked_for()) {
-        Some(address) => Some(
+    let mut peer = match settings.listen.peer {
+        Some(address) if settings.cluster.is_asked_for() || address.port() == 0 => Some(
             TcpListener::bind(address)
                 .await
                 .map_err(|source| RunError::Listen { address, source })?,
         ),
-        None => None,
+        Some(_) | None => None,
     };
+    if !settings.cluster.is_asked_for()
+        && let Some(socket) = peer.take()
+    {
+        // It stays closed for now, but others are told from the start where it will be.
+        settings.listen.peer = socket.local_addr().ok();
+    }
     Ok(Bound { settings, api, grpc, udp, peer })
 }
 

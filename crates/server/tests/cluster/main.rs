@@ -53,3 +53,15 @@ async fn a_node_that_is_alone_has_no_peer_door() {
     tokio::time::timeout(PATIENCE, running.ready()).await.expect("ready");
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_the_door_and_lets_one_more_node_in() {
+    let mut cluster = Cluster::alone().await;
+    cluster.publish(0, "before", "one").await;
+    let token = cluster.invite(0).await;
+    cluster.join(&token).await;
+    cluster.reads(1, "before", "one").await;
+    cluster.publish(1, "after", "two").await;
+    cluster.reads(0, "after", "two").await;
+    cluster.end().await;
+}

@@ -1,6 +1,6 @@
 //! Servers that find each other, and a client that asks any of them.
 
-use cluster::{Address, Secret};
+use cluster::{Address, JoinToken, Secret};
 use server::{Auth, ClusterSettings, Limits, Running, Settings};
 use std::{future::Future, net::SocketAddr, time::Duration};
 use tokio::{
@@ -42,6 +42,40 @@ impl Cluster {
             assert!(node.is_ready());
         }
         cluster
+    }
+
+    /// A node that nobody was told of.
+    pub async fn alone() -> Self {
+        let settings = Settings { cluster: ClusterSettings::default(), ..settings(0) };
+        let node = server::start(settings).await.expect("free ports");
+        assert_eq!(node.peer, None);
+        soon("it founds its cluster", node.ready()).await;
+        Self { nodes: vec![Some(node)], seeds: Vec::new() }
+    }
+
+    /// A token for one more node.
+    pub async fn invite(&mut self, node: usize) -> JoinToken {
+        let (status, text) = self.ask(node, "POST", "/v1/cluster/join-token", "").await;
+        assert_eq!(status, 200, "{text}");
+        let invitation: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let line = invitation["join"].as_str().expect("a command line");
+        let mut words = line.split(' ').skip_while(|word| *word != "--join");
+        let address = words.nth(1).expect("an address");
+        self.seeds = vec![Address::new(address).expect("an address")];
+        invitation["token"].as_str().expect("a token").parse().expect("a token")
+    }
+
+    /// One more node, by an invitation.
+    pub async fn join(&mut self, token: &JoinToken) {
+        let mut joining = settings(0);
+        joining.cluster = ClusterSettings {
+            join: self.seeds.clone(),
+            token: Some(token.clone()),
+            ..ClusterSettings::default()
+        };
+        let node = server::start(joining).await.expect("free ports");
+        soon("it is let in", node.ready()).await;
+        self.nodes.push(Some(node));
     }
 
     /// Somebody who knows where the nodes are and does not know their secret.

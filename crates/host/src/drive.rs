@@ -266,6 +266,7 @@ impl Host {
     /// Swaps a view in, and tells those who wait for a change of it.
     fn publish(&self, view: node::View, dirty: &mut Dirty) {
         let of_access = matches!(view, node::View::Access(_));
+        let of_cluster = matches!(view, node::View::Cluster(_));
         let turned = matches!(&view, node::View::Standing(new)
             if new.ready != self.views.standing().ready);
         self.views.swap(view);
@@ -274,6 +275,10 @@ impl Host {
         }
         if turned {
             self.state_signal.raise();
+        }
+        if of_cluster {
+            // There may be a secret now that others can prove.
+            self.link_signal.raise();
         }
     }
 

@@ -75,7 +75,7 @@ pub use planted::Planted;
 pub use scrape::{Gauges, LinkGauge, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
-pub use start::{Begun, ClusterSettings, Settings, StartError};
+pub use start::{Begun, ClusterSettings, Settings, StartError, password};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };
@@ -139,7 +139,7 @@ pub struct Host {
     pub check_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
-    /// Raised when there is an address to dial, or a link to close.
+    /// Raised when there is an address to dial, or a link to close, and when others may be able to prove something new.
     pub link_signal: Signal,
     /// Raised when the node became ready, or is so no more, or has left, or halted.
     pub state_signal: Signal,

@@ -95,6 +95,7 @@ impl World {
     /// Nothing goes wrong any more; clients only look.
     pub fn heal(&mut self) {
         self.trace.line(self.now, format_args!("healed"));
+        self.heal_network();
         for machine in 0..self.machines.len() {
             self.machines[machine].heal();
             self.happened(Happening::Full { machine, full: false });

@@ -8,8 +8,10 @@ use crate::{
     line::{Heard, Send},
     machine::Machine,
     naming_client::{NamingClient, NamingHabits},
+    network::{Network, NetworkFault, Place, Way},
     note::{Note, Seen},
     payload,
+    peers::{PeerLink, ToPeer},
     planted::Planted,
     queue::EventQueue,
     servers::Servers,
@@ -125,6 +127,15 @@ pub enum Happening {
         /// The lists.
         lists: Vec<Seen>,
     },
+    /// Bytes pass from one place to another no longer, or again.
+    Parted {
+        /// From here.
+        from: Place,
+        /// To there.
+        to: Place,
+        /// Whether they do not pass.
+        cut: bool,
+    },
     /// The host stopped by itself.
     Halted {
         /// Whose.
@@ -168,14 +179,27 @@ pub(crate) enum ToMachine {
     WorkDone { life: u64, work: Work },
     Arrives { link: LinkId, up: Up },
     Datagram { from: SocketAddr, bytes: Bytes },
+    Peer(ToPeer),
     Fault(Fault),
 }
 
 pub(crate) enum Event {
     Machine(usize, ToMachine),
-    DatagramToClient { client: usize, bytes: Bytes },
-    ToClient { link: LinkId, heard: Heard },
-    ClientWake { client: usize, deadline: Instant },
+    DatagramToClient {
+        client: usize,
+        bytes: Bytes,
+    },
+    ToClient {
+        link: LinkId,
+        heard: Heard,
+    },
+    ClientWake {
+        client: usize,
+        deadline: Instant,
+    },
+    Network(NetworkFault),
+    /// What was held back on this way may arrive.
+    Release(Way),
 }
 
 pub(crate) struct Actor {
@@ -194,9 +218,12 @@ pub struct World {
     pub(crate) physics: Physics,
     pub(crate) queue: EventQueue<Event>,
     pub(crate) machines: Vec<Machine>,
+    pub(crate) network: Network,
     pub(crate) actors: Vec<Actor>,
     pub(crate) links: BTreeMap<LinkId, Link>,
     next_link: LinkId,
+    pub(crate) peer_links: BTreeMap<u64, PeerLink>,
+    pub(crate) next_peer_link: u64,
     pub(crate) trace: Trace,
     pub(crate) history: Vec<(Instant, Happening)>,
     /// What must never happen, and did.
@@ -248,9 +275,12 @@ impl World {
             physics,
             queue: EventQueue::default(),
             machines,
+            network: Network::default(),
             actors: Vec::new(),
             links: BTreeMap::new(),
             next_link: 0,
+            peer_links: BTreeMap::new(),
+            next_peer_link: 0,
             trace: Trace::new(keep_trace),
             history: Vec::new(),
             violations: Vec::new(),
@@ -419,11 +449,19 @@ impl World {
     fn step(&mut self) {
         let Some((at, event)) = self.queue.pop() else { return };
         self.now = self.now.max(at);
+        if let Some(event) = self.hold_back(event) {
+            self.dispatch(event);
+        }
+    }
+
+    pub(crate) fn dispatch(&mut self, event: Event) {
         match event {
             Event::Machine(machine, what) => self.step_machine(machine, what),
             Event::DatagramToClient { client, bytes } => self.hear_datagram(client, &bytes),
             Event::ToClient { link, heard } => self.hear(link, heard),
             Event::ClientWake { client, deadline } => self.wake_client(client, deadline),
+            Event::Network(fault) => self.inject_network(fault),
+            Event::Release(way) => self.release(way),
         }
     }
 
@@ -440,6 +478,7 @@ impl World {
             ToMachine::WorkDone { life, work } => self.work_done(machine, life, work),
             ToMachine::Arrives { link, up } => self.arrive(machine, link, up),
             ToMachine::Datagram { from, bytes } => self.datagram_arrives(machine, from, bytes),
+            ToMachine::Peer(what) => self.peer_happens(machine, what),
             ToMachine::Fault(fault) => self.inject(machine, fault),
         }
         self.after_machine(machine);
@@ -558,8 +597,9 @@ impl World {
             self.actors[client].link = None;
             self.cut(id);
         }
-        let latency = self.draw(self.physics.latency);
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get(&id) else { return };
+        let latency = self.latency(Place::Client(client), Place::Machine(link.machine));
+        let link = self.links.get_mut(&id).expect("just looked up");
         let at = self.now.after(latency).max(link.last_up);
         link.last_up = at;
         let machine = link.machine;
@@ -587,6 +627,7 @@ impl ToMachine {
             | Self::DiskDone { .. }
             | Self::WorkDone { .. }
             | Self::Datagram { .. }
+            | Self::Peer(_)
             | Self::Arrives { .. } => true,
             Self::Start | Self::Fault(_) => false,
         }

@@ -91,6 +91,7 @@ impl Ears {
                 | Happening::ClockSet { .. }
                 | Happening::Full { .. }
                 | Happening::Scanned { .. }
+                | Happening::Parted { .. }
                 | Happening::Halted { .. } => {}
             }
         }

@@ -12,6 +12,7 @@ mod persistent;
 mod requests;
 #[cfg(test)]
 mod script;
+mod trouble;
 mod versions;
 
 use crate::{note::Note, world::Happening};

@@ -20,7 +20,7 @@
 //!
 //! # Order of locks
 //!
-//! `node` → (`lanes`, views, inboxes, job queues); `sessions of a slot` → (`lanes`, outbox, streams, UDP inbox); `UDP session` →
+//! `node` → (`links`, `lanes`, views, inboxes, job queues); `links` → (`lanes`, views, job queues); `sessions of a slot` → (`lanes`, outbox, streams, UDP inbox); `UDP session` →
 //! (`lanes`, timers, its inbox and outbox). No thread holds two of node, a slot's sessions and the UDP session at once, so there
 //! is no cycle. The timers, the sets and the queues are locked last and for a moment. Wakers are called under some of these
 //! locks, so what they do must not call back into `run`.
@@ -39,6 +39,8 @@ mod disk;
 mod drive;
 mod lanes;
 mod limits;
+#[allow(dead_code, reason = "the pieces of snapshots come next")]
+mod links;
 mod planted;
 mod rendered;
 mod scrape;
@@ -53,13 +55,18 @@ mod work;
 
 pub use deliver::Arrival;
 pub use disk::{DiskDone, DiskJob, DiskWorker, Opened};
-pub use lanes::LANE_LEN_MAX;
+pub use lanes::{LANE_LEN_MAX, PEERS_BYTES_MAX, PEERS_LEN_MAX};
 pub use limits::{JOURNAL_BYTES_MAX, LOG_BYTES_MAX, Limits, RENDERED_BYTES_MAX};
+pub use links::{
+    BULK_BYTES_MAX, BadFrame, Dial, FRAME_BYTES_MAX, Flow, INBOUNDS_LEN_MAX, InboundId, KeyName,
+    LinkCounts, LinkId, LinkState, LinkTally, NotAccepted, Reading, URGENT_BYTES_MAX,
+};
+pub use node::Lane;
 pub use planted::Planted;
 pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
-pub use start::{Begun, Settings, StartError};
+pub use start::{Begun, ClusterSettings, Settings, StartError};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };
@@ -75,7 +82,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
 };
 use views::ViewStore;
@@ -90,6 +97,9 @@ pub struct Host {
     views: ViewStore,
     slots: Mutex<BTreeMap<ConnectionId, Arc<Slot>>>,
     udp: udp::Udp,
+    links: Mutex<links::Links>,
+    /// A connection of a peer waits to be read on.
+    inbounds_paused: AtomicBool,
     connections: AtomicU64,
     connections_open: AtomicUsize,
     /// Sessions that ended by a broken invariant of their own. Each is a defect.
@@ -115,6 +125,8 @@ pub struct Host {
     pub timer_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
+    /// Raised when there is an address to dial, or a link to close.
+    pub link_signal: Signal,
     /// Raised when the node became ready, or is so no more, or halted.
     pub state_signal: Signal,
 }
@@ -140,12 +152,13 @@ struct Timers {
     /// A full disk is looked at again then.
     probe: Option<Instant>,
     udp: Option<Instant>,
+    links: Option<Instant>,
 }
 
 impl Timers {
     fn first(&self) -> Option<Instant> {
         let session = self.sessions.first().map(|(at, _)| *at);
-        [self.node, session, self.probe, self.udp].into_iter().flatten().min()
+        [self.node, session, self.probe, self.udp, self.links].into_iter().flatten().min()
     }
 }
 

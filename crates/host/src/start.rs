@@ -5,7 +5,7 @@ use crate::{
     disk::DiskJob, lanes::Lanes, planted::Planting, views::ViewStore,
 };
 use base::{HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
-use cluster::{Address, Identity};
+use cluster::{Address, Identity, JoinToken, Secret};
 use node::{Input, Node, RESTORED_TABLES, Recovered, TableRow, consensus};
 use std::{
     collections::BTreeMap,
@@ -28,12 +28,43 @@ pub struct Settings {
     pub disk_kept: bool,
     /// Of the program.
     pub version: &'static str,
+    /// For other nodes.
+    pub cluster: ClusterSettings,
     /// For the registry.
     pub naming: naming::Settings,
     /// Everything that refuses.
     pub limits: Limits,
     /// Nothing, but in a simulator.
     pub planted: Planted,
+}
+
+/// How the node finds others, and is found by them.
+#[derive(Clone, Debug)]
+pub struct ClusterSettings {
+    /// Where other nodes reach it.
+    pub advertise: Address,
+    /// Where clients reach it, for lists of members.
+    pub api: Option<Address>,
+    /// Where others may be found.
+    pub seeds: Vec<Address>,
+    /// How many nodes found the cluster together.
+    pub expect: Option<u32>,
+    /// The cluster's secret, if it is not to be the one on disk.
+    pub secret: Option<Secret>,
+    /// To be proven where the secret is not known yet.
+    pub token: Option<JoinToken>,
+}
+
+impl ClusterSettings {
+    /// A node that knows of no others, nor others of it.
+    ///
+    /// # Panics
+    /// Never: the address is plain text.
+    #[must_use]
+    pub fn alone() -> Self {
+        let advertise = Address::new("127.0.0.1:7848").expect("plain text");
+        Self { advertise, api: None, seeds: Vec::new(), expect: None, secret: None, token: None }
+    }
 }
 
 /// A host that was begun, and what came of it.
@@ -92,6 +123,7 @@ impl Host {
         let mut key = [0; 32];
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
+        let links = crate::links::Links::new(rng.fork(), settings.limits.log_bytes_max);
         let views =
             ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
         let restoring = Some(Restoring { hint });
@@ -102,6 +134,8 @@ impl Host {
             boot,
             work: Mutex::new(crate::work::Works::new(settings.limits.work_len_max)),
             udp: crate::udp::Udp::new(&settings.limits),
+            links: Mutex::new(links),
+            inbounds_paused: false.into(),
             node: Mutex::new(cell),
             lanes: Mutex::new(Lanes::new(settings.limits.lane_len_max)),
             views,
@@ -122,6 +156,7 @@ impl Host {
             work_signal: crate::Signal::default(),
             timer_signal: crate::Signal::default(),
             udp_signal: crate::Signal::default(),
+            link_signal: crate::Signal::default(),
             state_signal: crate::Signal::default(),
         });
         host.push_disk_job(DiskJob::Restore { table: RESTORED_TABLES.start, after: None });
@@ -164,11 +199,18 @@ fn make_node(
         .iter()
         .map(|entry| (LogIndex(entry.index), entry.bytes.clone()))
         .collect();
-    let advertise = Address::new("127.0.0.1:7848").expect("plain text");
-    let alone = cluster::Settings::alone(identity, advertise);
-    alone.check()?;
+    let cluster = settings.cluster.clone();
+    let cluster = cluster::Settings {
+        identity,
+        advertise: cluster.advertise,
+        api: cluster.api,
+        seeds: cluster.seeds,
+        expect: cluster.expect,
+        secret: cluster.secret,
+    };
+    cluster.check()?;
     let settings = node::Settings {
-        cluster: alone,
+        cluster,
         journal_bytes_max: settings.limits.journal_bytes_max,
         log_bytes_max: settings.limits.log_bytes_max,
         proposals_max: settings.limits.proposals_max,

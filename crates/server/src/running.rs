@@ -132,6 +132,7 @@ pub async fn start(settings: Settings) -> Result<Running, RunError> {
         doors: doors(api.as_ref(), grpc.as_ref()),
         disk_kept: settings.data.is_some(),
         version: env!("CARGO_PKG_VERSION"),
+        cluster: host::ClusterSettings::alone(),
         naming: limits.of_naming(),
         limits: limits.of_host(),
         planted: host::Planted::Nothing,

@@ -162,6 +162,7 @@ pub(crate) fn persists(jobs: &[DiskJob]) -> Vec<DiskDone> {
             | DiskJob::Checkpoint
             | DiskJob::Load { .. }
             | DiskJob::Restore { .. }
+            | DiskJob::Identity(_)
             | DiskJob::Clock(_)
             | DiskJob::Hint(_)
             | DiskJob::Probe => None,

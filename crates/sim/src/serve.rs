@@ -327,6 +327,7 @@ fn shown(done: &[DiskDone]) -> String {
         .iter()
         .map(|done| match done {
             DiskDone::Persisted(id) => format!("persisted {id:?}"),
+            DiskDone::IdentityKept => "identity kept".to_owned(),
             DiskDone::Checkpointed(index) => format!("checkpointed {index}"),
             DiskDone::Loaded { id, rows } => {
                 format!("loaded {id}: {:?}", rows.as_ref().map(Vec::len))

@@ -243,6 +243,7 @@ pub fn settings() -> Settings {
         admin_password: Some("simulated".to_owned()),
         doors: Vec::new(),
         version: "simulated",
+        cluster: host::ClusterSettings::alone(),
         naming: naming::Settings::default(),
         // So short that a run of large configs has several checkpoints.
         limits: host::Limits { log_bytes_max: 512 * 1024, ..host::Limits::default() },

@@ -42,6 +42,7 @@ mod limits;
 #[allow(dead_code, reason = "the pieces of snapshots come next")]
 mod links;
 mod planted;
+mod probe;
 mod rendered;
 mod scrape;
 mod sessions;
@@ -63,6 +64,7 @@ pub use links::{
 };
 pub use node::Lane;
 pub use planted::Planted;
+pub use probe::Probe;
 pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;

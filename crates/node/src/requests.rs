@@ -74,6 +74,12 @@ impl Node {
         }
     }
 
+    /// Whether the planes have all that is applied: their tables are read, and no snapshot is being loaded.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.phase != Phase::Restoring && self.reloading.is_none()
+    }
+
     fn tally(&self) -> Tally {
         Tally {
             config_listeners: self.config.listeners_len(),

@@ -307,12 +307,15 @@ impl ConfigClient {
 /// Whether an answer says that it is worth less than was asked for.
 fn is_stale(payload: &Payload) -> bool {
     let headers = payload.metadata.as_ref().map(|metadata| &metadata.headers);
-    headers.and_then(|headers| headers.get("x-trine-consistency")).is_some_and(|level| level == "stale")
+    headers
+        .and_then(|headers| headers.get("x-trine-consistency"))
+        .is_some_and(|level| level == "stale")
 }
 
 /// What an answer says of the request. Only words that promise "nothing changed" are taken as a refusal.
 fn outcome(ask: &Ask, body: &Value, stale: bool) -> Outcome {
-    let found = |content| if stale { Outcome::FoundStale(content) } else { Outcome::Found(content) };
+    let found =
+        |content| if stale { Outcome::FoundStale(content) } else { Outcome::Found(content) };
     let message = text(body, "message");
     if body["success"] == true {
         return match ask {

@@ -89,10 +89,9 @@ impl World {
             | ToPeer::Refused { link, .. }
             | ToPeer::Closed { link, .. } => (link, 3),
             // Of a connection that is gone nobody keeps an order.
-            ToPeer::Gone { .. }
-            | ToPeer::Room
-            | ToPeer::Late { .. }
-            | ToPeer::Stalled { .. } => return None,
+            ToPeer::Gone { .. } | ToPeer::Room | ToPeer::Late { .. } | ToPeer::Stalled { .. } => {
+                return None;
+            }
         };
         let ends = self.peer_links.get(link)?;
         let other = if ends.to == at { ends.from } else { ends.to };
@@ -108,9 +107,8 @@ impl World {
         for link in host.take_hangups() {
             self.trace.line(self.now, format_args!("m{machine} hangs up link {}", link.0));
             let life = self.machines[machine].life;
-            let mine = |peer: &PeerLink| {
-                (peer.from, peer.from_life, peer.dial) == (machine, life, link)
-            };
+            let mine =
+                |peer: &PeerLink| (peer.from, peer.from_life, peer.dial) == (machine, life, link);
             let ids: Vec<u64> = self.peer_links_where(mine);
             ids.into_iter().for_each(|id| self.drop_link(id, true));
         }

@@ -118,7 +118,7 @@ impl World {
     pub fn unsettled(&self) -> Option<String> {
         let waits = (0..self.machines.len()).find(|machine| !self.serves(*machine));
         if let Some(machine) = waits {
-            return Some(format!("the host of m{machine} is not ready"));
+            return Some(self.words_of(machine));
         }
         let living = || self.actors.iter().filter(|actor| actor.alive).map(|actor| &actor.client);
         if let Some(reason) = living().find_map(Client::unsettled) {

@@ -178,6 +178,7 @@ impl World {
         if let Some(reason) = host.halted() {
             return self.halted(machine, reason);
         }
+        self.sight(machine, &host);
         self.notice_ready(machine, &host);
         self.take_sendings(machine, &host);
         self.take_datagrams(machine, &host);

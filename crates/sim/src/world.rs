@@ -11,10 +11,12 @@ use crate::{
     network::{Network, NetworkFault, Place, Way},
     note::{Note, Seen},
     payload,
-    peers::{PeerLink, ToPeer},
+    peers::{PEER_PORT, PeerLink, ToPeer},
     planted::Planted,
     queue::EventQueue,
+    serve::address,
     servers::Servers,
+    sights::Sight,
     trace::Trace,
 };
 use base::{ConnectionId, Duration, Instant, Rng};
@@ -136,6 +138,22 @@ pub enum Happening {
         /// Whether they do not pass.
         cut: bool,
     },
+    /// How a node stands has changed.
+    Sighted {
+        /// Whose.
+        machine: usize,
+        /// How it stands now.
+        sight: Sight,
+    },
+    /// A node's state is that of another log index.
+    Applied {
+        /// Whose.
+        machine: usize,
+        /// The index.
+        applied: u64,
+        /// A hash of the state.
+        hash: u64,
+    },
     /// The host stopped by itself.
     Halted {
         /// Whose.
@@ -251,6 +269,22 @@ pub fn settings() -> Settings {
     }
 }
 
+/// How one of so many machines finds the others.
+fn one_of(machine: usize, machines: usize) -> host::ClusterSettings {
+    let name = |machine, port| {
+        let text = address(machine, port).to_string();
+        cluster::Address::new(&text).expect("an address is plain text")
+    };
+    host::ClusterSettings {
+        advertise: name(machine, PEER_PORT),
+        api: Some(name(machine, 8848)),
+        seeds: (0..machines).map(|machine| name(machine, PEER_PORT)).collect(),
+        expect: Some(machines as u32),
+        secret: Some(cluster::Secret::new(&[7; 32]).expect("32 bytes are enough")),
+        token: None,
+    }
+}
+
 impl World {
     /// A world with an empty disk, in which nothing has happened yet.
     #[must_use]
@@ -267,6 +301,33 @@ impl World {
         let mut world = Self::of(rng, vec![machine], physics, keep_trace);
         world.queue.push(world.now, Event::Machine(0, ToMachine::Start));
         world
+    }
+
+    /// A world of so many machines with empty disks, which found one cluster: each is told the addresses of all.
+    #[must_use]
+    pub fn cluster(rng: Rng, machines: usize, physics: Physics, keep_trace: bool) -> Self {
+        let mut world = Self::unstarted(rng, machines, physics, keep_trace);
+        for machine in 0..machines {
+            world.start_at(machine, world.now);
+        }
+        world
+    }
+
+    /// The same, and nothing is switched on yet.
+    #[must_use]
+    pub fn unstarted(mut rng: Rng, machines: usize, physics: Physics, keep_trace: bool) -> Self {
+        let all = (0..machines)
+            .map(|machine| {
+                let settings = Settings { cluster: one_of(machine, machines), ..settings() };
+                Machine::new(SimDisk::new(rng.fork()), settings, rng.fork(), physics.planted)
+            })
+            .collect();
+        Self::of(rng, all, physics, keep_trace)
+    }
+
+    /// Switches a machine on at that time.
+    pub fn start_at(&mut self, machine: usize, at: Instant) {
+        self.queue.push(at, Event::Machine(machine, ToMachine::Start));
     }
 
     fn of(rng: Rng, machines: Vec<Machine>, physics: Physics, keep_trace: bool) -> Self {

@@ -163,7 +163,10 @@ impl Ledger {
                 Happening::Full { machine, full } => {
                     ledger.full.entry(*machine).or_default().push((*at, *full));
                 }
-                Happening::Halted { .. } | Happening::Parted { .. } => {}
+                Happening::Halted { .. }
+                | Happening::Parted { .. }
+                | Happening::Sighted { .. }
+                | Happening::Applied { .. } => {}
             }
         }
         let persistent = std::mem::take(&mut ledger.persistent);

@@ -92,6 +92,8 @@ impl Ears {
                 | Happening::Full { .. }
                 | Happening::Scanned { .. }
                 | Happening::Parted { .. }
+                | Happening::Sighted { .. }
+                | Happening::Applied { .. }
                 | Happening::Halted { .. } => {}
             }
         }

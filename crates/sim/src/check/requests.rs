@@ -31,7 +31,13 @@ impl<'a> Request<'a> {
     pub(crate) fn effect(&self) -> Option<Held<'a>> {
         let may_have = match self.end {
             None | Some((_, Outcome::Done | Outcome::Unknown)) => true,
-            Some((_, Outcome::Found(_) | Outcome::FoundStale(_) | Outcome::Conflict | Outcome::Refused(_))) => false,
+            Some((
+                _,
+                Outcome::Found(_)
+                | Outcome::FoundStale(_)
+                | Outcome::Conflict
+                | Outcome::Refused(_),
+            )) => false,
         };
         match self.ask {
             Ask::Publish { content, .. } if may_have => Some(Some(content)),
@@ -98,7 +104,8 @@ pub(crate) fn epochs(history: &History) -> BTreeMap<&str, Vec<Epoch<'_>>> {
         }
         let Happening::Noted { client, machine, note } = happening else { continue };
         if let Note::Asked { number, key, ask } = note {
-            let request = Request { client: *client, machine: *machine, asked: *at, ask, end: None };
+            let request =
+                Request { client: *client, machine: *machine, asked: *at, ask, end: None };
             keys.entry(key).or_default().insert((*at, *client, *number), request);
             places.insert((*client, *number), (key.as_str(), *at));
         } else if let Note::Answered { number, outcome } = note {

@@ -65,6 +65,8 @@ impl Troubles {
                 | Happening::Full { .. }
                 | Happening::Restored { .. }
                 | Happening::Scanned { .. }
+                | Happening::Sighted { .. }
+                | Happening::Applied { .. }
                 | Happening::Halted { .. } => {}
             }
         }
@@ -125,6 +127,13 @@ impl Troubles {
         }
         let spans = self.downs.values().chain(self.pauses.values()).chain(self.cuts.values());
         spans.flatten().copied().collect()
+    }
+
+    /// Whether all of this time nothing can be agreed on between two machines: one does not hear the other.
+    pub(crate) fn parted(&self, a: usize, b: usize, from: Instant, to: Instant) -> bool {
+        let cuts = [(a, b), (b, a)].into_iter().filter_map(|pair| self.cuts.get(&pair)).flatten();
+        let off = self.downs_of(b).filter(|span| span.from > Instant::START);
+        cuts.copied().chain(off).any(|span| span.from < from && span.to.is_none_or(|end| end > to))
     }
 
     /// Whether a client was cut off from a machine between these moments.

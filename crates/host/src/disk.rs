@@ -24,6 +24,11 @@ const HINT_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Under this name the disk keeps the greatest hybrid time of earlier lives.
 const CLOCK_VALUE: &str = "clock";
 
+#[allow(dead_code, reason = "the pieces of snapshots come next")]
+mod snapshots;
+
+pub use snapshots::{SnapshotDone, SnapshotJob, StageId, TransferId};
+
 /// Something to be done on the disk.
 #[derive(Debug)]
 pub enum DiskJob {
@@ -65,6 +70,8 @@ pub enum DiskJob {
     },
     /// Durably note who this node is; answered by `DiskDone::IdentityKept`.
     Identity(Vec<u8>),
+    /// A snapshot for a peer, or from one.
+    Snapshot(SnapshotJob),
     /// Durably note a time that no hybrid time given out in this life is above; not answered.
     Clock(HybridTime),
     /// Leave a piece of the hint; not answered.
@@ -80,6 +87,8 @@ pub enum DiskDone {
     Persisted(WriteId),
     /// The identity record is durable.
     IdentityKept,
+    /// Of a snapshot for a peer, or from one.
+    Snapshot(SnapshotDone),
     /// The state tables are durable through this entry.
     Checkpointed(LogIndex),
     /// The rows.
@@ -227,6 +236,7 @@ impl DiskWorker {
                 | DiskJob::Load { .. }
                 | DiskJob::Restore { .. }
                 | DiskJob::Identity(_)
+                | DiskJob::Snapshot(_)
                 | DiskJob::Clock(_)
                 | DiskJob::Hint(_)
                 | DiskJob::Probe => {
@@ -287,6 +297,7 @@ impl DiskWorker {
                     Err(error)
                 }
             },
+            DiskJob::Snapshot(job) => self.snapshot(job, done),
             DiskJob::Clock(ceiling) => self
                 .disk
                 .set_value(CLOCK_VALUE, &ceiling.0.to_be_bytes())

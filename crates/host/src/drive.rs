@@ -64,6 +64,7 @@ impl Host {
         for done in done {
             match done {
                 DiskDone::IdentityKept => self.push_input(Input::IdentityKept),
+                DiskDone::Snapshot(done) => self.snapshot_done(now, done),
                 DiskDone::Persisted(id) => self.push_input(Input::Persisted(id)),
                 DiskDone::Checkpointed(applied) => self.push_input(Input::Checkpointed(applied)),
                 DiskDone::Loaded { id, rows } => self.push_input(Input::Loaded { id, rows }),

@@ -55,7 +55,9 @@ mod views;
 mod work;
 
 pub use deliver::Arrival;
-pub use disk::{DiskDone, DiskJob, DiskWorker, Opened};
+pub use disk::{
+    DiskDone, DiskJob, DiskWorker, Opened, SnapshotDone, SnapshotJob, StageId, TransferId,
+};
 pub use lanes::{LANE_LEN_MAX, PEERS_BYTES_MAX, PEERS_LEN_MAX};
 pub use limits::{JOURNAL_BYTES_MAX, LOG_BYTES_MAX, Limits, RENDERED_BYTES_MAX};
 pub use links::{

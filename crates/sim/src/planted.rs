@@ -163,6 +163,7 @@ pub(crate) fn persists(jobs: &[DiskJob]) -> Vec<DiskDone> {
             | DiskJob::Load { .. }
             | DiskJob::Restore { .. }
             | DiskJob::Identity(_)
+            | DiskJob::Snapshot(_)
             | DiskJob::Clock(_)
             | DiskJob::Hint(_)
             | DiskJob::Probe => None,

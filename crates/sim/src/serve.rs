@@ -329,6 +329,7 @@ fn shown(done: &[DiskDone]) -> String {
         .map(|done| match done {
             DiskDone::Persisted(id) => format!("persisted {id:?}"),
             DiskDone::IdentityKept => "identity kept".to_owned(),
+            DiskDone::Snapshot(done) => format!("{done:?}"),
             DiskDone::Checkpointed(index) => format!("checkpointed {index}"),
             DiskDone::Loaded { id, rows } => {
                 format!("loaded {id}: {:?}", rows.as_ref().map(Vec::len))

@@ -120,6 +120,11 @@ pub enum Happening {
         /// What was durable then is there.
         as_of: Instant,
     },
+    /// The machine gets an empty disk: what it had is lost.
+    Replaced {
+        /// Which.
+        machine: usize,
+    },
     /// All that the host serves, read at one moment: right after it began to serve, and at the end.
     Scanned {
         /// Which machine's.
@@ -460,16 +465,6 @@ impl World {
     #[must_use]
     pub fn disk(&self) -> &SimDisk {
         &self.machines[0].disk
-    }
-
-    /// One more look at everything that every host serves.
-    pub fn look(&mut self) {
-        for machine in 0..self.machines.len() {
-            let host = self.machines[machine].host().filter(|host| host.is_ready()).cloned();
-            if let Some(host) = host {
-                self.scan(machine, &host);
-            }
-        }
     }
 
     /// Whether all hosts serve.

@@ -164,6 +164,7 @@ impl Ledger {
                     ledger.full.entry(*machine).or_default().push((*at, *full));
                 }
                 Happening::Halted { .. }
+                | Happening::Replaced { .. }
                 | Happening::Parted { .. }
                 | Happening::Sighted { .. }
                 | Happening::Applied { .. } => {}

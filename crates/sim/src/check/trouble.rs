@@ -26,7 +26,10 @@ impl Span {
 pub(crate) struct Troubles {
     /// More than one machine takes part.
     pub(crate) is_cluster: bool,
+    /// Until they serve again.
     downs: BTreeMap<usize, Vec<Span>>,
+    /// Until they begin again.
+    off: BTreeMap<usize, Vec<Span>>,
     pauses: BTreeMap<usize, Vec<Span>>,
     cuts: BTreeMap<(usize, usize), Vec<Span>>,
     /// Between clients and machines.
@@ -39,8 +42,14 @@ impl Troubles {
         let mut troubles = Self::default();
         for (at, happening) in history {
             match happening {
-                Happening::Up { machine } => troubles.is_cluster |= *machine > 0,
+                Happening::Up { machine } => {
+                    troubles.is_cluster |= *machine > 0;
+                    if let Some(last) = troubles.off.get_mut(machine).and_then(|o| o.last_mut()) {
+                        last.to = Some(*at);
+                    }
+                }
                 Happening::Down { machine, .. } => {
+                    troubles.off.entry(*machine).or_default().push(Span { from: *at, to: None });
                     let spans = troubles.downs.entry(*machine).or_default();
                     if spans.last().is_none_or(|last| last.to.is_some()) {
                         spans.push(Span { from: *at, to: None });
@@ -58,13 +67,14 @@ impl Troubles {
                     let span = Span { from: *at, to: Some(at.after(*duration)) };
                     troubles.pauses.entry(*machine).or_default().push(span);
                 }
-                Happening::Parted { from, to, cut } => troubles.parted(*at, *from, *to, *cut),
+                Happening::Parted { from, to, cut } => troubles.cut(*at, *from, *to, *cut),
                 Happening::Noted { .. }
                 | Happening::Cut { .. }
                 | Happening::ClockSet { .. }
                 | Happening::Full { .. }
                 | Happening::Restored { .. }
                 | Happening::Scanned { .. }
+                | Happening::Replaced { .. }
                 | Happening::Sighted { .. }
                 | Happening::Applied { .. }
                 | Happening::Halted { .. } => {}
@@ -73,7 +83,7 @@ impl Troubles {
         troubles
     }
 
-    fn parted(&mut self, at: Instant, from: Place, to: Place, cut: bool) {
+    fn cut(&mut self, at: Instant, from: Place, to: Place, cut: bool) {
         let (Place::Machine(from), Place::Machine(to)) = (from, to) else {
             match (cut, self.open_client_cuts) {
                 (true, 0) => self.client_cuts.push(Span { from: at, to: None }),
@@ -132,8 +142,9 @@ impl Troubles {
     /// Whether all of this time nothing can be agreed on between two machines: one does not hear the other.
     pub(crate) fn parted(&self, a: usize, b: usize, from: Instant, to: Instant) -> bool {
         let cuts = [(a, b), (b, a)].into_iter().filter_map(|pair| self.cuts.get(&pair)).flatten();
-        let off = self.downs_of(b).filter(|span| span.from > Instant::START);
-        cuts.copied().chain(off).any(|span| span.from < from && span.to.is_none_or(|end| end > to))
+        let off = self.off.get(&b).into_iter().flatten();
+        let parted = |span: &Span| span.from < from && span.to.is_none_or(|end| end > to);
+        cuts.chain(off).any(parted)
     }
 
     /// Whether a client was cut off from a machine between these moments.

@@ -71,6 +71,7 @@
 mod beat_client;
 mod check;
 mod client;
+mod cluster_profile;
 mod config_client;
 mod datagrams;
 mod fault;
@@ -104,7 +105,8 @@ pub use naming_client::NamingHabits;
 pub use network::{NetworkFault, Place};
 pub use note::{Ask, End, Note, Offer, Outcome, Seen, Step};
 pub use planted::{PLANTED, Planted};
-pub use run::{Report, run};
+pub use run::{Report, run, run_cluster};
+pub use scan::Answer;
 pub use sights::Sight;
 pub use timeline::timeline;
 pub use trace::Trace;

@@ -19,6 +19,17 @@ use std::{
 
 const OPERATOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 2, 0, 1)), 40_000);
 
+/// What a host answered over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub text: String,
+    /// Whether it says that it may be old.
+    pub stale: bool,
+}
+
 impl World {
     /// Reads every config and every list of the run, before anybody else can say a word.
     pub(crate) fn scan(&mut self, machine: usize, host: &Arc<Host>) {
@@ -68,7 +79,7 @@ impl World {
         method: Method,
         path: &str,
         limit: Duration,
-    ) -> Option<(StatusCode, String)> {
+    ) -> Option<Answer> {
         let host = self.machines[machine].host().cloned()?;
         let now = self.machines[machine].now(self.now);
         let connection = host.open(now, OPERATOR, address(machine, 8848), false);
@@ -87,23 +98,29 @@ impl World {
         match answer? {
             Sending::Http { response, .. } => {
                 let text = String::from_utf8_lossy(response.body()).into_owned();
-                Some((response.status(), text))
+                let level = response.headers().get("x-trine-consistency");
+                let stale = level.is_some_and(|level| level == "stale");
+                Some(Answer { status: response.status(), text, stale })
             }
             Sending::Unary { .. } | Sending::Events { .. } | Sending::Close => None,
         }
     }
 
-    /// What a config holds, as this machine says; `Err` with its words if it does not say.
-    ///
-    /// # Errors
-    /// Its answer, or that there was none.
-    pub fn ask_config(&mut self, machine: usize, key: &str) -> Result<Option<String>, String> {
-        match self.ask(machine, Method::GET, &config_path(key), Duration::from_secs(5)) {
-            Some((StatusCode::OK, text)) => Ok(Some(text)),
-            Some((StatusCode::NOT_FOUND, _)) => Ok(None),
-            Some((status, text)) => Err(format!("{status} {text}")),
-            None => Err("no answer".to_owned()),
-        }
+    /// Asks a machine for a config, waiting so long for the answer.
+    pub fn ask_config(&mut self, machine: usize, key: &str, limit: Duration) -> Option<Answer> {
+        self.ask(machine, Method::GET, &config_path(key), limit)
+    }
+
+    /// Has a machine publish a config, waiting so long for the answer.
+    pub fn publish(
+        &mut self,
+        machine: usize,
+        key: &str,
+        content: &str,
+        limit: Duration,
+    ) -> Option<Answer> {
+        let path = format!("{}&content={content}", config_path(key));
+        self.ask(machine, Method::POST, &path, limit)
     }
 
     /// One more look at everything that every host serves, all at one moment.
@@ -112,15 +129,16 @@ impl World {
         if self.machines.len() > 1 {
             for machine in 0..self.machines.len() {
                 for key in self.keys.clone() {
-                    match self.ask_config(machine, &key) {
-                        Ok(found) => {
-                            configs.entry(machine).or_default().insert(key, found);
+                    let answer = self.ask_config(machine, &key, Duration::from_secs(5));
+                    let found = match answer {
+                        Some(Answer { status: StatusCode::OK, text, stale: false }) => Some(text),
+                        Some(Answer { status: StatusCode::NOT_FOUND, stale: false, .. }) => None,
+                        other => {
+                            self.violations.push(format!("m{machine} says of {key} {other:?}"));
+                            continue;
                         }
-                        Err(why) => {
-                            self.violations
-                                .push(format!("m{machine} does not say what {key} is: {why}"));
-                        }
-                    }
+                    };
+                    configs.entry(machine).or_default().insert(key, found);
                 }
             }
         }

@@ -22,6 +22,8 @@ START_S = 120
 
 RUN = f"{int(time.time() * 1000):x}-{os.getpid()}"
 ADDRESS = os.environ.get("TRINE_ADDR", "")
+# The operator is at another node than the applications, if there is one.
+CHECK_ADDRESS = os.environ.get("TRINE_CHECK_ADDR") or ADDRESS
 USER = os.environ.get("TRINE_USER", "")
 PASSWORD = os.environ.get("TRINE_PASSWORD", "")
 SCRATCH = pathlib.Path(os.environ.get("TRINE_SCRATCH") or tempfile.mkdtemp(prefix="trine-conformance-"))
@@ -64,18 +66,18 @@ def http(url: str, form: dict | None = None) -> str:
 def _token() -> dict:
     if not USER:
         return {}
-    answer = http(f"http://{ADDRESS}/nacos/v1/auth/login", {"username": USER, "password": PASSWORD})
+    answer = http(f"http://{CHECK_ADDRESS}/nacos/v1/auth/login", {"username": USER, "password": PASSWORD})
     return {"accessToken": json.loads(answer)["accessToken"]}
 
 
 def publish(data_id: str, group: str, content: str) -> None:
     form = {"dataId": data_id, "group": group, "content": content, **_token()}
-    want(http(f"http://{ADDRESS}/nacos/v1/cs/configs", form), "true")
+    want(http(f"http://{CHECK_ADDRESS}/nacos/v1/cs/configs", form), "true")
 
 
 def instances(service: str) -> list[dict]:
     query = urllib.parse.urlencode({"serviceName": service, **_token()})
-    return json.loads(http(f"http://{ADDRESS}/nacos/v1/ns/instance/list?{query}"))["hosts"]
+    return json.loads(http(f"http://{CHECK_ADDRESS}/nacos/v1/ns/instance/list?{query}"))["hosts"]
 
 
 def await_count(service: str, count: int, limit_s: float = SETTLE_S) -> list[dict]:

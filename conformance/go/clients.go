@@ -15,7 +15,7 @@ import (
 var clientCount atomic.Int64
 
 // settings gives every client a cache directory of its own, so that one never answers from what another stored.
-func (s *suite) settings(password string) vo.NacosClientParam {
+func (s *suite) settings(addresses []address, password string) vo.NacosClientParam {
 	dir := filepath.Join(s.scratch, "client-"+strconv.FormatInt(clientCount.Add(1), 10))
 	client := constant.NewClientConfig(
 		constant.WithTimeoutMs(5000),
@@ -27,16 +27,34 @@ func (s *suite) settings(password string) vo.NacosClientParam {
 		constant.WithUsername(s.user),
 		constant.WithPassword(password),
 	)
-	return vo.NacosClientParam{
-		ClientConfig:  client,
-		ServerConfigs: []constant.ServerConfig{*constant.NewServerConfig(s.host, s.port)},
+	servers := []constant.ServerConfig{}
+	for _, each := range addresses {
+		servers = append(servers, *constant.NewServerConfig(each.host, each.port))
 	}
+	return vo.NacosClientParam{ClientConfig: client, ServerConfigs: servers}
 }
 
 func (s *suite) namingClient() (naming_client.INamingClient, error) {
-	return clients.NewNamingClient(s.settings(s.password))
+	return s.namingClientAt(s.address)
+}
+
+// otherNamingClient is one that another client is checked with: at another node, if there is one.
+func (s *suite) otherNamingClient() (naming_client.INamingClient, error) {
+	return s.namingClientAt(s.checkAddress)
+}
+
+func (s *suite) namingClientAt(addresses ...address) (naming_client.INamingClient, error) {
+	return clients.NewNamingClient(s.settings(addresses, s.password))
 }
 
 func (s *suite) configClient() (config_client.IConfigClient, error) {
-	return clients.NewConfigClient(s.settings(s.password))
+	return s.configClientAt(s.address)
+}
+
+func (s *suite) otherConfigClient() (config_client.IConfigClient, error) {
+	return s.configClientAt(s.checkAddress)
+}
+
+func (s *suite) configClientAt(addresses ...address) (config_client.IConfigClient, error) {
+	return clients.NewConfigClient(s.settings(addresses, s.password))
 }

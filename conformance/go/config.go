@@ -53,6 +53,18 @@ func (s *suite) withConfig(noun string, body func(client config_client.IConfigCl
 	return body(client, s.name(noun))
 }
 
+// withPair is the same with a second client, at another node, if there is one.
+func (s *suite) withPair(noun string, body func(client, other config_client.IConfigClient, dataID string) error) error {
+	other, err := s.otherConfigClient()
+	if err != nil {
+		return err
+	}
+	defer other.CloseClient()
+	return s.withConfig(noun, func(client config_client.IConfigClient, dataID string) error {
+		return body(client, other, dataID)
+	})
+}
+
 // login shows that the right password serves and that a wrong one does not.
 func (s *suite) login() error {
 	if s.user == "" {
@@ -67,7 +79,7 @@ func (s *suite) login() error {
 	if err != nil {
 		return err
 	}
-	intruder, err := clients.NewConfigClient(s.settings(s.password + "-wrong"))
+	intruder, err := clients.NewConfigClient(s.settings([]address{s.address}, s.password+"-wrong"))
 	if err != nil {
 		return err
 	}
@@ -96,20 +108,20 @@ func (s *suite) publish() error {
 }
 
 func (s *suite) casOk() error {
-	return s.withConfig("cas-ok", func(client config_client.IConfigClient, dataID string) error {
-		if err := put(client, dataID, "one", ""); err != nil {
+	return s.withPair("cas-ok", func(client, other config_client.IConfigClient, dataID string) error {
+		if err := put(other, dataID, "one", ""); err != nil {
 			return err
 		}
 		if err := put(client, dataID, "two", md5Of("one")); err != nil {
 			return err
 		}
-		return awaitContent(client, dataID, "two")
+		return awaitContent(other, dataID, "two")
 	})
 }
 
 func (s *suite) casConflict() error {
-	return s.withConfig("cas-conflict", func(client config_client.IConfigClient, dataID string) error {
-		if err := put(client, dataID, "one", ""); err != nil {
+	return s.withPair("cas-conflict", func(client, other config_client.IConfigClient, dataID string) error {
+		if err := put(other, dataID, "one", ""); err != nil {
 			return err
 		}
 		if err := awaitContent(client, dataID, "one"); err != nil {
@@ -118,25 +130,20 @@ func (s *suite) casConflict() error {
 		if err := put(client, dataID, "two", md5Of("stale")); err == nil {
 			return errors.New("a publish with a stale md5 was accepted")
 		}
-		return wantContent(client, dataID, "one")
+		return wantContent(other, dataID, "one")
 	})
 }
 
 func (s *suite) get() error {
-	return s.withConfig("get", func(client config_client.IConfigClient, dataID string) error {
+	return s.withPair("get", func(client, other config_client.IConfigClient, dataID string) error {
 		content := "name: 值\nline: \"two\" & <three>\n"
-		if err := put(client, dataID, content, ""); err != nil {
+		if err := put(other, dataID, content, ""); err != nil {
 			return err
 		}
-		other, err := s.configClient()
-		if err != nil {
+		if err := awaitContent(client, dataID, content); err != nil {
 			return err
 		}
-		defer other.CloseClient()
-		if err := awaitContent(other, dataID, content); err != nil {
-			return err
-		}
-		return awaitContent(other, s.name("absent"), "")
+		return awaitContent(client, s.name("absent"), "")
 	})
 }
 
@@ -172,7 +179,7 @@ func (c *changes) await(limit time.Duration, want string) error {
 }
 
 func (s *suite) listen() error {
-	return s.withConfig("listen", func(client config_client.IConfigClient, dataID string) error {
+	return s.withPair("listen", func(client, other config_client.IConfigClient, dataID string) error {
 		if err := put(client, dataID, "one", ""); err != nil {
 			return err
 		}
@@ -183,11 +190,6 @@ func (s *suite) listen() error {
 		if err := seen.await(settleTime, "one"); err != nil {
 			return fmt.Errorf("first value: %w", err)
 		}
-		other, err := s.configClient()
-		if err != nil {
-			return err
-		}
-		defer other.CloseClient()
 		if err := put(other, dataID, "two", ""); err != nil {
 			return err
 		}
@@ -197,12 +199,7 @@ func (s *suite) listen() error {
 
 // manyListeners has one client listen to many configs at once; each of its listeners hears of its own.
 func (s *suite) manyListeners() error {
-	return s.withConfig("many", func(client config_client.IConfigClient, dataID string) error {
-		other, err := s.configClient()
-		if err != nil {
-			return err
-		}
-		defer other.CloseClient()
+	return s.withPair("many", func(client, other config_client.IConfigClient, dataID string) error {
 		seen := make([]*changes, listeners)
 		for number := range seen {
 			seen[number] = &changes{}
@@ -228,6 +225,7 @@ func (s *suite) manyListeners() error {
 				return fmt.Errorf("%d of %d listeners did not hear of their change, published %d times",
 					len(missing), listeners, listenRounds)
 			}
+			var err error
 			missing, err = s.change(other, dataID, seen, round)
 			if err != nil {
 				return err
@@ -269,13 +267,13 @@ func (s *suite) change(writer config_client.IConfigClient, dataID string, seen [
 
 // gray publishes a beta version for an address: only that one reads it. A version for a tag changes nothing for the rest.
 func (s *suite) gray() error {
-	return s.withConfig("gray", func(client config_client.IConfigClient, dataID string) error {
+	return s.withPair("gray", func(client, other config_client.IConfigClient, dataID string) error {
 		if err := put(client, dataID, "one", ""); err != nil {
 			return err
 		}
 		for _, version := range []vo.ConfigParam{{Tag: "blue"}, {BetaIps: "10.9.9.9"}} {
 			version.DataId, version.Group, version.Content = dataID, group, "gray"
-			done, err := client.PublishConfig(version)
+			done, err := other.PublishConfig(version)
 			if err := wantDone("publish", done, err); err != nil {
 				return err
 			}
@@ -283,7 +281,7 @@ func (s *suite) gray() error {
 				return err
 			}
 		}
-		done, err := client.PublishConfig(vo.ConfigParam{
+		done, err := other.PublishConfig(vo.ConfigParam{
 			DataId: dataID, Group: group, Content: "beta", BetaIps: "127.0.0.1",
 		})
 		if err := wantDone("publish", done, err); err != nil {
@@ -294,14 +292,14 @@ func (s *suite) gray() error {
 }
 
 func (s *suite) remove() error {
-	return s.withConfig("remove", func(client config_client.IConfigClient, dataID string) error {
-		if err := put(client, dataID, "one", ""); err != nil {
+	return s.withPair("remove", func(client, other config_client.IConfigClient, dataID string) error {
+		if err := put(other, dataID, "one", ""); err != nil {
 			return err
 		}
 		done, err := client.DeleteConfig(vo.ConfigParam{DataId: dataID, Group: group})
 		if err := wantDone("remove", done, err); err != nil {
 			return err
 		}
-		return awaitContent(client, dataID, "")
+		return awaitContent(other, dataID, "")
 	})
 }

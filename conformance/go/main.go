@@ -25,14 +25,28 @@ const (
 	listenPause  = 300 * time.Millisecond
 	// How long the servers stay away in the outage step.
 	outageTime = 8 * time.Second
+	// Longer than what a dead node's clients had registered stays listed, unless they are back at another node.
+	deathTime = 25 * time.Second
 	// Longest time for a client to come back by itself after the outage.
 	recoverTime = 60 * time.Second
 )
 
+// An address is where a node serves.
+type address struct {
+	host string
+	port uint64
+}
+
+func (a address) String() string {
+	return net.JoinHostPort(a.host, strconv.FormatUint(a.port, 10))
+}
+
 // A suite carries what the steps share.
 type suite struct {
-	host      string
-	port      uint64
+	address      address
+	checkAddress address
+	// addresses are those of all nodes, if there are several.
+	addresses []address
 	user      string
 	password  string
 	scratch   string
@@ -71,20 +85,45 @@ func main() {
 	s.step("many_listeners", 120*time.Second, s.manyListeners)
 	s.step("gray", 30*time.Second, s.gray)
 	s.step("remove", 30*time.Second, s.remove)
+	s.step("node_lost", 300*time.Second, s.nodeLost)
 	s.step("outage", 120*time.Second, s.outage)
 	if s.failed {
 		os.Exit(1)
 	}
 }
 
-func newSuite() (*suite, error) {
-	host, port, err := net.SplitHostPort(os.Getenv("TRINE_ADDR"))
-	if err != nil {
-		return nil, fmt.Errorf("TRINE_ADDR must be host:port: %w", err)
+// addressesOf reads the addresses of a variable, with commas between them.
+func addressesOf(variable string) ([]address, error) {
+	found := []address{}
+	for _, each := range strings.Split(os.Getenv(variable), ",") {
+		host, port, err := net.SplitHostPort(each)
+		if err != nil {
+			return nil, fmt.Errorf("%s must be host:port: %w", variable, err)
+		}
+		number, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("%s must end in a port number: %w", variable, err)
+		}
+		found = append(found, address{host, number})
 	}
-	number, err := strconv.ParseUint(port, 10, 16)
+	return found, nil
+}
+
+func newSuite() (*suite, error) {
+	own, err := addressesOf("TRINE_ADDR")
 	if err != nil {
-		return nil, fmt.Errorf("TRINE_ADDR must end in a port number: %w", err)
+		return nil, err
+	}
+	check, all := own, []address{}
+	if os.Getenv("TRINE_CHECK_ADDR") != "" {
+		if check, err = addressesOf("TRINE_CHECK_ADDR"); err != nil {
+			return nil, err
+		}
+	}
+	if os.Getenv("TRINE_ADDRS") != "" {
+		if all, err = addressesOf("TRINE_ADDRS"); err != nil {
+			return nil, err
+		}
 	}
 	scratch := os.Getenv("TRINE_SCRATCH")
 	if scratch == "" {
@@ -93,12 +132,13 @@ func newSuite() (*suite, error) {
 		}
 	}
 	return &suite{
-		host:     host,
-		port:     number,
-		user:     os.Getenv("TRINE_USER"),
-		password: os.Getenv("TRINE_PASSWORD"),
-		scratch:  scratch,
-		run:      fmt.Sprintf("%x-%d", time.Now().UnixMilli(), os.Getpid()),
+		address:      own[0],
+		checkAddress: check[0],
+		addresses:    all,
+		user:         os.Getenv("TRINE_USER"),
+		password:     os.Getenv("TRINE_PASSWORD"),
+		scratch:      scratch,
+		run:          fmt.Sprintf("%x-%d", time.Now().UnixMilli(), os.Getpid()),
 	}, nil
 }
 
@@ -108,7 +148,11 @@ func (s *suite) name(noun string) string {
 }
 
 func (s *suite) checkDial() error {
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort(s.host, strconv.FormatUint(s.port, 10)), time.Second)
+	return dial(s.address)
+}
+
+func dial(at address) error {
+	conn, err := net.DialTimeout("tcp", at.String(), time.Second)
 	if err != nil {
 		return err
 	}

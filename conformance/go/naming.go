@@ -76,11 +76,16 @@ func (s *suite) register() error {
 		return err
 	}
 	defer client.CloseClient()
+	other, err := s.otherNamingClient()
+	if err != nil {
+		return err
+	}
+	defer other.CloseClient()
 	service := s.name("register")
 	if err := registerAt(client, service, 8001); err != nil {
 		return err
 	}
-	return awaitPorts(client, service, settleTime, 8001)
+	return awaitPorts(other, service, settleTime, 8001)
 }
 
 func (s *suite) list() error {
@@ -89,7 +94,7 @@ func (s *suite) list() error {
 		return err
 	}
 	defer client.CloseClient()
-	other, err := s.namingClient()
+	other, err := s.otherNamingClient()
 	if err != nil {
 		return err
 	}
@@ -166,7 +171,7 @@ func (s *suite) subscribe() error {
 		return err
 	}
 	defer reader.CloseClient()
-	writer, err := s.namingClient()
+	writer, err := s.otherNamingClient()
 	if err != nil {
 		return err
 	}
@@ -199,7 +204,7 @@ func (s *suite) unsubscribe() error {
 		return err
 	}
 	defer reader.CloseClient()
-	witness, err := s.namingClient()
+	witness, err := s.otherNamingClient()
 	if err != nil {
 		return err
 	}
@@ -242,6 +247,11 @@ func (s *suite) batch() error {
 		return err
 	}
 	defer client.CloseClient()
+	other, err := s.otherNamingClient()
+	if err != nil {
+		return err
+	}
+	defer other.CloseClient()
 	service := s.name("batch")
 	instances := []vo.RegisterInstanceParam{}
 	for _, port := range []uint64{8001, 8002, 8003} {
@@ -253,7 +263,7 @@ func (s *suite) batch() error {
 	if err := wantDone("register a batch", done, err); err != nil {
 		return err
 	}
-	return awaitPorts(client, service, settleTime, 8001, 8002, 8003)
+	return awaitPorts(other, service, settleTime, 8001, 8002, 8003)
 }
 
 // persistent shows that a persistent instance outlives its client, and that another one takes it away.
@@ -272,7 +282,7 @@ func (s *suite) persistent() error {
 	}
 	owner.CloseClient()
 	time.Sleep(quietTime)
-	other, err := s.namingClient()
+	other, err := s.otherNamingClient()
 	if err != nil {
 		return err
 	}
@@ -298,7 +308,7 @@ func (s *suite) persistent() error {
 
 // die kills another process that registered an instance and never deregistered it.
 func (s *suite) die() error {
-	client, err := s.namingClient()
+	client, err := s.otherNamingClient()
 	if err != nil {
 		return err
 	}

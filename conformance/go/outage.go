@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/nacos-group/nacos-sdk-go/v2/vo"
 )
 
-func control(variable string) error {
-	command := os.Getenv(variable)
+// control runs the shell command of a variable of the contract.
+func control(variable string, arguments ...string) error {
+	command := strings.Join(append([]string{os.Getenv(variable)}, arguments...), " ")
 	out, err := exec.Command("sh", "-c", command).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", variable, err, out)
@@ -103,7 +105,7 @@ func (s *suite) checkAway(resolves func() error) error {
 }
 
 func (s *suite) checkBack(service, dataID string, pushed *pushes, changed *changes) error {
-	fresh, err := s.namingClient()
+	fresh, err := s.otherNamingClient()
 	if err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ func (s *suite) checkBack(service, dataID string, pushed *pushes, changed *chang
 	if err := pushed.await(settleTime, 8001, 8002); err != nil {
 		return fmt.Errorf("push after the outage: %w", err)
 	}
-	writer, err := s.configClient()
+	writer, err := s.otherConfigClient()
 	if err != nil {
 		return err
 	}

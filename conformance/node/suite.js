@@ -18,6 +18,8 @@ const PUSH_MS = 6000;
 const QUIET_MS = 1000;
 // How many configs one client listens to in the step about many.
 const LISTENERS = 100;
+// Longer than what a dead node's clients had registered stays listed, unless they are back at another node.
+const DEATH_MS = 25000;
 // How long the servers stay away in the outage step.
 const OUTAGE_MS = 8000;
 // Longest time for a client to come back by itself after the outage.
@@ -30,6 +32,10 @@ const GROUP = 'DEFAULT_GROUP';
 const TEST_IP = '10.1.2.3';
 const RUN = `${Date.now().toString(16)}-${process.pid}`;
 const ADDRESS = process.env.TRINE_ADDR || '';
+// Where every client is that another one is checked with: another node, if there is one.
+const CHECK_ADDRESS = process.env.TRINE_CHECK_ADDR || ADDRESS;
+// All nodes, if there are several, with commas between them.
+const ADDRESSES = process.env.TRINE_ADDRS || '';
 const USER = process.env.TRINE_USER || '';
 const PASSWORD = process.env.TRINE_PASSWORD || '';
 const SCRATCH = process.env.TRINE_SCRATCH || fs.mkdtempSync(path.join(os.tmpdir(), 'trine-conformance-node-'));
@@ -53,8 +59,8 @@ function credentials(password) {
   return USER ? { username: USER, password } : {};
 }
 
-async function naming() {
-  const client = new NacosNamingClient(Object.assign({ logger, serverList: [ ADDRESS ], namespace: 'public' }, credentials(PASSWORD)));
+async function naming(address = ADDRESS) {
+  const client = new NacosNamingClient(Object.assign({ logger, serverList: address.split(','), namespace: 'public' }, credentials(PASSWORD)));
   // Without a listener an emitter throws, and then an outage would end the application.
   client.on('error', error => write('error', [ error ]));
   client._hostReactor.on('error', error => write('error', [ error ]));
@@ -66,9 +72,9 @@ let configCount = 0;
 
 // NacosConfigClient puts all config clients of a machine behind one of them, at a port of the machine. The steps need
 // clients that are independent, so they use the one behind it.
-async function config(password = PASSWORD) {
+async function config(address = ADDRESS, password = PASSWORD) {
   const client = new NacosConfigClient.DataClient(Object.assign({
-    serverAddr: ADDRESS,
+    serverAddr: address,
     // One cache for each client, so that one never answers from what another stored.
     cacheDir: path.join(SCRATCH, `cache-${process.pid}-${++configCount}`),
     requestTimeout: 3000,
@@ -91,10 +97,10 @@ async function until(limitMs, check) {
   }
 }
 
-function dial() {
+function dial(address = ADDRESS) {
   return new Promise((done, failed) => {
-    const colon = ADDRESS.lastIndexOf(':');
-    const socket = net.connect(Number(ADDRESS.slice(colon + 1)), ADDRESS.slice(0, colon));
+    const colon = address.lastIndexOf(':');
+    const socket = net.connect(Number(address.slice(colon + 1)), address.slice(0, colon));
     socket.setTimeout(1000, () => socket.destroy(new Error('no answer')));
     socket.once('error', failed);
     socket.once('connect', () => { socket.destroy(); done(); });
@@ -127,15 +133,17 @@ function pushes() {
 
 async function register() {
   const client = await naming();
+  const other = await naming(CHECK_ADDRESS);
   const service = name('register');
   await client.registerInstance(service, instanceAt(8001));
-  await awaitPorts(client, service, [ 8001 ]);
+  await awaitPorts(other, service, [ 8001 ]);
   await client.close();
+  await other.close();
 }
 
 async function list() {
   const client = await naming();
-  const other = await naming();
+  const other = await naming(CHECK_ADDRESS);
   const service = name('list');
   await client.registerInstance(service, instanceAt(8001));
   await other.registerInstance(service, instanceAt(8002));
@@ -154,7 +162,7 @@ async function list() {
 
 async function subscribe() {
   const reader = await naming();
-  const writer = await naming();
+  const writer = await naming(CHECK_ADDRESS);
   const service = name('subscribe');
   await reader.registerInstance(service, instanceAt(8001));
   const seen = pushes();
@@ -172,7 +180,7 @@ async function subscribe() {
 // Nothing is told after an unsubscribe; another client is the witness that there was something.
 async function unsubscribe() {
   const reader = await naming();
-  const witness = await naming();
+  const witness = await naming(CHECK_ADDRESS);
   const service = name('unsubscribe');
   await witness.registerInstance(service, instanceAt(8001));
   const seen = pushes();
@@ -198,7 +206,7 @@ async function batch() {
 // A persistent instance needs no beats, and another client takes it away.
 async function persistent() {
   const owner = await naming();
-  const other = await naming();
+  const other = await naming(CHECK_ADDRESS);
   const service = name('persistent');
   const instance = Object.assign(instanceAt(8001), { ephemeral: false });
   await owner.registerInstance(service, instance);
@@ -216,7 +224,7 @@ async function persistent() {
 
 // Kills another process that registered an instance and never deregistered it. Takes about a minute, so it runs beside other steps.
 async function die() {
-  const client = await naming();
+  const client = await naming(CHECK_ADDRESS);
   const service = name('die');
   await client.registerInstance(service, instanceAt(8001));
   const victim = spawn(process.execPath, [ __filename, 'die', service ], { stdio: [ 'ignore', 'pipe', 'inherit' ] });
@@ -278,7 +286,7 @@ async function login() {
   const client = await config();
   await put(client, name('login'), 'one');
   await awaitContent(client, name('login'), 'one');
-  const intruder = await config(PASSWORD + '-wrong');
+  const intruder = await config(ADDRESS, PASSWORD + '-wrong');
   let refused = false;
   await put(intruder, name('intruder'), 'no').catch(() => { refused = true; });
   if (!refused) throw new Error('a publish with a wrong password was accepted');
@@ -302,10 +310,10 @@ async function cas() {
 async function get() {
   const client = await config();
   const content = 'name: 值\nline: "two" & <three>\n';
-  await put(client, name('get'), content);
-  const other = await config();
-  await awaitContent(other, name('get'), content);
-  await awaitContent(other, name('absent'), null);
+  const other = await config(CHECK_ADDRESS);
+  await put(other, name('get'), content);
+  await awaitContent(client, name('get'), content);
+  await awaitContent(client, name('absent'), null);
   client.close();
   other.close();
 }
@@ -321,7 +329,7 @@ function changes() {
 
 async function listen() {
   const client = await config();
-  const other = await config();
+  const other = await config(CHECK_ADDRESS);
   const dataId = name('listen');
   await put(client, dataId, 'one');
   const seen = changes();
@@ -339,7 +347,7 @@ async function listen() {
 // One client listens to many configs at once; each of its listeners hears of its own.
 async function manyListeners() {
   const client = await config();
-  const other = await config();
+  const other = await config(CHECK_ADDRESS);
   const seen = Array.from({ length: LISTENERS }, changes);
   const dataId = number => name(`many${number}`);
   for (const [ number, each ] of seen.entries()) {
@@ -359,23 +367,90 @@ async function gray() {
 
 async function remove() {
   const client = await config();
-  await put(client, name('remove'), 'one');
+  const other = await config(CHECK_ADDRESS);
+  await put(other, name('remove'), 'one');
   if (await client.remove(name('remove'), GROUP) !== true) throw new Error('remove: the SDK did not answer true');
-  await awaitContent(client, name('remove'), null);
+  await awaitContent(other, name('remove'), null);
   client.close();
+  other.close();
 }
 
-// Outage
+// Outages
 
-function control(variable) {
+// Runs the shell command of a variable of the contract.
+function control(variable, ...parts) {
   return new Promise((done, failed) => {
-    const child = spawn('sh', [ '-c', process.env[variable] ], { stdio: [ 'ignore', 'pipe', 'pipe' ] });
+    const child = spawn('sh', [ '-c', [ process.env[variable], ...parts ].join(' ') ], { stdio: [ 'ignore', 'pipe', 'pipe' ] });
     let out = '';
     child.stdout.on('data', data => { out += data; });
     child.stderr.on('data', data => { out += data; });
     child.once('error', failed);
     child.once('exit', code => (code === 0 ? done() : failed(new Error(`${variable} ended with ${code}: ${out}`))));
   });
+}
+
+function awaitGone(address) {
+  return until(SETTLE_MS, async () => {
+    if (await dial(address).then(() => true, () => false)) throw new Error('the server still accepts connections after TRINE_STOP');
+  });
+}
+
+// One node after the other is killed: clients that know all of them go on at the others by themselves. The SDK chooses its
+// node by chance: so each client loses its node at least once.
+async function nodeLost() {
+  if (!ADDRESSES || !process.env.TRINE_STOP || !process.env.TRINE_START) throw new NotOffered('there is one node only');
+  const service = name('node-lost');
+  const dataId = name('node-lost');
+  const provider = await naming(ADDRESSES);
+  const consumer = await naming(ADDRESSES);
+  const listener = await config(ADDRESSES);
+  await provider.registerInstance(service, instanceAt(8001));
+  const pushed = pushes();
+  consumer.subscribe({ serviceName: service, groupName: GROUP }, pushed.take);
+  await pushed.wait([ 8001 ], SETTLE_MS);
+  await put(listener, dataId, 'one');
+  const changed = changes();
+  listener.subscribe({ dataId, group: GROUP }, changed.take);
+  await changed.wait('one');
+  const nodes = ADDRESSES.split(',');
+  for (const [ number, lost ] of nodes.entries()) {
+    await control('TRINE_STOP', lost);
+    const sure = Date.now() + DEATH_MS;
+    try {
+      await awaitGone(lost);
+      const alive = nodes[(number + 1) % nodes.length];
+      const other = await naming(alive);
+      const writer = await config(alive);
+      await other.registerInstance(service, instanceAt(8002));
+      await pushed.wait([ 8001, 8002 ], RECOVER_MS);
+      for (const [ client, content ] of [ [ writer, `other ${number}` ], [ listener, `own ${number}` ] ]) {
+        await until(RECOVER_MS, () => put(client, dataId, content));
+        await awaitContent(writer, dataId, content);
+        await changed.wait(content, RECOVER_MS);
+      }
+      await other.deregisterInstance(service, instanceAt(8002));
+      await pushed.wait([ 8001 ], RECOVER_MS);
+      // An instance that has no beats anywhere is gone by then.
+      await sleep(Math.max(0, sure - Date.now()));
+      await awaitPorts(other, service, [ 8001 ], 0);
+      await other.close();
+      writer.close();
+    } finally {
+      // Whatever went wrong, the node is put back for whoever comes next.
+      await control('TRINE_START', lost);
+    }
+  }
+  // A list without any instance cannot be seen: so another one stays.
+  await consumer.registerInstance(service, instanceAt(8003));
+  await provider.deregisterInstance(service, instanceAt(8001));
+  for (const node of nodes) {
+    const client = await naming(node);
+    await awaitPorts(client, service, [ 8003 ]);
+    await client.close();
+  }
+  await provider.close();
+  await consumer.close();
+  listener.close();
 }
 
 // All servers go away and come back: the application goes on with what it knew, and recovers by itself.
@@ -397,9 +472,7 @@ async function outage() {
 
   await control('TRINE_STOP');
   try {
-    await until(SETTLE_MS, async () => {
-      if (await dial().then(() => true, () => false)) throw new Error('the server still accepts connections after TRINE_STOP');
-    });
+    await awaitGone(ADDRESS);
     const end = Date.now() + OUTAGE_MS;
     while (Date.now() < end) {
       // The key that the subscription of this SDK keeps up to date.
@@ -412,12 +485,12 @@ async function outage() {
     await control('TRINE_START');
   }
 
-  const fresh = await naming();
+  const fresh = await naming(CHECK_ADDRESS);
   await awaitPorts(fresh, service, [ 8001 ], RECOVER_MS);
   await fresh.registerInstance(service, instanceAt(8002));
   // Only with its next poll the consumer asks the new server for pushes.
   await pushed.wait([ 8001, 8002 ], SETTLE_MS);
-  const writer = await config();
+  const writer = await config(CHECK_ADDRESS);
   await awaitContent(writer, dataId, 'one');
   await put(writer, dataId, 'two');
   await changed.wait('two', SETTLE_MS * 2);
@@ -438,7 +511,7 @@ async function run(limitMs, body, reachable) {
 }
 
 async function main() {
-  const reachable = await until(5000, dial).then(() => true, () => false);
+  const reachable = await until(5000, () => dial()).then(() => true, () => false);
   let failed = false;
   const report = async (step, outcome) => {
     const line = `step ${step} ${await outcome}`.replaceAll(PASSWORD || '\n', '***').replace(/\s+/g, ' ').trim();
@@ -463,6 +536,7 @@ async function main() {
   await step('gray', 30, gray);
   await step('remove', 30, remove);
   await report('die', dying);
+  await step('node_lost', 300, nodeLost);
   await step('outage', 150, outage);
   return failed;
 }

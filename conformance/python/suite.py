@@ -32,6 +32,8 @@ SETTLE_S = 15
 QUIET_S = 1
 # How many configs one client listens to in the step about many.
 LISTENERS = 100
+# Longer than what a dead node's clients had registered stays listed, unless they are back at another node.
+DEATH_S = 25
 # How long the servers stay away in the outage step.
 OUTAGE_S = 8
 # Longest time for a client to come back by itself after the outage: the SDK looks for instances to register
@@ -42,6 +44,10 @@ GROUP = "DEFAULT_GROUP"
 TEST_IP = "10.1.2.3"
 RUN = f"{int(time.time() * 1000):x}-{os.getpid()}"
 ADDRESS = os.environ.get("TRINE_ADDR", "")
+# Where every client is that another one is checked with: another node, if there is one.
+CHECK_ADDRESS = os.environ.get("TRINE_CHECK_ADDR") or ADDRESS
+# All nodes, if there are several, with commas between them.
+ADDRESSES = os.environ.get("TRINE_ADDRS", "")
 USER = os.environ.get("TRINE_USER", "")
 PASSWORD = os.environ.get("TRINE_PASSWORD", "")
 SCRATCH = os.environ.get("TRINE_SCRATCH") or tempfile.mkdtemp(prefix="trine-conformance-python-")
@@ -64,10 +70,10 @@ def name(noun: str) -> str:
     return f"conf-python-{noun}-{RUN}"
 
 
-def settings(password: str = PASSWORD) -> ClientConfig:
+def settings(address: str, password: str) -> ClientConfig:
     builder = (
         ClientConfigBuilder()
-        .server_address(ADDRESS)
+        .server_address(address)
         .log_dir(os.path.join(SCRATCH, "log"))
         .log_level(logging.INFO)
         # One cache for each client, so that one never answers from what another stored.
@@ -81,12 +87,12 @@ def settings(password: str = PASSWORD) -> ClientConfig:
     return config
 
 
-async def naming() -> NacosNamingService:
-    return await NacosNamingService.create_naming_service(settings())
+async def naming(address: str = ADDRESS) -> NacosNamingService:
+    return await NacosNamingService.create_naming_service(settings(address, PASSWORD))
 
 
-async def config(password: str = PASSWORD) -> NacosConfigService:
-    return await NacosConfigService.create_config_service(settings(password))
+async def config(address: str = ADDRESS, password: str = PASSWORD) -> NacosConfigService:
+    return await NacosConfigService.create_config_service(settings(address, password))
 
 
 async def until(limit_s: float, check) -> None:
@@ -103,8 +109,8 @@ async def until(limit_s: float, check) -> None:
         await asyncio.sleep(0.1)
 
 
-async def dial() -> None:
-    host, port = ADDRESS.rsplit(":", 1)
+async def dial(address: str = ADDRESS) -> None:
+    host, port = address.rsplit(":", 1)
     _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 1)
     writer.close()
 
@@ -164,15 +170,16 @@ class Pushes:
 
 
 async def register() -> None:
-    client = await naming()
+    client, other = await naming(), await naming(CHECK_ADDRESS)
     service = name("register")
     await register_at(client, service, 8001)
-    await await_ports(client, service, [8001])
+    await await_ports(other, service, [8001])
     await client.shutdown()
+    await other.shutdown()
 
 
 async def list_step() -> None:
-    client, other = await naming(), await naming()
+    client, other = await naming(), await naming(CHECK_ADDRESS)
     service = name("list")
     await register_at(client, service, 8001)
     await register_at(other, service, 8002)
@@ -196,7 +203,7 @@ async def list_step() -> None:
 
 
 async def subscribe() -> None:
-    reader, writer = await naming(), await naming()
+    reader, writer = await naming(), await naming(CHECK_ADDRESS)
     service, seen = name("subscribe"), Pushes()
     param = SubscribeServiceParam(service_name=service, subscribe_callback=seen.take)
     await reader.subscribe(param)
@@ -215,7 +222,7 @@ async def subscribe() -> None:
 
 async def unsubscribe() -> None:
     """Nothing is pushed after an unsubscribe; another client is the witness that there was something."""
-    reader, witness = await naming(), await naming()
+    reader, witness = await naming(), await naming(CHECK_ADDRESS)
     service, seen, witnessed = name("unsubscribe"), Pushes(), Pushes()
     param = SubscribeServiceParam(service_name=service, subscribe_callback=seen.take)
     await reader.subscribe(param)
@@ -234,15 +241,16 @@ async def unsubscribe() -> None:
 
 
 async def batch() -> None:
-    client, service = await naming(), name("batch")
+    client, other, service = await naming(), await naming(CHECK_ADDRESS), name("batch")
     instances = [
         RegisterInstanceParam(service_name=service, ip=TEST_IP, port=port, weight=2.0) for port in (8001, 8002, 8003)
     ]
     await client.batch_register_instances(BatchRegisterInstanceParam(service_name=service, instances=instances))
-    await await_ports(client, service, [8001, 8002, 8003])
+    await await_ports(other, service, [8001, 8002, 8003])
     await client.batch_deregister_instances(BatchRegisterInstanceParam(service_name=service, instances=instances[:1]))
-    await await_ports(client, service, [8002, 8003])
+    await await_ports(other, service, [8002, 8003])
     await client.shutdown()
+    await other.shutdown()
 
 
 async def persistent() -> None:
@@ -251,7 +259,7 @@ async def persistent() -> None:
 
 async def die() -> None:
     """Kills another process that registered an instance and never deregistered it."""
-    client, service = await naming(), name("die")
+    client, service = await naming(CHECK_ADDRESS), name("die")
     await register_at(client, service, 8001)
     victim = await asyncio.create_subprocess_exec(
         sys.executable, os.path.abspath(__file__), "die", service, stdout=asyncio.subprocess.PIPE
@@ -309,7 +317,7 @@ def md5(content: str) -> str:
 
 
 class Shared:
-    """Two config clients for all steps: closing one takes this SDK up to 5 s."""
+    """Two config clients for all steps, at two nodes if there are several: closing one takes this SDK up to 5 s."""
 
     first: NacosConfigService = None
     second: NacosConfigService = None
@@ -317,7 +325,7 @@ class Shared:
     @classmethod
     async def pair(cls):
         if cls.first is None:
-            cls.first, cls.second = await config(), await config()
+            cls.first, cls.second = await config(), await config(CHECK_ADDRESS)
         return cls.first, cls.second
 
 
@@ -328,7 +336,7 @@ async def login() -> None:
     client, _ = await Shared.pair()
     await put(client, name("login"), "one")
     await await_content(client, name("login"), "one")
-    intruder = await config(PASSWORD + "-wrong")
+    intruder = await config(password=PASSWORD + "-wrong")
     try:
         await put(intruder, name("intruder"), "no")
     except (NacosException, Unmet):
@@ -344,29 +352,29 @@ async def publish() -> None:
 
 
 async def cas_ok() -> None:
-    (client, _), data_id = await Shared.pair(), name("cas-ok")
-    await put(client, data_id, "one")
+    (client, other), data_id = await Shared.pair(), name("cas-ok")
+    await put(other, data_id, "one")
     await put(client, data_id, "two", md5("one"))
-    await await_content(client, data_id, "two")
+    await await_content(other, data_id, "two")
 
 
 async def cas_conflict() -> None:
-    (client, _), data_id = await Shared.pair(), name("cas-conflict")
-    await put(client, data_id, "one")
+    (client, other), data_id = await Shared.pair(), name("cas-conflict")
+    await put(other, data_id, "one")
     await await_content(client, data_id, "one")
     try:
         await put(client, data_id, "two", md5("stale"))
     except (NacosException, Unmet):
-        return await want_content(client, data_id, "one")
+        return await want_content(other, data_id, "one")
     raise Unmet("a publish with a stale md5 was accepted")
 
 
 async def get() -> None:
     (client, other), data_id = await Shared.pair(), name("get")
     content = 'name: 值\nline: "two" & <three>\n'
-    await put(client, data_id, content)
-    await await_content(other, data_id, content)
-    await await_content(other, name("absent"), "")
+    await put(other, data_id, content)
+    await await_content(client, data_id, content)
+    await await_content(client, name("absent"), "")
 
 
 class Changes:
@@ -416,29 +424,32 @@ async def many_listeners() -> None:
 
 async def gray() -> None:
     """A beta version for an address is read there only. A version for a tag changes nothing for the rest."""
-    (client, _), data_id = await Shared.pair(), name("gray")
+    (client, other), data_id = await Shared.pair(), name("gray")
     await put(client, data_id, "one")
     for version in ({"tag": "blue"}, {"beta_ips": "10.9.9.9"}):
-        await put(client, data_id, "gray", **version)
+        await put(other, data_id, "gray", **version)
         await want_content(client, data_id, "one")
-    await put(client, data_id, "beta", beta_ips="127.0.0.1")
+    await put(other, data_id, "beta", beta_ips="127.0.0.1")
     await await_content(client, data_id, "beta")
 
 
 async def remove() -> None:
-    (client, _), data_id = await Shared.pair(), name("remove")
-    await put(client, data_id, "one")
+    (client, other), data_id = await Shared.pair(), name("remove")
+    await put(other, data_id, "one")
     if not await client.remove_config(ConfigParam(data_id=data_id, group=GROUP)):
         raise Unmet("remove: the SDK answered false")
-    await await_content(client, data_id, "")
+    await await_content(other, data_id, "")
 
 
-# Outage
+# Outages
 
 
-async def control(variable: str) -> None:
+async def control(variable: str, *arguments: str) -> None:
+    """Runs the shell command of a variable of the contract."""
     process = await asyncio.create_subprocess_shell(
-        os.environ[variable], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        " ".join([os.environ[variable], *arguments]),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     out, _ = await process.communicate()
     if process.returncode != 0:
@@ -456,74 +467,146 @@ def want_alive(*tasks) -> None:
         raise SdkLost("the SDK cancelled its own background task while it reconnected")
 
 
+async def several_tries(play, noun: str) -> None:
+    for attempt in range(1, OUTAGE_TRIES + 1):
+        try:
+            return await play(name(f"{noun}-{attempt}"))
+        except SdkLost as lost:
+            logging.warning("%s, attempt %d: %s", noun, attempt, lost)
+    raise SdkLost(f"in each of {OUTAGE_TRIES} attempts the SDK cancelled its own background task while it reconnected")
+
+
+class Followers:
+    """Clients that register, subscribe and listen, and what they have seen."""
+
+    def __init__(self, noun: str):
+        self.service = self.data_id = noun
+        self.pushed, self.changed = Pushes(), Changes()
+
+    async def prepare(self, address: str) -> None:
+        self.provider, self.consumer = await naming(address), await naming(address)
+        self.listener = await config(address)
+        self.background = [
+            self.provider.grpc_client_proxy.redo_service._listen_task,
+            self.consumer.grpc_client_proxy.redo_service._listen_task,
+            self.listener.grpc_client_proxy.listen_task,
+        ]
+        await register_at(self.provider, self.service, 8001)
+        await self.consumer.subscribe(
+            SubscribeServiceParam(service_name=self.service, subscribe_callback=self.pushed.take)
+        )
+        await self.pushed.wait([8001])
+        await put(self.listener, self.data_id, "one")
+        await self.listener.add_listener(self.data_id, GROUP, self.changed.take)
+        await self.changed.wait("one")
+
+    async def until_pushed(self, want, limit_s: float) -> None:
+        async def check():
+            want_alive(*self.background)
+            want_ports(self.pushed.last, want)
+
+        await until(limit_s, check)
+
+    async def until_changed(self, want: str, limit_s: float) -> None:
+        async def check():
+            want_alive(*self.background)
+            if self.changed.last != want:
+                raise Unmet(f"the listener last got {self.changed.last!r}, wanted {want!r}")
+
+        await until(limit_s, check)
+
+
+async def node_lost() -> None:
+    """One node after the other is killed: clients that know all of them go on at the others by themselves. The SDK
+    chooses its node by chance: so each client loses its node at least once."""
+    if not ADDRESSES or not os.environ.get("TRINE_STOP") or not os.environ.get("TRINE_START"):
+        raise NotOffered("there is one node only")
+    await several_tries(play_node_lost, "node-lost")
+
+
+async def play_node_lost(noun: str) -> None:
+    followers, nodes = Followers(noun), ADDRESSES.split(",")
+    await followers.prepare(ADDRESSES)
+    for number, lost in enumerate(nodes):
+        await control("TRINE_STOP", lost)
+        sure = time.monotonic() + DEATH_S
+        try:
+            await await_gone(lost)
+            await check_goes_on(followers, number, nodes[(number + 1) % len(nodes)], sure)
+        finally:
+            # Whatever went wrong, the node is put back for whoever comes next.
+            await control("TRINE_START", lost)
+    await deregister_at(followers.provider, followers.service, 8001)
+    # An instance that moved from node to node leaves all of them.
+    for node in nodes:
+        await await_ports(await naming(node), followers.service, [])
+
+
+async def check_goes_on(followers: Followers, number: int, alive: str, sure: float) -> None:
+    """What a client at another node does after the loss is heard, and publishing goes on. An instance that nobody has
+    registered again is gone at the time `sure`."""
+    service, data_id = followers.service, followers.data_id
+    other, writer = await naming(alive), await config(alive)
+    await register_at(other, service, 8002)
+    await followers.until_pushed([8001, 8002], RECOVER_S)
+    for client, content in ((writer, f"other {number}"), (followers.listener, f"own {number}")):
+        await until(RECOVER_S, lambda: put(client, data_id, content))
+        await await_content(writer, data_id, content)
+        await followers.until_changed(content, RECOVER_S)
+    await deregister_at(other, service, 8002)
+    await followers.until_pushed([8001], RECOVER_S)
+    await asyncio.sleep(max(0.0, sure - time.monotonic()))
+    # This SDK looks for what it must register again only every 30 s: until then the instance may be away. A fresh client,
+    # because the SDK answers from what it was pushed.
+    await await_ports(await naming(alive), service, [8001], RECOVER_S)
+
+
 async def outage() -> None:
     """All servers go away and come back: the application goes on with what it knew, and recovers by itself."""
     if not os.environ.get("TRINE_STOP") or not os.environ.get("TRINE_START"):
         raise NotOffered("TRINE_STOP and TRINE_START are not given")
-    for attempt in range(1, OUTAGE_TRIES + 1):
-        try:
-            return await play_outage(name(f"outage-{attempt}"))
-        except SdkLost as lost:
-            logging.warning("outage, attempt %d: %s", attempt, lost)
-    raise SdkLost(f"in each of {OUTAGE_TRIES} attempts the SDK cancelled its own background task while it reconnected")
+    await several_tries(play_outage, "outage")
 
 
 async def play_outage(noun: str) -> None:
-    service = data_id = noun
-    provider, consumer, listener = await naming(), await naming(), await config()
-    background = [
-        provider.grpc_client_proxy.redo_service._listen_task,
-        consumer.grpc_client_proxy.redo_service._listen_task,
-        listener.grpc_client_proxy.listen_task,
-    ]
-    pushed, changed = Pushes(), Changes()
-    await register_at(provider, service, 8001)
-    await consumer.subscribe(SubscribeServiceParam(service_name=service, subscribe_callback=pushed.take))
-    await pushed.wait([8001])
-    await put(listener, data_id, "one")
-    await listener.add_listener(data_id, GROUP, changed.take)
-    await changed.wait("one")
+    followers, service, data_id = Followers(noun), noun, noun
+    await followers.prepare(ADDRESS)
 
     await control("TRINE_STOP")
     try:
-        await check_away(consumer, service)
+        await check_away(followers.consumer, service)
     finally:
         # Whatever went wrong, the server is put back for whoever comes next.
         await control("TRINE_START")
 
     async def registered_again():
-        want_alive(*background)
+        want_alive(*followers.background)
         want_ports(await resolve(fresh, service), [8001])
 
-    async def pushed_again():
-        want_alive(*background)
-        want_ports(pushed.last, [8001, 8002])
-
-    async def changed_again():
-        want_alive(*background)
-        if changed.last != "two":
-            raise Unmet(f"the listener last got {changed.last!r}, wanted 'two'")
-
-    fresh = await naming()
+    fresh = await naming(CHECK_ADDRESS)
     await until(RECOVER_S, registered_again)
     await register_at(fresh, service, 8002)
     # The subscription comes back by the same 30 s timer as the instance, not in step with it.
-    await until(RECOVER_S / 2, pushed_again)
-    writer = await config()
+    await followers.until_pushed([8001, 8002], RECOVER_S / 2)
+    writer = await config(CHECK_ADDRESS)
     await await_content(writer, data_id, "one")
     await put(writer, data_id, "two")
-    await until(RECOVER_S / 2, changed_again)
+    await followers.until_changed("two", RECOVER_S / 2)
 
 
-async def check_away(consumer: NacosNamingService, service: str) -> None:
+async def await_gone(address: str) -> None:
     async def gone():
         try:
-            await dial()
+            await dial(address)
         except OSError:
             return
         raise Unmet("the server still accepts connections after TRINE_STOP")
 
     await until(SETTLE_S, gone)
+
+
+async def check_away(consumer: NacosNamingService, service: str) -> None:
+    await await_gone(ADDRESS)
     end = time.monotonic() + OUTAGE_S
     while time.monotonic() < end:
         want_ports(await resolve(consumer, service), [8001])
@@ -547,6 +630,7 @@ STEPS = [
     ("many_listeners", 90, many_listeners),
     ("gray", 30, gray),
     ("remove", 30, remove),
+    ("node_lost", 360, node_lost),
     ("outage", 180, outage),
 ]
 

@@ -25,6 +25,8 @@ POLL_S = 1
 QUIET_S = 2
 # How many configs one client listens to in the step about many.
 LISTENERS = 50
+# Longer than what a dead node's clients had registered stays listed, unless they are back at another node.
+DEATH_S = 25
 # How long the servers stay away in the outage step.
 OUTAGE_S = 8
 # Longest time for a client to come back by itself after the outage.
@@ -38,6 +40,10 @@ GROUP = "DEFAULT_GROUP"
 TEST_IP = "10.1.2.3"
 RUN = f"{int(time.time() * 1000):x}-{os.getpid()}"
 ADDRESS = os.environ.get("TRINE_ADDR", "")
+# Where every client is that another one is checked with: another node, if there is one.
+CHECK_ADDRESS = os.environ.get("TRINE_CHECK_ADDR") or ADDRESS
+# All nodes, if there are several, with commas between them.
+ADDRESSES = os.environ.get("TRINE_ADDRS", "")
 USER = os.environ.get("TRINE_USER", "")
 PASSWORD = os.environ.get("TRINE_PASSWORD", "")
 SCRATCH = os.environ.get("TRINE_SCRATCH") or tempfile.mkdtemp(prefix="trine-conformance-python1-")
@@ -60,9 +66,9 @@ CLIENTS = []
 NUMBERS = itertools.count(1)
 
 
-def connect(password: str = PASSWORD) -> NacosClient:
+def connect(address: str = ADDRESS, password: str = PASSWORD) -> NacosClient:
     login = {"username": USER, "password": password} if USER else {}
-    client = NacosClient(ADDRESS, logDir=os.path.join(SCRATCH, "log"), **login)
+    client = NacosClient(address, logDir=os.path.join(SCRATCH, "log"), **login)
     # One cache for each client, so that one never answers from what another stored.
     cache = os.path.join(SCRATCH, f"cache-{os.getpid()}-{next(NUMBERS)}")
     client.set_options(failover_base=os.path.join(cache, "data"), snapshot_base=os.path.join(cache, "snapshot"))
@@ -82,8 +88,12 @@ def until(limit_s: float, check) -> None:
         time.sleep(0.1)
 
 
-def dial() -> None:
-    host, port = ADDRESS.rsplit(":", 1)
+def connect_other() -> NacosClient:
+    return connect(CHECK_ADDRESS)
+
+
+def dial(address: str = ADDRESS) -> None:
+    host, port = address.rsplit(":", 1)
     socket.create_connection((host, int(port)), 1).close()
 
 
@@ -148,14 +158,22 @@ def follow(client: NacosClient, service: str) -> Changes:
     return seen
 
 
+def follow_long(client: NacosClient, service: str) -> Changes:
+    """Subscribes and stays so: by default the first poll that fails ends the subscription."""
+    seen = follow(client, service)
+    for timer in client.subscribe_timer_manager.all_timers().values():
+        timer.set_ignore_ex(True)
+    return seen
+
+
 def register() -> None:
-    client, service = connect(), name("register")
+    client, other, service = connect(), connect_other(), name("register")
     register_at(client, service, 8001)
-    await_ports(client, service, [8001])
+    await_ports(other, service, [8001])
 
 
 def list_step() -> None:
-    client, other, service = connect(), connect(), name("list")
+    client, other, service = connect(), connect_other(), name("list")
     register_at(client, service, 8001)
     register_at(other, service, 8002)
     await_ports(client, service, [8001, 8002])
@@ -176,7 +194,7 @@ def list_step() -> None:
 
 
 def subscribe() -> None:
-    reader, writer, service = connect(), connect(), name("subscribe")
+    reader, writer, service = connect(), connect_other(), name("subscribe")
     seen = follow(reader, service)
     register_at(writer, service, 8001)
     seen.wait([8001])
@@ -192,7 +210,7 @@ def subscribe() -> None:
 
 def unsubscribe() -> None:
     """Nothing is told after an unsubscribe; another client is the witness that there was something."""
-    reader, witness, service = connect(), connect(), name("unsubscribe")
+    reader, witness, service = connect(), connect_other(), name("unsubscribe")
     seen, witnessed = follow(reader, service), follow(witness, service)
     register_at(witness, service, 8001)
     seen.wait([8001])
@@ -211,7 +229,7 @@ def batch() -> None:
 
 def persistent() -> None:
     """A persistent instance needs no beats, and another client takes it away."""
-    owner, other, service = connect(), connect(), name("persistent")
+    owner, other, service = connect(), connect_other(), name("persistent")
     if not owner.add_naming_instance(service, TEST_IP, 8001, cluster_name="DEFAULT", ephemeral=False):
         raise Unmet("register: the SDK answered false")
     await_ports(other, service, [8001])
@@ -226,7 +244,7 @@ def persistent() -> None:
 def die() -> None:
     """Kills another process that registered an instance and never deregistered it. Takes about a minute, so it runs
     beside other steps."""
-    client, service = connect(), name("die")
+    client, service = connect_other(), name("die")
     register_at(client, service, 8001)
     victim = subprocess.Popen(
         [sys.executable, os.path.abspath(__file__), "die", service], stdout=subprocess.PIPE, text=True
@@ -283,7 +301,7 @@ def login() -> None:
     put(client, name("login"), "one")
     await_content(client, name("login"), "one")
     try:
-        put(connect(PASSWORD + "-wrong"), name("intruder"), "no")
+        put(connect(password=PASSWORD + "-wrong"), name("intruder"), "no")
     except Exception:
         return
     raise Unmet("a publish with a wrong password was accepted")
@@ -301,11 +319,11 @@ def cas() -> None:
 
 
 def get() -> None:
-    client, other, data_id = connect(), connect(), name("get")
+    client, other, data_id = connect(), connect_other(), name("get")
     content = 'name: 值\nline: "two" & <three>\n'
-    put(client, data_id, content)
-    await_content(other, data_id, content)
-    await_content(other, name("absent"), None)
+    put(other, data_id, content)
+    await_content(client, data_id, content)
+    await_content(client, name("absent"), None)
 
 
 class Contents:
@@ -327,7 +345,7 @@ class Contents:
 
 
 def listen() -> None:
-    client, other, data_id, seen = connect(), connect(), name("listen"), Contents()
+    client, other, data_id, seen = connect(), connect_other(), name("listen"), Contents()
     put(client, data_id, "one")
     client.add_config_watcher(data_id, GROUP, seen.take)
     for content in ("two", "three"):
@@ -338,7 +356,7 @@ def listen() -> None:
 
 def many_listeners() -> None:
     """One client listens to many configs at once; each of its listeners hears of its own."""
-    client, other, data_id = connect(), connect(), name("many")
+    client, other, data_id = connect(), connect_other(), name("many")
     seen = [Contents() for _ in range(LISTENERS)]
     for number, contents in enumerate(seen):
         put(other, f"{data_id}{number}", "one")
@@ -354,18 +372,20 @@ def gray() -> None:
 
 
 def remove() -> None:
-    client, data_id = connect(), name("remove")
-    put(client, data_id, "one")
+    client, other, data_id = connect(), connect_other(), name("remove")
+    put(other, data_id, "one")
     if not client.remove_config(data_id, GROUP):
         raise Unmet("remove: the SDK answered false")
-    await_content(client, data_id, None)
+    await_content(other, data_id, None)
 
 
-# Outage
+# Outages
 
 
-def control(variable: str) -> None:
-    done = subprocess.run(["sh", "-c", os.environ[variable]], capture_output=True, text=True)
+def control(variable: str, *arguments: str) -> None:
+    """Runs the shell command of a variable of the contract."""
+    command = " ".join([os.environ[variable], *arguments])
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
     if done.returncode != 0:
         raise Unmet(f"{variable} ended with {done.returncode}: {done.stdout}{done.stderr}")
 
@@ -376,10 +396,7 @@ def outage() -> None:
         raise NotOffered("TRINE_STOP and TRINE_START are not given")
     provider, consumer, listener = connect(), connect(), connect()
     service = data_id = name("outage")
-    seen, changed = follow(consumer, service), Contents()
-    # By default the first poll that fails ends the subscription.
-    for timer in consumer.subscribe_timer_manager.all_timers().values():
-        timer.set_ignore_ex(True)
+    seen, changed = follow_long(consumer, service), Contents()
     register_at(provider, service, 8001)
     seen.wait([8001])
     put(listener, data_id, "one")
@@ -393,7 +410,7 @@ def outage() -> None:
         # Whatever went wrong, the server is put back for whoever comes next.
         control("TRINE_START")
 
-    fresh = connect()
+    fresh = connect_other()
     await_ports(fresh, service, [8001], RECOVER_S)
     register_at(fresh, service, 8002)
     seen.wait([8001, 8002])
@@ -403,21 +420,64 @@ def outage() -> None:
     consumer.stop_subscribe()
 
 
-def check_away(seen: Changes, listener: NacosClient, data_id: str) -> None:
+def await_gone(address: str) -> None:
     def gone():
         try:
-            dial()
+            dial(address)
         except OSError:
             return
         raise Unmet("the server still accepts connections after TRINE_STOP")
 
     until(SETTLE_S, gone)
+
+
+def check_away(seen: Changes, listener: NacosClient, data_id: str) -> None:
+    await_gone(ADDRESS)
     end = time.monotonic() + OUTAGE_S
     while time.monotonic() < end:
         # The SDK has no other list to resolve from than what its subscription told.
         want_ports(seen.now.values(), [8001])
         time.sleep(0.5)
     want_content(listener, data_id, "one", no_snapshot=False)
+
+
+def node_lost() -> None:
+    """One node after the other is killed: clients that know all of them go on at the others by themselves."""
+    if not ADDRESSES or not os.environ.get("TRINE_STOP") or not os.environ.get("TRINE_START"):
+        raise NotOffered("there is one node only")
+    provider, consumer, listener = connect(ADDRESSES), connect(ADDRESSES), connect(ADDRESSES)
+    service = data_id = name("node-lost")
+    seen, changed = follow_long(consumer, service), Contents()
+    register_at(provider, service, 8001)
+    seen.wait([8001])
+    put(listener, data_id, "one")
+    listener.add_config_watcher(data_id, GROUP, changed.take)
+    nodes = ADDRESSES.split(",")
+    for number, lost in enumerate(nodes):
+        control("TRINE_STOP", lost)
+        sure = time.monotonic() + DEATH_S
+        try:
+            await_gone(lost)
+            other = connect(nodes[(number + 1) % len(nodes)])
+            register_at(other, service, 8002)
+            seen.wait([8001, 8002], RECOVER_S)
+            for client, content in ((other, f"other {number}"), (listener, f"own {number}")):
+                until(RECOVER_S, lambda: put(client, data_id, content))
+                await_content(other, data_id, content)
+                changed.wait(content, RECOVER_S)
+            deregister_at(other, service, 8002)
+            seen.wait([8001], RECOVER_S)
+            # An instance that has no beats anywhere is gone by then.
+            time.sleep(max(0.0, sure - time.monotonic()))
+            await_ports(other, service, [8001], 0)
+        finally:
+            # Whatever went wrong, the node is put back for whoever comes next.
+            control("TRINE_START", lost)
+    deregister_at(provider, service, 8001)
+    # An instance that moved from node to node leaves all of them.
+    for node in nodes:
+        await_ports(connect(node), service, [])
+    consumer.stop_subscribe()
 
 
 def begin(step: str, limit_s: float, body, reachable: bool):
@@ -479,6 +539,7 @@ def main() -> bool:
     for step, limit_s, body in STEPS:
         failed |= begin(step, limit_s, body, reachable)()
     failed |= dying()
+    failed |= begin("node_lost", 300, node_lost, reachable)()
     failed |= begin("outage", 150, outage, reachable)()
     return failed
 

@@ -271,8 +271,11 @@ pub struct History {
     pub subject: String,
     /// Oldest first.
     pub events: Vec<Event>,
-    /// How many events the journal dropped: above 0, the story may begin earlier.
+    /// How many events the journals dropped: above 0, the story may begin earlier.
     pub dropped: u64,
+    /// Nodes that did not answer: what they saw is missing.
+    #[serde(default)]
+    pub silent: Vec<String>,
 }
 
 /// The events of a subject and what they come to.

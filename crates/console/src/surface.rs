@@ -137,7 +137,7 @@ pub enum Ask {
     Config(config::Request),
     /// Access.
     Access(access::Request),
-    /// The journal's newest events about a subject.
+    /// The newest events about a subject in the journals of all nodes.
     Explain {
         /// About what.
         subject: journal::Subject,
@@ -175,8 +175,10 @@ pub enum Answer {
     Explained {
         /// Oldest first.
         events: Vec<journal::Event>,
-        /// How many events the journal dropped at its limit since the node started: the story may begin earlier.
+        /// How many events the journals dropped at their limits since the nodes started: the story may begin earlier.
         dropped: u64,
+        /// Nodes that did not answer: their part of the story is missing.
+        silent: Vec<NodeId>,
     },
     /// To `Status`.
     Status(Box<Status>),

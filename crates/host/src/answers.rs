@@ -64,7 +64,9 @@ impl Host {
             Reply::Access(reply) => console::Answer::Access(reply),
             Reply::Fresh(freshness) => console::Answer::Fresh(freshness),
             Reply::Cluster(_) => unreachable!("the console asks for no members yet"),
-            Reply::Events { events, dropped } => console::Answer::Explained { events, dropped },
+            Reply::Events { events, dropped, silent } => {
+                console::Answer::Explained { events, dropped, silent }
+            }
             Reply::Status(status) => console::Answer::Status(Box::new(self.status(status))),
             Reply::Unavailable(why) => console::Answer::Unavailable(match why {
                 Unavailable::Starting => console::Unavailable::Starting,

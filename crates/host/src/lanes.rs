@@ -104,6 +104,7 @@ fn lane(input: &Input) -> Lane {
         | Input::Restore(_)
         | Input::Hint(_)
         | Input::Restored
+        | Input::Checked { .. }
         | Input::Persisted(_)
         | Input::Checkpointed(_)
         | Input::Loaded { .. }

@@ -39,7 +39,6 @@ mod disk;
 mod drive;
 mod lanes;
 mod limits;
-#[allow(dead_code, reason = "the pieces of snapshots come next")]
 mod links;
 mod planted;
 mod probe;
@@ -62,7 +61,8 @@ pub use lanes::{LANE_LEN_MAX, PEERS_BYTES_MAX, PEERS_LEN_MAX};
 pub use limits::{JOURNAL_BYTES_MAX, LOG_BYTES_MAX, Limits, RENDERED_BYTES_MAX};
 pub use links::{
     BULK_BYTES_MAX, BadFrame, Dial, FRAME_BYTES_MAX, Flow, INBOUNDS_LEN_MAX, InboundId, KeyName,
-    LinkCounts, LinkId, LinkState, LinkTally, NotAccepted, Reading, URGENT_BYTES_MAX,
+    LinkCounts, LinkId, LinkState, LinkTally, NotAccepted, Reading, SNAPSHOTS_SENT_MAX,
+    URGENT_BYTES_MAX,
 };
 pub use node::Lane;
 pub use planted::Planted;
@@ -146,6 +146,8 @@ struct NodeCell {
     /// The restored tables still to come.
     restoring: Option<start::Restoring>,
     planting: planted::Planting,
+    /// The engine was given a snapshot that is staged, and has not decided yet.
+    offered: bool,
 }
 
 /// When something is due: the node, and each connection that has a deadline.

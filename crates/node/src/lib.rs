@@ -41,6 +41,7 @@ mod clustering;
 mod command;
 mod commit;
 mod explain;
+mod gather;
 mod peers;
 mod proposals;
 mod requests;
@@ -49,6 +50,7 @@ mod surface;
 mod tables;
 
 pub use consensus;
+pub use gather::{GATHERINGS_MAX, GatherMessage};
 pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};
 pub use proposals::PROPOSALS_MAX;
 pub use start::{Recovered, Settings};
@@ -109,6 +111,8 @@ pub struct Node {
     reloading: Option<VecDeque<consensus::Output>>,
     /// Reads that wait for the state to reach an entry.
     reads: commit::Reads,
+    /// Questions that wait for the journals of other nodes.
+    gatherings: gather::Gatherings,
     loads: BTreeMap<u64, u64>,
     next_load: u64,
     standing: Standing,
@@ -162,6 +166,9 @@ impl Node {
             Input::SnapshotSent { to, ok } => {
                 self.engine(consensus::Input::SnapshotSent { to, ok });
             }
+            Input::Checked { id, healthy } => {
+                self.naming.step(now, naming::Input::Checked { id, healthy });
+            }
             Input::Persisted(id) => self.engine(consensus::Input::Persisted(id)),
             Input::Checkpointed(applied) => {
                 self.engine(consensus::Input::Checkpointed { applied });
@@ -197,11 +204,19 @@ impl Node {
             self.cluster.deadline(),
             self.consensus.as_ref().and_then(consensus::Consensus::deadline),
             self.proposals.deadline(self.leader.is_some()),
+            self.gatherings.deadline(),
             self.reads.deadline(),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// Whether a snapshot of the leader is taking the place of the state: its rows are staged and needed, or not all read.
+    #[must_use]
+    pub fn installs(&self) -> bool {
+        self.reloading.is_some()
+            || self.consensus.as_ref().is_some_and(consensus::Consensus::installs)
     }
 
     fn opened(&mut self, connection: ConnectionId) {
@@ -239,6 +254,7 @@ impl Node {
             self.reply(waiter.to, waiter.id, Reply::Unavailable(why));
         }
         self.expire_reads();
+        self.expire_gatherings();
     }
 
     /// Steps the engine, if it runs already.
@@ -295,6 +311,7 @@ impl Node {
                     let message = PeerMessage::Naming(message);
                     self.outputs.push_back(Output::Peer { to, message });
                 }
+                naming::Output::Check(check) => self.outputs.push_back(Output::Check(check)),
                 naming::Output::Halt(reason) => self.halt(reason),
                 naming::Output::Hint(piece) => self.outputs.push_back(Output::Hint(piece)),
                 naming::Output::Event(kind, subject) => self.file(kind, subject),

@@ -8,6 +8,7 @@
 use crate::{
     Node, Output, Phase, Reply, Unavailable,
     command::Entry,
+    gather::GatherMessage,
     proposals::{PROPOSALS_MAX, Waiter},
 };
 use base::{Instant, NodeId, ProposalId, Term};
@@ -27,6 +28,8 @@ pub enum PeerMessage {
     Naming(naming::PeerMessage),
     /// Who is in the cluster and alive, and who may come. Each may be lost.
     Cluster(cluster::Message),
+    /// Questions about this node's journal, and answers. Each may be lost.
+    Gather(GatherMessage),
     /// About writes that another node leads. Lost: the asker's deadline comes.
     Proposal(ProposalMessage),
 }
@@ -100,7 +103,11 @@ impl PeerMessage {
                 cluster::MessageLane::Urgent => Lane::Urgent,
                 cluster::MessageLane::Bulk => Lane::Bulk,
             },
-            Self::Consensus(_) | Self::Naming(_) | Self::Proposal(_) => Lane::Bulk,
+            // A client waits for it.
+            Self::Naming(message) if message.is_awaited() => Lane::Urgent,
+            Self::Consensus(_) | Self::Naming(_) | Self::Proposal(_) | Self::Gather(_) => {
+                Lane::Bulk
+            }
         }
     }
 
@@ -113,6 +120,7 @@ impl PeerMessage {
             Self::Naming(message) => postcard::to_extend(message, vec![VERSION, 1]).expect(PLAIN),
             Self::Proposal(message) => postcard::to_extend(message, vec![VERSION, 2]).expect(PLAIN),
             Self::Cluster(message) => [&[VERSION, 3], &message.encode()[..]].concat(),
+            Self::Gather(message) => postcard::to_extend(message, vec![VERSION, 4]).expect(PLAIN),
         }
     }
 
@@ -134,6 +142,9 @@ impl PeerMessage {
             [VERSION, 3, rest @ ..] => {
                 cluster::Message::decode(rest).map(Self::Cluster).map_err(|error| error.to_string())
             }
+            [VERSION, 4, rest @ ..] => postcard::from_bytes(rest)
+                .map(Self::Gather)
+                .map_err(|error| format!("a message about journals: {error}")),
             [VERSION, kind, ..] => Err(format!("a message of unknown kind {kind}")),
             [version, ..] => {
                 Err(format!("a message of version {version}, this build reads {VERSION}"))
@@ -157,6 +168,7 @@ impl Node {
             self.cluster.step(self.now, cluster::Input::PeerDown(peer));
             self.naming.step(self.now, naming::Input::PeerDown(peer));
             self.engine(consensus::Input::Unreachable { peer });
+            self.gather_without(peer);
         }
     }
 
@@ -170,6 +182,7 @@ impl Node {
             PeerMessage::Consensus(message) => {
                 self.engine(consensus::Input::Message { from, message });
             }
+            PeerMessage::Gather(message) => self.gather_said(from, message),
             PeerMessage::Naming(message) => {
                 self.naming.step(self.now, naming::Input::Peer { from, message });
             }

@@ -30,7 +30,7 @@ impl Node {
                 self.cluster.step(now, cluster::Input::Request { from, id, request });
             }
             Request::Fresh(level) => self.read(from, id, level),
-            Request::Explain { subject, limit } => self.explain(from, id, &subject, limit),
+            Request::Explain { subject, limit } => self.gather(from, id, subject, limit),
             Request::Status => {
                 let status = self.status();
                 self.reply(from, id, Reply::Status(status));
@@ -69,6 +69,9 @@ impl Node {
             disk_full: self.disk_full,
             peers: self.peers.iter().copied().collect(),
             counts: self.naming.counts(),
+            caught_up: self.naming.caught_up(),
+            convergence: self.naming.convergence(),
+            forwards_pending: self.naming.forwards_pending(),
             proposals_pending: self.proposals.len(),
             tally: Box::new(self.tally()),
         }

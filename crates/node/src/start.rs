@@ -105,6 +105,7 @@ impl Node {
             forwarded: BTreeMap::new(),
             reloading: None,
             reads: Reads::default(),
+            gatherings: crate::gather::Gatherings::default(),
             loads: BTreeMap::new(),
             next_load: 0,
             standing: Standing { ready: false, sole_voter: false, applied: LogIndex(0) },

@@ -97,6 +97,13 @@ pub enum Input {
         /// Whether all of it was.
         ok: bool,
     },
+    /// What came of an `Output::Check`.
+    Checked {
+        /// Of the `Check`.
+        id: u64,
+        /// Whether the instance answered as it should, in time.
+        healthy: bool,
+    },
     /// A `Persist` is durable.
     Persisted(consensus::WriteId),
     /// The state tables are durable through this entry.
@@ -131,7 +138,7 @@ pub enum Request {
     Cluster(cluster::Request),
     /// Answer when the views are at least this fresh, or as fresh as they can be.
     Fresh(Consistency),
-    /// The journal's newest events about this subject.
+    /// The newest events about this subject in the journals of all nodes.
     Explain {
         /// What it is about; an instance's subject also finds the events of its service and its connections.
         subject: journal::Subject,
@@ -155,12 +162,14 @@ pub enum Reply {
     Cluster(cluster::Reply),
     /// What the views are worth.
     Fresh(Freshness),
-    /// Oldest first, and how many were dropped at the journal's limit.
+    /// What the journals of all nodes hold.
     Events {
-        /// The events.
+        /// The events, oldest first.
         events: Vec<journal::Event>,
-        /// Dropped since the start.
+        /// Dropped at the journals' limits since the nodes started.
         dropped: u64,
+        /// Members that did not answer: their part is missing.
+        silent: Vec<NodeId>,
     },
     /// How the node is.
     Status(Status),
@@ -232,6 +241,12 @@ pub struct Status {
     pub peers: Vec<NodeId>,
     /// What the registry holds.
     pub counts: naming::Counts,
+    /// How far the registry has come since the start.
+    pub caught_up: naming::CaughtUp,
+    /// How far the registry and those of its peers agree.
+    pub convergence: Vec<naming::Convergence>,
+    /// How many requests of HTTP clients wait for the node that is responsible for them.
+    pub forwards_pending: usize,
     /// How many proposals wait for their outcome.
     pub proposals_pending: usize,
     /// What has happened since it started.
@@ -455,6 +470,8 @@ pub enum Output {
     },
     /// A snapshot took the place of the state tables: give all rows again as `Restore`, then `Restored`.
     Reload,
+    /// Connect to an instance, or ask it, then `Input::Checked`, once.
+    Check(naming::Check),
     /// Leave this on disk without waiting.
     Hint(naming::HintPiece),
     /// The first start: make a token key and the first administrator's password hash, then `Input::Secrets`.

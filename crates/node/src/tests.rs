@@ -185,6 +185,7 @@ impl Stage {
                 Output::Push { view, .. } => Some(format!("push {} hosts", view.instances.len())),
                 Output::Notify { key, .. } => Some(format!("notify {key}")),
                 Output::Watched { service, .. } => Some(format!("watched {service}")),
+                Output::Check(check) => Some(format!("check {}:{}", check.ip, check.port)),
                 Output::Existence { key, exists, .. } => Some(format!("{key} exists: {exists}")),
                 Output::Persist { id, write } => {
                     let text = format!("persist {} entries", write.entries.len());
@@ -283,7 +284,13 @@ fn replied(reply: &Reply) -> String {
         Reply::Access(reply) => format!("{reply:?}"),
         Reply::Cluster(reply) => format!("{reply:?}"),
         Reply::Fresh(freshness) => format!("{:?}", freshness.level),
-        Reply::Events { events, .. } => format!("{} events", events.len()),
+        Reply::Events { events, silent, .. } => {
+            let mut nodes: Vec<_> = events.iter().map(|event| event.id.node).collect();
+            nodes.sort_unstable();
+            nodes.dedup();
+            let (events, nodes, silent) = (events.len(), nodes.len(), silent.len());
+            format!("{events} events of {nodes} nodes, {silent} silent")
+        }
         Reply::Status(status) => format!("ready={} term={}", status.ready, status.term),
         Reply::Unavailable(why) => format!("{why:?}"),
     }

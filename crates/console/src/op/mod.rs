@@ -92,6 +92,11 @@ fn naming_refusal(refusal: &naming::Refusal) -> Problem {
         naming::Refusal::NoSuchClient | naming::Refusal::NoSuchInstance => {
             Problem::not_found(why, "`trine instance list SERVICE` shows what there is")
         }
+        naming::Refusal::NoLink(_) => Problem::conflict(
+            "nothing was compared",
+            why,
+            "`trine cluster members` shows who is alive",
+        ),
         naming::Refusal::HealthIsChecked { .. } => Problem::conflict(
             "nothing was changed",
             why,

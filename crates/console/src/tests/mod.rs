@@ -160,7 +160,9 @@ impl Conversation {
             "wrong" => Answer::Verified(false),
             "noted" => Answer::Access(access::Reply::Noted),
             "changed" => Answer::Access(access::Reply::Outcome(access::Outcome::Changed)),
-            "events" => Answer::Explained { events: fake::events(), dropped: 0 },
+            "events" => {
+                Answer::Explained { events: fake::events(), dropped: 0, silent: vec![NodeId(3)] }
+            }
             "status" => Answer::Status(Box::new(status())),
             "unknown client" => {
                 Answer::Naming(naming::Reply::Refused(naming::Refusal::UnknownClient))

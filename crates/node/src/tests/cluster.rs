@@ -272,6 +272,7 @@ impl Cluster {
             | Output::Push { .. }
             | Output::Notify { .. }
             | Output::Existence { .. }
+            | Output::Check(_)
             | Output::Watched { .. }
             | Output::Load { .. }
             | Output::Hint(_) => {}
@@ -386,6 +387,15 @@ impl Cluster {
             ["read", name] => {
                 let id = self.named(name);
                 self.ask(id, Request::Fresh(Consistency::Linearizable));
+            }
+            ["explain", name] => {
+                let id = self.named(name);
+                let subject = journal::Subject::Config {
+                    namespace: "public".into(),
+                    group: "g".into(),
+                    data_id: "k".into(),
+                };
+                self.ask(id, Request::Explain { subject, limit: 100 });
             }
             ["kill", name] => {
                 let id = self.named(name);
@@ -580,5 +590,24 @@ fn a_node_that_is_far_behind_gets_a_snapshot() {
          reply q63 published
          > show k
          ?=3/0 hosts, a=3/0 hosts, leader=3/0 hosts",
+    );
+}
+
+#[test]
+fn the_story_of_a_config_is_told_by_all_nodes_and_says_who_is_missing() {
+    check(
+        "3 nodes
+         > wait 5000
+         > publish leader k 1
+         > wait 20
+         reply q1 published
+         > explain a
+         > wait 10
+         reply q2 6 events of 3 nodes, 0 silent
+         > cut a b
+         > wait 100
+         > explain a
+         > wait 10
+         reply q3 4 events of 2 nodes, 1 silent",
     );
 }

@@ -30,6 +30,12 @@ final class Config {
         void run(ConfigService client, String dataId) throws Exception;
     }
 
+    /** The same, with a second client that is at another node, if there is one. */
+    @FunctionalInterface
+    private interface PairBody {
+        void run(ConfigService client, ConfigService other, String dataId) throws Exception;
+    }
+
     /** The last content that a listener got. */
     static final class Changes {
         private int count;
@@ -93,6 +99,15 @@ final class Config {
         }
     }
 
+    private static void withPair(String noun, PairBody body) throws Exception {
+        ConfigService other = Suite.otherConfig();
+        try {
+            with(noun, (client, dataId) -> body.run(client, other, dataId));
+        } finally {
+            other.shutDown();
+        }
+    }
+
     /** Shows that the right password serves and that a wrong one does not. */
     static void login() throws Exception {
         if (Suite.env("TRINE_USER").isEmpty()) {
@@ -103,7 +118,7 @@ final class Config {
             awaitContent(client, dataId, "one");
         });
         ConfigService intruder = ConfigFactory.createConfigService(
-                Suite.settings(Suite.env("TRINE_PASSWORD") + "-wrong"));
+                Suite.settings(Suite.address(), Suite.env("TRINE_PASSWORD") + "-wrong"));
         try {
             if (publishes(intruder, Suite.name("intruder"))) {
                 throw new Suite.Unmet("a publish with a wrong password was accepted");
@@ -143,42 +158,37 @@ final class Config {
     }
 
     static void casOk() throws Exception {
-        with("cas-ok", (client, dataId) -> {
-            put(client, dataId, "one");
+        withPair("cas-ok", (client, other, dataId) -> {
+            put(other, dataId, "one");
             if (!putIf(client, dataId, "two", md5("one"))) {
                 throw new Suite.Unmet("a publish with the current md5 was refused");
             }
-            awaitContent(client, dataId, "two");
+            awaitContent(other, dataId, "two");
         });
     }
 
     static void casConflict() throws Exception {
-        with("cas-conflict", (client, dataId) -> {
-            put(client, dataId, "one");
+        withPair("cas-conflict", (client, other, dataId) -> {
+            put(other, dataId, "one");
             awaitContent(client, dataId, "one");
             if (putIf(client, dataId, "two", md5("stale"))) {
                 throw new Suite.Unmet("a publish with a stale md5 was accepted");
             }
-            wantContent(client, dataId, "one");
+            wantContent(other, dataId, "one");
         });
     }
 
     static void get() throws Exception {
-        with("get", (client, dataId) -> {
+        withPair("get", (client, other, dataId) -> {
             String content = "name: 值\nline: \"two\" & <three>\n";
-            put(client, dataId, content);
-            ConfigService other = Suite.config();
-            try {
-                awaitContent(other, dataId, content);
-                awaitContent(other, Suite.name("absent"), null);
-            } finally {
-                other.shutDown();
-            }
+            put(other, dataId, content);
+            awaitContent(client, dataId, content);
+            awaitContent(client, Suite.name("absent"), null);
         });
     }
 
     static void listen() throws Exception {
-        with("listen", (client, dataId) -> {
+        withPair("listen", (client, other, dataId) -> {
             put(client, dataId, "one");
             awaitContent(client, dataId, "one");
             Changes seen = new Changes();
@@ -186,42 +196,32 @@ final class Config {
             if (!"one".equals(first)) {
                 throw new Suite.Unmet("content \"" + first + "\" when the listener was added");
             }
-            ConfigService other = Suite.config();
-            try {
-                put(other, dataId, "two");
-                seen.await(Suite.SETTLE_TIME, "two");
-                put(other, dataId, "three");
-                seen.await(Suite.SETTLE_TIME, "three");
-            } finally {
-                other.shutDown();
-            }
+            put(other, dataId, "two");
+            seen.await(Suite.SETTLE_TIME, "two");
+            put(other, dataId, "three");
+            seen.await(Suite.SETTLE_TIME, "three");
         });
     }
 
     /** One client listens to many configs at once; each of its listeners hears of its own. */
     static void manyListeners() throws Exception {
-        with("many", (client, dataId) -> {
+        withPair("many", (client, other, dataId) -> {
             List<Changes> seen = new ArrayList<>();
-            ConfigService other = Suite.config();
-            try {
-                for (int number = 0; number < Suite.LISTENERS; number++) {
-                    put(other, dataId + number, "one");
-                }
-                for (int number = 0; number < Suite.LISTENERS; number++) {
-                    seen.add(new Changes());
-                    client.addListener(dataId + number, GROUP, seen.get(number).listener());
-                }
-                for (Changes changes : seen) {
-                    changes.await(Suite.SETTLE_TIME, "one");
-                }
-                for (int number = 0; number < Suite.LISTENERS; number++) {
-                    put(other, dataId + number, "two" + number);
-                }
-                for (int number = 0; number < Suite.LISTENERS; number++) {
-                    seen.get(number).await(Suite.SETTLE_TIME, "two" + number);
-                }
-            } finally {
-                other.shutDown();
+            for (int number = 0; number < Suite.LISTENERS; number++) {
+                put(other, dataId + number, "one");
+            }
+            for (int number = 0; number < Suite.LISTENERS; number++) {
+                seen.add(new Changes());
+                client.addListener(dataId + number, GROUP, seen.get(number).listener());
+            }
+            for (Changes changes : seen) {
+                changes.await(Suite.SETTLE_TIME, "one");
+            }
+            for (int number = 0; number < Suite.LISTENERS; number++) {
+                put(other, dataId + number, "two" + number);
+            }
+            for (int number = 0; number < Suite.LISTENERS; number++) {
+                seen.get(number).await(Suite.SETTLE_TIME, "two" + number);
             }
         });
     }
@@ -231,12 +231,12 @@ final class Config {
     }
 
     static void remove() throws Exception {
-        with("remove", (client, dataId) -> {
-            put(client, dataId, "one");
+        withPair("remove", (client, other, dataId) -> {
+            put(other, dataId, "one");
             if (!client.removeConfig(dataId, GROUP)) {
                 throw new Suite.Unmet("remove: the SDK answered false");
             }
-            awaitContent(client, dataId, null);
+            awaitContent(other, dataId, null);
         });
     }
 }

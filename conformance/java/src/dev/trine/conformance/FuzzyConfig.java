@@ -75,7 +75,7 @@ final class FuzzyConfig {
         }
         String prefix = Suite.name("fuzzy");
         ConfigService client = Suite.config();
-        ConfigService other = Suite.config();
+        ConfigService other = Suite.otherConfig();
         try {
             Config.put(other, prefix + "-a", "one");
             Config.put(other, prefix + "-b", "one");

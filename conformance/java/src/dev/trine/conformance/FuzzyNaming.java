@@ -81,7 +81,7 @@ final class FuzzyNaming {
             String value = Suite.env("TRINE_" + credential.replace("name", "").toUpperCase());
             query.append('&').append(credential).append('=').append(URLEncoder.encode(value, StandardCharsets.UTF_8));
         }
-        URI uri = URI.create("http://" + Suite.address() + "/nacos/v1/ns/service?" + query);
+        URI uri = URI.create("http://" + Suite.checkAddress() + "/nacos/v1/ns/service?" + query);
         HttpRequest request = HttpRequest.newBuilder(uri).DELETE().build();
         HttpResponse<String> answer = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
         if (answer.statusCode() != 200) {
@@ -99,7 +99,7 @@ final class FuzzyNaming {
         }
         String prefix = Suite.name("fuzzy");
         NamingService client = Suite.naming();
-        NamingService other = Suite.naming();
+        NamingService other = Suite.otherNaming();
         try {
             Naming.registerAt(other, prefix + "-a", 8001);
             Naming.registerAt(other, prefix + "-b", 8001);

@@ -16,7 +16,7 @@ import java.util.Map;
 /** The steps about services and instances. */
 final class Naming {
 
-    private static final String TEST_IP = "10.1.2.3";
+    static final String TEST_IP = "10.1.2.3";
 
     /** How long an instance without beats stays healthy. */
     private static final Duration UNHEALTHY_TIME = Duration.ofSeconds(15);
@@ -92,18 +92,20 @@ final class Naming {
 
     static void register() throws Exception {
         NamingService client = Suite.naming();
+        NamingService other = Suite.otherNaming();
         try {
             String service = Suite.name("register");
             registerAt(client, service, 8001);
-            awaitPorts(client, service, Suite.SETTLE_TIME, 8001);
+            awaitPorts(other, service, Suite.SETTLE_TIME, 8001);
         } finally {
             client.shutDown();
+            other.shutDown();
         }
     }
 
     static void list() throws Exception {
         NamingService client = Suite.naming();
-        NamingService other = Suite.naming();
+        NamingService other = Suite.otherNaming();
         try {
             String service = Suite.name("list");
             registerAt(client, service, 8001);
@@ -130,7 +132,7 @@ final class Naming {
 
     static void subscribe() throws Exception {
         NamingService reader = Suite.naming();
-        NamingService writer = Suite.naming();
+        NamingService writer = Suite.otherNaming();
         try {
             String service = Suite.name("subscribe");
             Pushes seen = new Pushes();
@@ -154,7 +156,7 @@ final class Naming {
     /** Nothing is pushed after an unsubscribe, and the SDK's own list of subscriptions follows. */
     static void unsubscribe() throws Exception {
         NamingService reader = Suite.naming();
-        NamingService witness = Suite.naming();
+        NamingService witness = Suite.otherNaming();
         try {
             String service = Suite.name("unsubscribe");
             Pushes seen = new Pushes();
@@ -200,15 +202,17 @@ final class Naming {
             throw new Suite.NotOffered("the SDK has no batches");
         }
         NamingService client = Suite.naming();
+        NamingService other = Suite.otherNaming();
         try {
             String service = Suite.name("batch");
             register.invoke(client, service, Config.GROUP,
                     List.of(instanceAt(8001), instanceAt(8002), instanceAt(8003)));
-            awaitPorts(client, service, Suite.SETTLE_TIME, 8001, 8002, 8003);
+            awaitPorts(other, service, Suite.SETTLE_TIME, 8001, 8002, 8003);
             deregister.invoke(client, service, Config.GROUP, List.of(instanceAt(8001)));
-            awaitPorts(client, service, Suite.SETTLE_TIME, 8002, 8003);
+            awaitPorts(other, service, Suite.SETTLE_TIME, 8002, 8003);
         } finally {
             client.shutDown();
+            other.shutDown();
         }
     }
 
@@ -224,7 +228,7 @@ final class Naming {
         } finally {
             owner.shutDown();
         }
-        NamingService other = Suite.naming();
+        NamingService other = Suite.otherNaming();
         try {
             Thread.sleep(Suite.QUIET_TIME.toMillis());
             List<Instance> found = other.getAllInstances(service, false);
@@ -241,7 +245,7 @@ final class Naming {
 
     /** Kills another process that registered an instance and never deregistered it. */
     static void die() throws Exception {
-        NamingService client = Suite.naming();
+        NamingService client = Suite.otherNaming();
         Process victim = null;
         try {
             String service = Suite.name("die");

@@ -3,9 +3,7 @@ package dev.trine.conformance;
 import com.alibaba.nacos.api.config.ConfigService;
 import com.alibaba.nacos.api.naming.NamingService;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.List;
 
 /** All servers go away and come back: the application goes on with what it knew, and recovers by itself. */
 final class Outage {
@@ -43,12 +41,12 @@ final class Outage {
         changed.await(Suite.SETTLE_TIME, "one");
         Config.awaitContent(listener, dataId, "one");
 
-        control("TRINE_STOP");
+        Suite.control("TRINE_STOP");
         try {
             checkAway(consumer, listener);
         } finally {
             // Whatever went wrong, the server is put back for whoever comes next.
-            control("TRINE_START");
+            Suite.control("TRINE_START");
         }
         checkBack();
     }
@@ -71,8 +69,8 @@ final class Outage {
     }
 
     private void checkBack() throws Exception {
-        NamingService fresh = Suite.naming();
-        ConfigService writer = Suite.config();
+        NamingService fresh = Suite.otherNaming();
+        ConfigService writer = Suite.otherConfig();
         try {
             Naming.awaitPorts(fresh, service, Suite.RECOVER_TIME, 8001);
             Naming.registerAt(fresh, service, 8002);
@@ -83,15 +81,6 @@ final class Outage {
         } finally {
             fresh.shutDown();
             writer.shutDown();
-        }
-    }
-
-    private static void control(String variable) throws Exception {
-        Process process = new ProcessBuilder(List.of("sh", "-c", Suite.env(variable))).redirectErrorStream(true).start();
-        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        int code = process.waitFor();
-        if (code != 0) {
-            throw new Suite.Unmet(variable + " ended with " + code + ": " + out);
         }
     }
 }

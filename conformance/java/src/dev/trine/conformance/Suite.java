@@ -9,6 +9,7 @@ import com.alibaba.nacos.api.naming.NamingService;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
@@ -44,6 +45,9 @@ public final class Suite {
 
     /** How long the servers stay away in the outage step. */
     static final Duration OUTAGE_TIME = Duration.ofSeconds(8);
+
+    /** Longer than what a dead node's clients had registered stays listed, unless they are back at another node. */
+    static final Duration DEATH_TIME = Duration.ofSeconds(25);
 
     /** Longest time for a client to come back by itself after the outage. */
     static final Duration RECOVER_TIME = Duration.ofSeconds(60);
@@ -129,6 +133,7 @@ public final class Suite {
         step("remove", 30, Config::remove);
         step("fuzzy_config", 45, FuzzyConfig::run);
         step("fuzzy_naming", 45, FuzzyNaming::run);
+        step("node_lost", 240, NodeLost::run);
         step("outage", 120, Outage::run);
         return failed;
     }
@@ -185,7 +190,10 @@ public final class Suite {
     }
 
     static void checkDial() throws IOException {
-        String address = address();
+        checkDial(address());
+    }
+
+    static void checkDial(String address) throws IOException {
         int colon = address.lastIndexOf(':');
         try (Socket socket = new Socket()) {
             socket.connect(new InetSocketAddress(address.substring(0, colon),
@@ -206,22 +214,56 @@ public final class Suite {
         return address;
     }
 
+    /** Where every client is that another one is checked with: another node, if there is one. */
+    static String checkAddress() {
+        String address = env("TRINE_CHECK_ADDR");
+        return address.isEmpty() ? address() : address;
+    }
+
     static String env(String variable) {
         String value = System.getenv(variable);
         return value == null ? "" : value;
     }
 
     static NamingService naming() throws NacosException {
-        return NamingFactory.createNamingService(settings(env("TRINE_PASSWORD")));
+        return naming(address());
+    }
+
+    static NamingService otherNaming() throws NacosException {
+        return naming(checkAddress());
+    }
+
+    /** A client that knows these addresses, with commas between them. */
+    static NamingService naming(String addresses) throws NacosException {
+        return NamingFactory.createNamingService(settings(addresses, env("TRINE_PASSWORD")));
     }
 
     static ConfigService config() throws NacosException {
-        return ConfigFactory.createConfigService(settings(env("TRINE_PASSWORD")));
+        return config(address());
     }
 
-    static Properties settings(String password) {
+    static ConfigService otherConfig() throws NacosException {
+        return config(checkAddress());
+    }
+
+    static ConfigService config(String addresses) throws NacosException {
+        return ConfigFactory.createConfigService(settings(addresses, env("TRINE_PASSWORD")));
+    }
+
+    /** Runs the shell command of a variable of the contract. */
+    static void control(String variable, String... arguments) throws Exception {
+        String command = env(variable) + " " + String.join(" ", arguments);
+        Process process = new ProcessBuilder("sh", "-c", command).redirectErrorStream(true).start();
+        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        int code = process.waitFor();
+        if (code != 0) {
+            throw new Unmet(variable + " ended with " + code + ": " + out);
+        }
+    }
+
+    static Properties settings(String addresses, String password) {
         Properties settings = new Properties();
-        settings.setProperty(PropertyKeyConst.SERVER_ADDR, address());
+        settings.setProperty(PropertyKeyConst.SERVER_ADDR, addresses);
         if (!env("TRINE_USER").isEmpty()) {
             settings.setProperty(PropertyKeyConst.USERNAME, env("TRINE_USER"));
             settings.setProperty(PropertyKeyConst.PASSWORD, password);

@@ -176,8 +176,8 @@ impl Machine {
     }
 
     pub(crate) fn run_disk(&mut self, jobs: Vec<DiskJob>) -> DiskRun {
-        let jobs = self.planting.jobs(jobs);
         let asked = planted::persists(&jobs);
+        let jobs = self.planting.jobs(jobs);
         let running = self.running.as_mut().expect("jobs of a dead host are void");
         let done = running.worker.run(jobs);
         if self.power_lost() {

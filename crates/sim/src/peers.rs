@@ -261,7 +261,7 @@ impl World {
             return self.answer(link, ToPeer::Closed { link, why: "it is not there yet" });
         };
         for lane in LANES {
-            match host.accept(who, lane, key) {
+            match host.accept(who, lane) {
                 Ok(inbound) => {
                     let life = self.machines[machine].life;
                     let peer = self.peer_links.get_mut(&link).expect("looked up above");

@@ -61,6 +61,8 @@ impl Cluster {
         self.membership.voters = voters.into_iter().collect();
         self.membership.learners = learners.into_iter().collect();
         self.membership.changing_until = None;
+        // How far a node is counts from when it gets the log.
+        self.membership.joins.clear();
         self.view_is_old = true;
         self.links_are_old = true;
         for node in before {
@@ -159,7 +161,8 @@ impl Cluster {
             if !learners.contains(node) {
                 return Some(Output::Change(MemberChange::AddLearner(*node)));
             }
-            if its.0 + LAG_MAX >= applied.0 && voters.len() < VOTERS_MAX {
+            let caught_up = its.0 > 0 && its.0 + LAG_MAX >= applied.0;
+            if caught_up && voters.len() < VOTERS_MAX {
                 return Some(Output::Change(MemberChange::AddVoter(*node)));
             }
         }

@@ -137,6 +137,8 @@ pub enum Ask {
     Config(config::Request),
     /// Access.
     Access(access::Request),
+    /// The cluster.
+    Cluster(cluster::Request),
     /// The newest events about a subject in the journals of all nodes.
     Explain {
         /// About what.
@@ -171,6 +173,8 @@ pub enum Answer {
     Config(config::Reply),
     /// To `Access`.
     Access(access::Reply),
+    /// To `Cluster`.
+    Cluster(cluster::Reply),
     /// To `Explain`.
     Explained {
         /// Oldest first.
@@ -325,6 +329,8 @@ pub trait Views {
     ) -> Page<Arc<config::Entry>>;
     /// Users, roles, permissions, namespaces.
     fn access(&self) -> Arc<access::View>;
+    /// Who is in the cluster; `None` before the node has said so.
+    fn cluster(&self) -> Option<Arc<cluster::View>>;
     /// What the views are worth right now if that needs no waiting; else ask `Ask::Fresh`. `Stale` never needs any.
     fn freshness(&self, wanted: Consistency) -> Option<Freshness>;
     /// Whether this password was verified for this user since the access tables last changed.

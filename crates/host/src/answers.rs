@@ -63,7 +63,7 @@ impl Host {
             Reply::Config(reply) => console::Answer::Config(reply),
             Reply::Access(reply) => console::Answer::Access(reply),
             Reply::Fresh(freshness) => console::Answer::Fresh(freshness),
-            Reply::Cluster(_) => unreachable!("the console asks for no members yet"),
+            Reply::Cluster(reply) => console::Answer::Cluster(reply),
             Reply::Events { events, dropped, silent } => {
                 console::Answer::Explained { events, dropped, silent }
             }

@@ -12,7 +12,7 @@ use std::{
     collections::BTreeMap,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, TryLockError},
+    sync::{Arc, TryLockError, atomic::Ordering},
 };
 
 /// How often a full disk is looked at.
@@ -234,11 +234,13 @@ impl Host {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
             Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
-            // Not carried out yet. None is asked for while `checks_at_once_max` is 0.
-            Output::Check(_) => {}
+            Output::Check(check) => self.want_check(check),
             Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
             Output::Links(addresses) => self.want_links(now, addresses),
-            Output::Left => {}
+            Output::Left => {
+                self.left.store(true, Ordering::Relaxed);
+                self.state_signal.raise();
+            }
             Output::Peer { to, message } => self.say(now, to, &message),
             Output::OpenSnapshot { to } => self.open_snapshot(to),
             Output::SendSnapshot { to, through, message } => {

@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod checks;
 mod credentials;
 mod deliver;
 mod disk;
@@ -64,6 +65,7 @@ pub use links::{
     LinkCounts, LinkId, LinkState, LinkTally, NotAccepted, Reading, SNAPSHOTS_SENT_MAX,
     URGENT_BYTES_MAX,
 };
+pub use naming::{Check, Checker};
 pub use node::Lane;
 pub use planted::Planted;
 pub use probe::Probe;
@@ -114,10 +116,13 @@ pub struct Host {
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
     disk_jobs: Mutex<VecDeque<DiskJob>>,
+    checks: Mutex<Vec<Check>>,
     work: Mutex<work::Works>,
     /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
     salts: Mutex<Rng>,
     halted: Mutex<Option<String>>,
+    /// The others know that this node is about to stop.
+    left: AtomicBool,
     generated_password: Mutex<Option<String>>,
     /// What was counted.
     pub tally: Tally,
@@ -127,11 +132,13 @@ pub struct Host {
     pub work_signal: Signal,
     /// Raised when `deadline` came closer.
     pub timer_signal: Signal,
+    /// Raised when there is an instance to check.
+    pub check_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
     /// Raised when there is an address to dial, or a link to close.
     pub link_signal: Signal,
-    /// Raised when the node became ready, or is so no more, or halted.
+    /// Raised when the node became ready, or is so no more, or has left, or halted.
     pub state_signal: Signal,
 }
 
@@ -191,6 +198,19 @@ impl Host {
     #[must_use]
     pub fn halted(&self) -> Option<String> {
         lock(&self.halted).clone()
+    }
+
+    /// The node is about to stop: it hands over what it leads and says goodbye to the others. `has_left` tells when that is
+    /// done; it may take as long as the others do.
+    pub fn leave(&self, now: Now) {
+        self.push_input(node::Input::Leave);
+        self.run(now, &[]);
+    }
+
+    /// Whether the others know that this node is about to stop.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.left.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// The one-time password that was generated for the first administrator, if this was the first start and none was

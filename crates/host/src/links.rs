@@ -38,7 +38,7 @@ pub use tally::{LinkCounts, LinkTally};
 pub use transfers::SNAPSHOTS_SENT_MAX;
 
 use crate::{
-    Host,
+    Host, Limits,
     disk::{DiskJob, SnapshotDone},
     sessions::lock,
 };
@@ -130,7 +130,7 @@ impl Lanes {
 }
 
 impl Links {
-    pub(crate) fn new(rng: Rng, log_bytes_max: usize, tally: Arc<LinkTally>) -> Self {
+    pub(crate) fn new(rng: Rng, limits: &Limits, tally: Arc<LinkTally>) -> Self {
         Self {
             dialing: Dialing::new(rng),
             outboxes: BTreeMap::new(),
@@ -141,7 +141,7 @@ impl Links {
             tally,
             welcome: None,
             key: None,
-            bulk_bytes_max: log_bytes_max.saturating_add(BULK_BYTES_MAX),
+            bulk_bytes_max: limits.log_bytes_max.saturating_add(limits.link_bytes_max),
             dials: Vec::new(),
             hangups: Vec::new(),
             effects: VecDeque::new(),
@@ -338,3 +338,6 @@ impl Host {
         self.settings.cluster.token.as_ref().map(|token| KeyName::Token(token.id))
     }
 }
+
+#[cfg(test)]
+mod tests;

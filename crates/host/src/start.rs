@@ -124,8 +124,7 @@ impl Host {
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
         let tally = crate::Tally::default();
-        let log_bytes_max = settings.limits.log_bytes_max;
-        let links = crate::links::Links::new(rng.fork(), log_bytes_max, tally.links.clone());
+        let links = crate::links::Links::new(rng.fork(), &settings.limits, tally.links.clone());
         let views =
             ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
         let restoring = Some(Restoring { hint });
@@ -150,8 +149,11 @@ impl Host {
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
+            checks: Mutex::default(),
+            check_signal: crate::Signal::default(),
             salts,
             halted: Mutex::default(),
+            left: false.into(),
             generated_password: Mutex::default(),
             settings,
             tally,

@@ -26,10 +26,13 @@ pub(crate) struct Machine {
 /// A link, by whom it was dialed, and to where.
 type Link = (String, Address);
 
+/// When it arrives, from whom.
+type Letter = (Instant, NodeId, Message);
+
 pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) machines: BTreeMap<String, Machine>,
-    links: BTreeMap<Link, (String, Vec<(Instant, NodeId, Message)>)>,
+    links: BTreeMap<Link, (String, Vec<Letter>)>,
     cut: BTreeSet<(String, String)>,
     dial_at: Instant,
     last_id: u64,

@@ -142,6 +142,8 @@ impl Host {
             if cell.planting.is(Planted::Nothing) {
                 cell.node.step(now, input);
             } else {
+                let status = cell.node.status();
+                cell.planting.note_leader(status.leader == Some(status.node));
                 for input in cell.planting.input(&self.views, input) {
                     cell.node.step(now, input);
                 }

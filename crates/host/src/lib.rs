@@ -47,6 +47,7 @@ mod lanes;
 mod limits;
 mod links;
 mod planted;
+mod probe;
 mod rendered;
 mod scrape;
 mod sessions;
@@ -72,6 +73,7 @@ pub use links::{
 pub use naming::{Check, Checker};
 pub use node::Lane;
 pub use planted::Planted;
+pub use probe::Probe;
 pub use scrape::{Gauges, LinkGauge, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;

@@ -174,6 +174,11 @@ impl ViewStore {
         all
     }
 
+    /// All configs, by key.
+    pub(crate) fn all_configs(&self) -> Vec<Arc<Entry>> {
+        read(&self.configs).values().cloned().collect()
+    }
+
     /// How many configs there are, of all namespaces.
     pub(crate) fn configs_len(&self) -> usize {
         read(&self.configs).len()

@@ -334,8 +334,12 @@ impl Session {
             }
             Next::Reply(rendered) => {
                 let mut rendered = call.door.wrapped(rendered);
-                if let (Rendered::Http(response), Some(fresh)) = (&mut rendered, &call.freshness) {
-                    reply::stamp(response, fresh);
+                match (&mut rendered, &call.freshness) {
+                    (Rendered::Http(response), Some(fresh)) => reply::stamp(response, fresh),
+                    (Rendered::Grpc(payload), Some(fresh)) if call.is_staler_than_wanted() => {
+                        reply::stamp_payload(payload, fresh);
+                    }
+                    (Rendered::Http(_) | Rendered::Grpc(_), _) => {}
                 }
                 rendered
             }

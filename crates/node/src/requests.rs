@@ -85,6 +85,12 @@ impl Node {
         (agreed_at.map(|at| self.now.instant.since(at)), unsent)
     }
 
+    /// Whether the planes have all that is applied: their tables are read, and no snapshot is being loaded.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.phase != Phase::Restoring && self.reloading.is_none()
+    }
+
     fn tally(&self) -> Tally {
         Tally {
             config_listeners: self.config.listeners_len(),

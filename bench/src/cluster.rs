@@ -43,9 +43,10 @@ impl Source {
                 Kind::RNacos => r_nacos(&members, number),
             };
             let mut node = subject::launch(*kind, path, data, members[number].api, &settings)?;
-            // One of r-nacos's nodes joins those that are there already.
+            // One of r-nacos's nodes joins those that are a cluster already, and asks only once.
             if *kind == Kind::RNacos {
                 node.wait_open().await?;
+                wait_member(&node, number + 1).await?;
             }
             nodes.push(node);
         }
@@ -117,12 +118,9 @@ impl Cluster {
     async fn is_whole(&self, node: &Subject) -> bool {
         match self.kind {
             Kind::Trine => page(node, "/readyz").await.is_some(),
-            Kind::RNacos => page(node, "/nacos/v1/raft/metrics").await.is_some_and(|metrics| {
-                let members = metrics.split_once("\"members\":[").and_then(|(_, rest)| {
-                    rest.split_once(']').map(|(members, _)| members.split(',').count())
-                });
-                members == Some(NODES) && !metrics.contains("\"current_leader\":null")
-            }),
+            Kind::RNacos => page(node, "/nacos/v1/raft/metrics")
+                .await
+                .is_some_and(|metrics| knows_members(&metrics, NODES)),
         }
     }
 
@@ -148,6 +146,27 @@ impl Cluster {
     pub(crate) fn processes(&self) -> Vec<u32> {
         self.nodes.iter().filter(|node| node.is_alive()).map(|node| node.pid).collect()
     }
+}
+
+/// Waits until this node of r-nacos knows so many members and a leader.
+async fn wait_member(node: &Subject, members: usize) -> Result<(), Problem> {
+    let until = Instant::now() + FORM_TIMEOUT;
+    while Instant::now() < until {
+        if let Some(metrics) = page(node, "/nacos/v1/raft/metrics").await
+            && knows_members(&metrics, members)
+        {
+            return Ok(());
+        }
+        tokio::time::sleep(FORM_RETRY).await;
+    }
+    Err(Problem::Unformed(FORM_TIMEOUT))
+}
+
+/// What r-nacos says of its Raft group.
+fn knows_members(metrics: &str, members: usize) -> bool {
+    let listed = metrics.split_once("\"members\":[").and_then(|(_, rest)| rest.split_once(']'));
+    let count = listed.map_or(0, |(listed, _)| listed.split(',').count());
+    count == members && !metrics.contains("\"current_leader\":null")
 }
 
 async fn page(node: &Subject, path: &str) -> Option<String> {

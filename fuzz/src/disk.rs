@@ -41,7 +41,8 @@ impl ModelDisk {
             }
             // What was on the disk of the first start is in its log.
             DiskJob::Restore { .. } => Some(DiskDone::Piece { rows: Vec::new(), next: None }),
-            DiskJob::Clock(_) | DiskJob::Hint(_) | DiskJob::Probe => None,
+            DiskJob::Identity(_) => Some(DiskDone::IdentityKept),
+            DiskJob::Snapshot(_) | DiskJob::Clock(_) | DiskJob::Hint(_) | DiskJob::Probe => None,
         }
     }
 }

@@ -216,6 +216,7 @@ fn settings() -> Settings {
         version: "fuzz",
         limits: host::Limits::default(),
         planted: host::Planted::Nothing,
+        cluster: host::ClusterSettings::alone(),
         naming: naming::Settings::default(),
     }
 }

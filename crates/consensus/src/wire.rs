@@ -202,6 +202,12 @@ impl Message {
         self.entries.len()
     }
 
+    /// Through which entry the snapshot is that it speaks of.
+    #[must_use]
+    pub fn snapshot_index(&self) -> Option<base::LogIndex> {
+        self.snapshot.as_ref().map(|snapshot| base::LogIndex(snapshot.index))
+    }
+
     /// Its bytes on the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

@@ -137,7 +137,9 @@ pub enum Ask {
     Config(config::Request),
     /// Access.
     Access(access::Request),
-    /// The journal's newest events about a subject.
+    /// The cluster.
+    Cluster(cluster::Request),
+    /// The newest events about a subject in the journals of all nodes.
     Explain {
         /// About what.
         subject: journal::Subject,
@@ -171,12 +173,16 @@ pub enum Answer {
     Config(config::Reply),
     /// To `Access`.
     Access(access::Reply),
+    /// To `Cluster`.
+    Cluster(cluster::Reply),
     /// To `Explain`.
     Explained {
         /// Oldest first.
         events: Vec<journal::Event>,
-        /// How many events the journal dropped at its limit since the node started: the story may begin earlier.
+        /// How many events the journals dropped at their limits since the nodes started: the story may begin earlier.
         dropped: u64,
+        /// Nodes that did not answer: their part of the story is missing.
+        silent: Vec<NodeId>,
     },
     /// To `Status`.
     Status(Box<Status>),
@@ -323,6 +329,8 @@ pub trait Views {
     ) -> Page<Arc<config::Entry>>;
     /// Users, roles, permissions, namespaces.
     fn access(&self) -> Arc<access::View>;
+    /// Who is in the cluster; `None` before the node has said so.
+    fn cluster(&self) -> Option<Arc<cluster::View>>;
     /// What the views are worth right now if that needs no waiting; else ask `Ask::Fresh`. `Stale` never needs any.
     fn freshness(&self, wanted: Consistency) -> Option<Freshness>;
     /// Whether this password was verified for this user since the access tables last changed.

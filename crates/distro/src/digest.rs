@@ -82,6 +82,10 @@ impl Digests {
         }
     }
 
+    pub(crate) fn owners(&self) -> impl Iterator<Item = NodeId> {
+        self.owners.keys().copied()
+    }
+
     pub(crate) fn summaries(&self) -> Vec<Summary> {
         self.owners.keys().filter_map(|owner| self.summary(*owner)).collect()
     }

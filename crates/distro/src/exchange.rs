@@ -90,8 +90,21 @@ impl<K: Key, V: Clone> Distro<K, V> {
         if running.is_some_and(|exchange| now < exchange.moved.after(EXCHANGE_TIMEOUT)) {
             return;
         }
+        let sums = self.digests.buckets(owner);
+        self.ask_buckets(now, from, owner, sums);
+    }
+
+    /// Begins an exchange, in place of one that is running. Without sums the peer lists all it knows.
+    pub(crate) fn ask_buckets(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        owner: NodeId,
+        sums: Vec<u64>,
+    ) {
+        let Some(peer) = self.peers.get_mut(&from) else { return };
         peer.exchanges.insert(owner, Exchange { moved: now, piece: None });
-        self.send(from, Message::Buckets { owner, sums: self.digests.buckets(owner) });
+        self.send(from, Message::Buckets { owner, sums });
     }
 
     pub(crate) fn answer_buckets(&mut self, from: NodeId, owner: NodeId, sums: &[u64]) {

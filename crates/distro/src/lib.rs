@@ -68,7 +68,9 @@
 //! # What is left out
 //!
 //! Who is alive is told from outside (`OwnerAlive`, `OwnerGone`), and so is what a link is. Forwarding a client's request
-//! to the node that is `responsible` for it happens above, where requests are known. Wall clocks are not trusted for
+//! to the node that is `responsible` for it happens above, where requests are known; what is done for another node is done
+//! as of the time at which that node asked (`WriteAsked`), so that a request that comes late cannot undo what the client did
+//! after it. Wall clocks are not trusted for
 //! anything but being roughly right: one that is ahead drags the hybrid clocks of all others along, which is harmless.
 //! Compared with Nacos: its client revision is a hash that tells "different" but not "newer", so a late message
 //! overwrites a newer one and a late change resurrects what was deleted. Here the version decides. Its nodes verify each
@@ -79,6 +81,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod asked;
 mod digest;
 mod exchange;
 mod key;
@@ -98,6 +101,7 @@ mod version;
 pub use digest::{BUCKETS_COUNT, BucketSet, Summary};
 pub use exchange::EXCHANGE_TIMEOUT;
 pub use key::Key;
+pub use merge::HYBRID_TIME_MAX;
 pub use message::{Malformed, Message, OWNERS_PER_DIGEST, RECORDS_PER_DELTA, VERSIONS_PER_MESSAGE};
 pub use orphan::{ORPHAN_KEEP_TIME, ORPHAN_LISTED_TIME};
 pub use peer::{DELTA_TIMEOUT, DELTAS_IN_FLIGHT_MAX, DIGEST_PERIOD, UNSENT_MAX};
@@ -176,6 +180,10 @@ impl<K: Key, V: Clone> Distro<K, V> {
             }
             Input::Amend { key, value } => self.amend(key, value),
             Input::Delete { key } => self.delete(now, key),
+            Input::WriteAsked { key, value, at } => self.write_asked(now, key, value, at),
+            Input::DeleteAsked { key, at } => self.delete_asked(now, key, at),
+            Input::Learned { from, record } => self.merge(now, from, record),
+            Input::Repair { peer } => self.repair(now.instant, peer),
             Input::Heard { key } => self.heard(now, key),
             Input::Received { from, message } => self.received(now, from, message),
             Input::PeerUp { peer } => self.peer_up(now.instant, peer),
@@ -206,6 +214,14 @@ impl<K: Key, V: Clone> Distro<K, V> {
     #[must_use]
     pub fn get(&self, key: &K) -> Option<&Entry<V>> {
         self.entries.get(key)
+    }
+
+    /// The newest state that this node knows of the record, also that it was deleted.
+    #[must_use]
+    pub fn state(&self, key: &K) -> Option<Record<K, V>> {
+        let living = self.entries.get(key).map(|entry| (entry.version, Some(entry.value.clone())));
+        let (version, value) = living.or_else(|| Some((self.tombstones.version(key)?, None)))?;
+        Some(Record { key: key.clone(), version, value })
     }
 
     /// All records that are not deleted, from this key on, in order.

@@ -5,7 +5,7 @@ use base::{HybridTime, NodeId, Now};
 use core::cmp::Ordering;
 
 /// A hybrid time beyond this (some 2 200 years after 1970) is junk, and observing it would use the clock up.
-const HYBRID_TIME_MAX: HybridTime = HybridTime(1 << 62);
+pub const HYBRID_TIME_MAX: HybridTime = HybridTime(1 << 62);
 
 impl<K: Key, V: Clone> Distro<K, V> {
     pub(crate) fn merge(&mut self, now: Now, from: NodeId, record: Record<K, V>) {

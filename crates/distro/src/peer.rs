@@ -3,7 +3,9 @@
 //! What a peer has still to be sent is a set of keys, not a queue of states: a slow peer gets the newest state of each
 //! record and never costs more than one key per record.
 
-use crate::{Distro, Key, Message, Output, RECORDS_PER_DELTA, Record, exchange::Exchange};
+use crate::{
+    Distro, Key, Message, OWNERS_PER_DIGEST, Output, RECORDS_PER_DELTA, Record, exchange::Exchange,
+};
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
@@ -159,6 +161,19 @@ impl<K: Key, V: Clone> Distro<K, V> {
                 let message = Message::Digest { summaries: self.digests.summaries() };
                 self.outputs.push_back(Output::Send { to: *id, message });
             }
+        }
+    }
+
+    /// Asks a peer for all it knows, owner by owner, as if this node knew nothing; its own records, too. The digest says to
+    /// the peer at once what it may not have heard of.
+    pub(crate) fn repair(&mut self, now: Instant, id: NodeId) {
+        let known = self.digests.owners().chain(self.owners.keys().copied());
+        let owners: BTreeSet<NodeId> = known.chain([id, self.node]).collect();
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.digest_at = now;
+        peer.agreed_at = None;
+        for owner in owners.into_iter().take(OWNERS_PER_DIGEST) {
+            self.ask_buckets(now, id, owner, Vec::new());
         }
     }
 

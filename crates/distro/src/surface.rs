@@ -34,6 +34,36 @@ pub enum Input<K, V> {
         /// Which record.
         key: K,
     },
+    /// As `Claim`, for a client that asked another node, which asked this one at `at` by its own hybrid clock. That node
+    /// may have given up waiting and have written the record itself since, so the new incarnation is of that time: if this
+    /// node knows of something later, or was started since, nothing happens.
+    WriteAsked {
+        /// Which record.
+        key: K,
+        /// Its new state.
+        value: V,
+        /// When the other node asked.
+        at: HybridTime,
+    },
+    /// As `Delete`, asked as in `WriteAsked`.
+    DeleteAsked {
+        /// Which record.
+        key: K,
+        /// When the other node asked.
+        at: HybridTime,
+    },
+    /// A state that came with the answer of a peer, and not in a delta.
+    Learned {
+        /// Which peer.
+        from: NodeId,
+        /// The state.
+        record: Record<K, V>,
+    },
+    /// Compare all that is known with this peer now, record by record, whatever the digests say.
+    Repair {
+        /// Which; without a link nothing happens.
+        peer: NodeId,
+    },
     /// The record's client was heard by this node. An orphan stays listed; a hidden one is listed again.
     Heard {
         /// Which record.

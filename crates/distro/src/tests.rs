@@ -1,5 +1,6 @@
 //! Conversations and laws of the core.
 
+mod asked;
 mod cluster;
 mod conversation;
 mod laws;

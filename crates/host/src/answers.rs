@@ -63,7 +63,10 @@ impl Host {
             Reply::Config(reply) => console::Answer::Config(reply),
             Reply::Access(reply) => console::Answer::Access(reply),
             Reply::Fresh(freshness) => console::Answer::Fresh(freshness),
-            Reply::Events { events, dropped } => console::Answer::Explained { events, dropped },
+            Reply::Cluster(reply) => console::Answer::Cluster(reply),
+            Reply::Events { events, dropped, silent } => {
+                console::Answer::Explained { events, dropped, silent }
+            }
             Reply::Status(status) => console::Answer::Status(Box::new(self.status(status))),
             Reply::Unavailable(why) => console::Answer::Unavailable(match why {
                 Unavailable::Starting => console::Unavailable::Starting,
@@ -110,8 +113,8 @@ fn to_nacos(reply: Reply) -> nacos::Answer {
             Unavailable::DiskFull => nacos::Unavailable::DiskFull,
             Unavailable::Overloaded => nacos::Unavailable::Overloaded,
         }),
-        Reply::Events { .. } | Reply::Status(_) => {
-            unreachable!("the Nacos edge asks for neither journal nor status")
+        Reply::Events { .. } | Reply::Status(_) | Reply::Cluster(_) => {
+            unreachable!("the Nacos edge asks for neither journal nor status nor members")
         }
     }
 }

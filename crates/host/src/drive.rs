@@ -1,13 +1,13 @@
 //! Carrying what is queued through the node, in place, on the thread that brought it.
 
 use crate::{
-    DiskDone, DiskJob, Host, NodeCell, Planted, Work, Worked,
+    DiskDone, DiskJob, Host, NodeCell, Planted, Timers, Work, Worked,
     sessions::{Message, Slot, lock},
     start::clock_ceiling,
     work::{Asker, Task, TaskResult},
 };
 use base::{ConnectionId, Duration, HybridTime, Instant, Now, Rng};
-use node::{Input, Output};
+use node::{Input, Output, RESTORED_TABLES};
 use std::{
     collections::BTreeMap,
     net::IpAddr,
@@ -25,6 +25,7 @@ impl Host {
     /// The deadline has come.
     pub fn wake(&self, now: Now) {
         let mut dirty = Vec::new();
+        let links;
         {
             let mut timers = lock(&self.timers);
             while let Some(&(at, connection)) = timers.sessions.first()
@@ -40,10 +41,14 @@ impl Host {
                 timers.node = None;
                 self.push_input(Input::Wake);
             }
+            links = timers.links.is_some_and(|at| at <= now.instant);
             if timers.probe.is_some_and(|at| at <= now.instant) {
                 timers.probe = Some(now.instant.after(PROBE_INTERVAL));
                 self.push_disk_job(DiskJob::Probe);
             }
+        }
+        if links {
+            self.wake_links(now);
         }
         let dirty: Vec<Arc<Slot>> = dirty.into_iter().filter_map(|id| self.slot(id)).collect();
         for slot in &dirty {
@@ -58,6 +63,8 @@ impl Host {
     pub fn disk_done(&self, now: Now, done: Vec<DiskDone>) {
         for done in done {
             match done {
+                DiskDone::IdentityKept => self.push_input(Input::IdentityKept),
+                DiskDone::Snapshot(done) => self.snapshot_done(now, done),
                 DiskDone::Persisted(id) => self.push_input(Input::Persisted(id)),
                 DiskDone::Checkpointed(applied) => self.push_input(Input::Checkpointed(applied)),
                 DiskDone::Loaded { id, rows } => self.push_input(Input::Loaded { id, rows }),
@@ -131,6 +138,7 @@ impl Host {
         let now = later(now, cell.latest);
         cell.latest = now;
         for input in lock(&self.lanes).batch() {
+            cell.offered |= crate::links::offers_snapshot(&input);
             if cell.planting.is(Planted::Nothing) {
                 cell.node.step(now, input);
             } else {
@@ -140,7 +148,7 @@ impl Host {
             }
         }
         for output in cell.planting.late() {
-            self.hand_on(output, dirty);
+            self.hand_on(now, output, dirty);
         }
         let mut halted = None;
         while let Some(output) = cell.node.poll() {
@@ -151,21 +159,26 @@ impl Host {
             if matches!(output, Output::NeedSecrets) {
                 self.make_secrets(&mut cell.rng);
             } else if cell.planting.is(Planted::Nothing) {
-                self.hand_on(output, dirty);
+                self.hand_on(now, output, dirty);
             } else {
                 for output in cell.planting.output(output) {
-                    self.hand_on(output, dirty);
+                    self.hand_on(now, output, dirty);
                 }
             }
         }
+        if cell.offered && !cell.node.installs() {
+            cell.offered = false;
+            self.stage_decided();
+        }
         self.raise_ceiling(now, cell);
-        self.set_node_deadline(cell.node.deadline());
+        self.set_deadline(|timers| &mut timers.node, cell.node.deadline());
+        self.resume_inbounds();
         if let Some(reason) = halted {
             self.halt(reason);
         }
     }
 
-    fn hand_on(&self, output: Output, dirty: &mut Dirty) {
+    fn hand_on(&self, now: Now, output: Output, dirty: &mut Dirty) {
         match output {
             Output::Publish(view) => self.publish(view, dirty),
             Output::Reply { to, id, reply } => {
@@ -219,10 +232,19 @@ impl Host {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
             Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
-            Output::Peer { .. }
-            | Output::OpenSnapshot { .. }
-            | Output::SendSnapshot { .. }
-            | Output::Reload => unreachable!("a sole voter that was told of no link has no peers"),
+            Output::Check(check) => self.want_check(check),
+            Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
+            Output::Links(addresses) => self.want_links(now, addresses),
+            Output::Left => {}
+            Output::Peer { to, message } => self.say(now, to, &message),
+            Output::OpenSnapshot { to } => self.open_snapshot(to),
+            Output::SendSnapshot { to, through, message } => {
+                self.send_snapshot(to, through, message);
+            }
+            Output::Reload => {
+                let table = RESTORED_TABLES.start;
+                self.push_disk_job(DiskJob::Restore { table, after: None });
+            }
             Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
         }
     }
@@ -293,10 +315,14 @@ impl Host {
         self.disk_signal.raise();
     }
 
-    fn set_node_deadline(&self, deadline: Option<Instant>) {
+    pub(crate) fn set_deadline(
+        &self,
+        of: impl FnOnce(&mut Timers) -> &mut Option<Instant>,
+        deadline: Option<Instant>,
+    ) {
         let mut timers = lock(&self.timers);
         let before = timers.first();
-        timers.node = deadline;
+        *of(&mut timers) = deadline;
         let closer = timers.first() < before || before.is_none();
         drop(timers);
         if closer {

@@ -5,6 +5,10 @@ use std::collections::VecDeque;
 
 /// How many inputs of one lane may wait, unless set otherwise; one more is answered "overloaded" without the node's lock.
 pub const LANE_LEN_MAX: usize = 65_536;
+/// How much of what peers said may wait for the node, in inputs and in bytes; then their connections are not read.
+pub const PEERS_LEN_MAX: usize = 4_096;
+/// See [`PEERS_LEN_MAX`].
+pub const PEERS_BYTES_MAX: usize = 64 << 20;
 /// How many inputs are stepped before what follows from them is carried out.
 const BATCH_LEN: usize = 64;
 
@@ -29,11 +33,14 @@ const LANES: usize = 5;
 pub(crate) struct Lanes {
     len_max: usize,
     queues: [VecDeque<Input>; LANES],
+    /// Of each input in the peers' lane: its bytes, and all of them together.
+    peers: VecDeque<usize>,
+    peers_bytes: usize,
 }
 
 impl Lanes {
     pub(crate) fn new(len_max: usize) -> Self {
-        Self { len_max, queues: Default::default() }
+        Self { len_max, queues: Default::default(), peers: VecDeque::new(), peers_bytes: 0 }
     }
 
     /// Puts an input into its lane.
@@ -42,12 +49,29 @@ impl Lanes {
     /// Gives a request back when its lane is full. Other inputs are always taken: their number is bounded by the
     /// connections and by the jobs in flight.
     pub(crate) fn push(&mut self, input: Input) -> Result<(), Box<Input>> {
-        let queue = &mut self.queues[lane(&input) as usize];
+        let lane = lane(&input);
+        let queue = &mut self.queues[lane as usize];
         if queue.len() >= self.len_max && matches!(input, Input::Request { .. }) {
             return Err(Box::new(input));
         }
         queue.push_back(input);
+        if lane == Lane::Peers {
+            self.peers.push_back(0);
+        }
         Ok(())
+    }
+
+    /// Puts in what a peer said, in so many bytes. It is always taken: whoever reads from peers looks at `peers_crowded`
+    /// after each.
+    pub(crate) fn push_peer(&mut self, input: Input, bytes: usize) {
+        self.queues[Lane::Peers as usize].push_back(input);
+        self.peers.push_back(bytes);
+        self.peers_bytes += bytes;
+    }
+
+    /// Whether no more is to be read from peers for now.
+    pub(crate) fn peers_crowded(&self) -> bool {
+        self.peers.len() >= PEERS_LEN_MAX || self.peers_bytes >= PEERS_BYTES_MAX
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -66,6 +90,9 @@ impl Lanes {
             let room = BATCH_LEN - batch.len();
             batch.extend(queue.drain(..queue.len().min(room)));
         }
+        while self.peers.len() > self.queues[Lane::Peers as usize].len() {
+            self.peers_bytes -= self.peers.pop_front().expect("just counted");
+        }
         batch
     }
 }
@@ -77,24 +104,28 @@ fn lane(input: &Input) -> Lane {
         | Input::Restore(_)
         | Input::Hint(_)
         | Input::Restored
+        | Input::Checked { .. }
         | Input::Persisted(_)
         | Input::Checkpointed(_)
         | Input::Loaded { .. }
         | Input::Secrets(_)
         | Input::DiskFull(_)
+        | Input::IdentityKept
         | Input::Wake => Lane::Vital,
-        Input::PeerUp(_)
+        Input::PeerUp { .. }
         | Input::PeerDown(_)
         | Input::Peer { .. }
-        | Input::NodeAlive { .. }
-        | Input::NodeGone { .. }
+        | Input::PeerRefused { .. }
+        | Input::Welcome(_)
         | Input::SnapshotOpened { .. }
         | Input::SnapshotSent { .. } => Lane::Peers,
         // The end of a connection must not overtake what was asked on it.
-        Input::Opened(_) | Input::Closed { .. } => Lane::Write,
+        Input::Opened(_) | Input::Closed { .. } | Input::Leave => Lane::Write,
         Input::Request { request, .. } => match request {
             Request::Naming(naming::Request::Beat { .. }) => Lane::Vital,
-            Request::Naming(_) | Request::Config(_) | Request::Access(_) => Lane::Write,
+            Request::Naming(_) | Request::Config(_) | Request::Access(_) | Request::Cluster(_) => {
+                Lane::Write
+            }
             Request::Fresh(_) => Lane::Read,
             Request::Explain { .. } | Request::Status => Lane::Inspect,
         },

@@ -20,7 +20,7 @@
 //!
 //! # Order of locks
 //!
-//! `node` → (`lanes`, views, inboxes, job queues); `sessions of a slot` → (`lanes`, outbox, streams, UDP inbox); `UDP session` →
+//! `node` → (`links`, `lanes`, views, inboxes, job queues); `links` → (`lanes`, views, job queues); `sessions of a slot` → (`lanes`, outbox, streams, UDP inbox); `UDP session` →
 //! (`lanes`, timers, its inbox and outbox). No thread holds two of node, a slot's sessions and the UDP session at once, so there
 //! is no cycle. The timers, the sets and the queues are locked last and for a moment. Wakers are called under some of these
 //! locks, so what they do must not call back into `run`.
@@ -33,12 +33,14 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod checks;
 mod credentials;
 mod deliver;
 mod disk;
 mod drive;
 mod lanes;
 mod limits;
+mod links;
 mod planted;
 mod rendered;
 mod scrape;
@@ -52,14 +54,23 @@ mod views;
 mod work;
 
 pub use deliver::Arrival;
-pub use disk::{DiskDone, DiskJob, DiskWorker, Opened};
-pub use lanes::LANE_LEN_MAX;
+pub use disk::{
+    DiskDone, DiskJob, DiskWorker, Opened, SnapshotDone, SnapshotJob, StageId, TransferId,
+};
+pub use lanes::{LANE_LEN_MAX, PEERS_BYTES_MAX, PEERS_LEN_MAX};
 pub use limits::{JOURNAL_BYTES_MAX, LOG_BYTES_MAX, Limits, RENDERED_BYTES_MAX};
+pub use links::{
+    BULK_BYTES_MAX, BadFrame, Dial, FRAME_BYTES_MAX, Flow, INBOUNDS_LEN_MAX, InboundId, KeyName,
+    LinkCounts, LinkId, LinkState, LinkTally, NotAccepted, Reading, SNAPSHOTS_SENT_MAX,
+    URGENT_BYTES_MAX,
+};
+pub use naming::{Check, Checker};
+pub use node::Lane;
 pub use planted::Planted;
 pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
-pub use start::{Begun, Identity, Settings, StartError};
+pub use start::{Begun, ClusterSettings, Settings, StartError};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };
@@ -75,7 +86,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
 };
 use views::ViewStore;
@@ -90,6 +101,9 @@ pub struct Host {
     views: ViewStore,
     slots: Mutex<BTreeMap<ConnectionId, Arc<Slot>>>,
     udp: udp::Udp,
+    links: Mutex<links::Links>,
+    /// A connection of a peer waits to be read on.
+    inbounds_paused: AtomicBool,
     connections: AtomicU64,
     connections_open: AtomicUsize,
     /// Sessions that ended by a broken invariant of their own. Each is a defect.
@@ -100,6 +114,7 @@ pub struct Host {
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
     disk_jobs: Mutex<VecDeque<DiskJob>>,
+    checks: Mutex<Vec<Check>>,
     work: Mutex<work::Works>,
     /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
     salts: Mutex<Rng>,
@@ -113,8 +128,12 @@ pub struct Host {
     pub work_signal: Signal,
     /// Raised when `deadline` came closer.
     pub timer_signal: Signal,
+    /// Raised when there is an instance to check.
+    pub check_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
+    /// Raised when there is an address to dial, or a link to close.
+    pub link_signal: Signal,
     /// Raised when the node became ready, or is so no more, or halted.
     pub state_signal: Signal,
 }
@@ -130,6 +149,8 @@ struct NodeCell {
     /// The restored tables still to come.
     restoring: Option<start::Restoring>,
     planting: planted::Planting,
+    /// The engine was given a snapshot that is staged, and has not decided yet.
+    offered: bool,
 }
 
 /// When something is due: the node, and each connection that has a deadline.
@@ -140,12 +161,13 @@ struct Timers {
     /// A full disk is looked at again then.
     probe: Option<Instant>,
     udp: Option<Instant>,
+    links: Option<Instant>,
 }
 
 impl Timers {
     fn first(&self) -> Option<Instant> {
         let session = self.sessions.first().map(|(at, _)| *at);
-        [self.node, session, self.probe, self.udp].into_iter().flatten().min()
+        [self.node, session, self.probe, self.udp, self.links].into_iter().flatten().min()
     }
 }
 

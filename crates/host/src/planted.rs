@@ -103,6 +103,7 @@ impl Planting {
             Request::Naming(_)
             | Request::Config(_)
             | Request::Access(_)
+            | Request::Cluster(_)
             | Request::Fresh(_)
             | Request::Explain { .. }
             | Request::Status => None,

@@ -5,15 +5,13 @@ use crate::{
     disk::DiskJob, lanes::Lanes, planted::Planting, views::ViewStore,
 };
 use base::{HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
+use cluster::{Address, Identity, JoinToken, Secret};
 use node::{Input, Node, RESTORED_TABLES, Recovered, TableRow, consensus};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
 use storage::Place;
-
-/// Version of the identity record on disk.
-const IDENTITY_VERSION: u8 = 1;
 
 /// How a host is set up.
 #[derive(Clone, Debug)]
@@ -30,6 +28,8 @@ pub struct Settings {
     pub disk_kept: bool,
     /// Of the program.
     pub version: &'static str,
+    /// For other nodes.
+    pub cluster: ClusterSettings,
     /// For the registry.
     pub naming: naming::Settings,
     /// Everything that refuses.
@@ -38,11 +38,33 @@ pub struct Settings {
     pub planted: Planted,
 }
 
-/// Who a node is: written once, on its first start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The node.
-    pub node: NodeId,
+/// How the node finds others, and is found by them.
+#[derive(Clone, Debug)]
+pub struct ClusterSettings {
+    /// Where other nodes reach it.
+    pub advertise: Address,
+    /// Where clients reach it, for lists of members.
+    pub api: Option<Address>,
+    /// Where others may be found.
+    pub seeds: Vec<Address>,
+    /// How many nodes found the cluster together.
+    pub expect: Option<u32>,
+    /// The cluster's secret, if it is not to be the one on disk.
+    pub secret: Option<Secret>,
+    /// To be proven where the secret is not known yet.
+    pub token: Option<JoinToken>,
+}
+
+impl ClusterSettings {
+    /// A node that knows of no others, nor others of it.
+    ///
+    /// # Panics
+    /// Never: the address is plain text.
+    #[must_use]
+    pub fn alone() -> Self {
+        let advertise = Address::new("127.0.0.1:7848").expect("plain text");
+        Self { advertise, api: None, seeds: Vec::new(), expect: None, secret: None, token: None }
+    }
 }
 
 /// A host that was begun, and what came of it.
@@ -59,11 +81,9 @@ pub enum StartError {
     /// The disk.
     #[error(transparent)]
     Disk(#[from] storage::Error),
-    /// The identity record is of another version or broken.
-    #[error(
-        "the identity record on disk is unreadable: start the build that wrote it, or join with an empty directory"
-    )]
-    Identity,
+    /// The identity record is of another version or broken, or the settings of the cluster contradict themselves.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
 }
 
 /// The state tables that are still to be read.
@@ -85,7 +105,7 @@ impl Host {
     ) -> Result<Begun, StartError> {
         let Opened { mut worker, recovered, hint, clock_high_water } = DiskWorker::open(place)?;
         let identity = match &recovered.identity {
-            Some(bytes) => decode_identity(bytes)?,
+            Some(bytes) => Identity::decode(bytes)?,
             None => new_identity(&mut worker, &mut rng)?,
         };
         // The time of boot is part of every connection's id, and times are given out from now on: the ceiling of them
@@ -98,24 +118,26 @@ impl Host {
         let boot = clock.tick(now);
         let ceiling = clock_ceiling(boot, now);
         worker.set_clock(ceiling)?;
-        let node = make_node(&settings, now, &mut rng, identity, &recovered, clock.last());
+        let id = identity.node;
+        let node = make_node(&settings, now, &mut rng, identity, &recovered, clock.last())?;
         let mut key = [0; 32];
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
-        let views = ViewStore::new(
-            identity.node,
-            boot,
-            Credentials::new(key),
-            settings.limits.rendered_bytes_max,
-        );
+        let tally = crate::Tally::default();
+        let links = crate::links::Links::new(rng.fork(), &settings.limits, tally.links.clone());
+        let views =
+            ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
         let restoring = Some(Restoring { hint });
         let planting = Planting::new(settings.planted);
-        let cell = NodeCell { node, rng, latest: now, restoring, ceiling, planting };
+        let cell =
+            NodeCell { node, rng, latest: now, restoring, ceiling, planting, offered: false };
         let host = Arc::new(Self {
-            id: identity.node,
+            id,
             boot,
             work: Mutex::new(crate::work::Works::new(settings.limits.work_len_max)),
             udp: crate::udp::Udp::new(&settings.limits),
+            links: Mutex::new(links),
+            inbounds_paused: false.into(),
             node: Mutex::new(cell),
             lanes: Mutex::new(Lanes::new(settings.limits.lane_len_max)),
             views,
@@ -127,15 +149,18 @@ impl Host {
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
+            checks: Mutex::default(),
+            check_signal: crate::Signal::default(),
             salts,
             halted: Mutex::default(),
             generated_password: Mutex::default(),
             settings,
-            tally: crate::Tally::default(),
+            tally,
             disk_signal: crate::Signal::default(),
             work_signal: crate::Signal::default(),
             timer_signal: crate::Signal::default(),
             udp_signal: crate::Signal::default(),
+            link_signal: crate::Signal::default(),
             state_signal: crate::Signal::default(),
         });
         host.push_disk_job(DiskJob::Restore { table: RESTORED_TABLES.start, after: None });
@@ -172,15 +197,24 @@ fn make_node(
     identity: Identity,
     recovered: &storage::Recovered,
     clock_high_water: HybridTime,
-) -> Node {
+) -> Result<Node, StartError> {
     let entries = recovered
         .entries
         .iter()
         .map(|entry| (LogIndex(entry.index), entry.bytes.clone()))
         .collect();
+    let cluster = settings.cluster.clone();
+    let cluster = cluster::Settings {
+        identity,
+        advertise: cluster.advertise,
+        api: cluster.api,
+        seeds: cluster.seeds,
+        expect: cluster.expect,
+        secret: cluster.secret,
+    };
+    cluster.check()?;
     let settings = node::Settings {
-        id: identity.node,
-        voters: vec![identity.node],
+        cluster,
         journal_bytes_max: settings.limits.journal_bytes_max,
         log_bytes_max: settings.limits.log_bytes_max,
         proposals_max: settings.limits.proposals_max,
@@ -197,7 +231,7 @@ fn make_node(
         },
         clock_high_water,
     };
-    Node::new(settings, now, rng.fork(), recovered)
+    Ok(Node::new(settings, now, rng.fork(), recovered))
 }
 
 /// The ceiling to note for a clock that has come to `reached`: a minute ahead, so that it is noted seldom. A clock that is
@@ -223,18 +257,7 @@ pub(crate) fn password(rng: &mut Rng) -> String {
 fn new_identity(worker: &mut DiskWorker, rng: &mut Rng) -> Result<Identity, StartError> {
     // 32 bits are enough to tell the nodes of a cluster apart, and short enough to be read aloud.
     let node = NodeId(1 + rng.below(u64::from(u32::MAX)));
-    let mut bytes = vec![IDENTITY_VERSION];
-    bytes.extend(node.0.to_be_bytes());
-    worker.set_identity(&bytes)?;
-    Ok(Identity { node })
-}
-
-fn decode_identity(bytes: &[u8]) -> Result<Identity, StartError> {
-    match bytes.split_first() {
-        Some((&IDENTITY_VERSION, rest)) => {
-            let number = rest.try_into().map_err(|_| StartError::Identity)?;
-            Ok(Identity { node: NodeId(u64::from_be_bytes(number)) })
-        }
-        _ => Err(StartError::Identity),
-    }
+    let identity = Identity::fresh(node);
+    worker.set_identity(&identity.encode())?;
+    Ok(identity)
 }

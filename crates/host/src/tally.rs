@@ -6,7 +6,7 @@ use nacos::{Denial, Noted, Pushing};
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -27,6 +27,8 @@ pub struct Tally {
     agents: Mutex<BTreeMap<Agent, usize>>,
     /// How long the disk took to make writes of the log durable.
     pub fsync: Histogram,
+    /// Of the links to other nodes.
+    pub links: Arc<crate::LinkTally>,
 }
 
 /// What became of what was sent on the streams of clients.
@@ -80,6 +82,7 @@ impl Default for Tally {
             in_flight: AtomicUsize::new(0),
             agents: Mutex::default(),
             fsync: Histogram::default(),
+            links: Arc::default(),
         }
     }
 }

@@ -34,6 +34,7 @@ pub(crate) struct ViewStore {
     access: RwLock<Arc<AccessView>>,
     standing: RwLock<Standing>,
     switches: RwLock<Switches>,
+    cluster: RwLock<Option<Arc<cluster::View>>>,
     draining: AtomicBool,
     last_version: AtomicU64,
     rendered: RenderedBytes,
@@ -58,6 +59,7 @@ impl ViewStore {
             access: RwLock::new(Arc::new(AccessView::empty())),
             standing: RwLock::new(standing),
             switches: RwLock::default(),
+            cluster: RwLock::default(),
             draining: AtomicBool::new(false),
             // Above every version of an earlier life: SDKs drop a list that looks older than the one they hold.
             last_version: AtomicU64::new(boot.unix_ms()),
@@ -108,6 +110,7 @@ impl ViewStore {
             }
             View::Standing(standing) => *write(&self.standing) = standing,
             View::Switches(switches) => *write(&self.switches) = switches,
+            View::Cluster(view) => *write(&self.cluster) = Some(view),
         }
     }
 
@@ -118,6 +121,11 @@ impl ViewStore {
             let group = (key.namespace, key.group);
             write(&self.names).entry(group).or_default().insert(key.name);
         }
+    }
+
+    /// `None` before the node has said who belongs to it.
+    pub(crate) fn cluster(&self) -> Option<Arc<cluster::View>> {
+        read(&self.cluster).clone()
     }
 
     pub(crate) fn drain(&self) {
@@ -239,6 +247,10 @@ impl console::Views for ViewStore {
 
     fn access(&self) -> Arc<AccessView> {
         nacos::Views::access(self)
+    }
+
+    fn cluster(&self) -> Option<Arc<cluster::View>> {
+        Self::cluster(self)
     }
 
     fn freshness(&self, wanted: Consistency) -> Option<Freshness> {

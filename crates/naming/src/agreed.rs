@@ -175,7 +175,15 @@ impl Naming {
     /// Makes a change, and takes note of what is to be published.
     pub(crate) fn make(&mut self, change: Change) {
         if let Some((key, place)) = change.touches() {
-            self.changed.entry(self.shared(key)).or_default().places.extend(place.map(Arc::new));
+            let service = self.shared(key);
+            let changed = self.changed.entry(service).or_default();
+            changed.places.extend(place.map(Arc::new));
+            if let Change::PutCluster(_, name, _) | Change::DropCluster(_, name) = &change {
+                // Whether what was found out about instances is shown depends on how they are to be checked.
+                let instances = self.agreed.get(key).map(|agreed| agreed.instances.keys());
+                let named = instances.into_iter().flatten().filter(|at| at.cluster_name == *name);
+                changed.places.extend(named.cloned().map(Arc::new));
+            }
         }
         self.agreed.make(change);
     }

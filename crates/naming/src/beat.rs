@@ -102,7 +102,10 @@ impl Naming {
             self.instance_event(kind, &key);
         }
         let value = Arc::new(Instance { healthy: true, ..(*instance).clone() });
-        self.distro(Input::Write { key: key.clone(), value });
+        self.distro(match self.forwards.asked_at() {
+            Some(at) => Input::WriteAsked { key: key.clone(), value, at },
+            None => Input::Write { key: key.clone(), value },
+        });
         self.end_orphans(&key.service, &key.place, &key.client, Kind::Adopted);
         self.watch_beats(key);
         Reply::Beat { known: true, interval }

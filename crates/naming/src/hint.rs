@@ -256,7 +256,7 @@ impl Naming {
             self.hints.due = None;
             self.hints.writing = Some(self.hints.begin());
         }
-        let piece = Piece::new(self.distro.clock().last());
+        let piece = Piece::new(self.clock_high_water());
         match self.hints.writing.take() {
             None => {}
             Some(Writing::All { begun, after, rest, bytes }) => {
@@ -383,6 +383,7 @@ impl Naming {
         // A second hint while one is restored: a node has one; the later one is ignored.
         if self.restoring.is_none() {
             self.distro.clock().observe(high_water);
+            self.health.clock().observe(high_water);
             self.restoring = Some(Restoring::new(pieces));
             self.restore_piece();
         }

@@ -45,11 +45,26 @@
 //! * It is an orphan (the node restarted, see `Input::Hint`) and its client was not heard in time. Whoever registers
 //!   its place, or takes that back, ends the orphan for good; for an HTTP client any beat will do.
 //!
+//! # Several nodes
+//!
+//! ```text
+//! offers      `distro`: deltas at once, digests every 2 s         owner: the node that heard the client
+//! HTTP clients `forward`: handed to the responsible node          without an answer the receiving node does it itself
+//! health      `checks`: a second `distro`, of verdicts            owner: the node that checks the instance
+//! start       `converge`: ready when all reachable digests agreed, or after a time
+//! ```
+//!
+//! Each of these may be lost with a link. Offers and verdicts come again by digests; what was handed over is done by the one
+//! that handed it over.
+//!
 //! # Invariants
 //!
 //! ```text
 //! view:      instances(view) = for each place with a persistent instance that one, else the listed offer of the greatest
 //!            incarnation; each through the overlay of its place
+//! forwarded: each request of a client is answered once, within `FORWARD_TIMEOUT` if another node has to be asked; what was
+//!            handed over is not handed on; what is done for another node loses against what that node does later
+//! owner:     nodes agree on who lives ∧ the client was heard since  ⇒  its owner is the responsible node
 //! agreed:    apply(i, c) depends on nothing but the agreed state, i and c; restore(all rows) = the agreed state
 //! described: a service that somebody created or edited is published until it is removed
 //! overlays:  an overlay whose place shows no instance for `OVERLAY_KEPT` is proposed to be forgotten
@@ -68,23 +83,26 @@
 //!
 //! Refused: more than `INSTANCES_PER_CONNECTION_MAX` instances or `SUBSCRIPTIONS_PER_CONNECTION_MAX` subscriptions of a
 //! connection; by the log more than `PERSISTENT_INSTANCES_MAX`, `SERVICES_DESCRIBED_MAX` or `OVERLAYS_MAX`. Refused too: a
-//! watch over `base::PATTERNS_PER_CONNECTION_MAX` or `base::PATTERNS_MAX`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
+//! watch over `base::PATTERNS_PER_CONNECTION_MAX` or `base::PATTERNS_MAX`. Done here instead: a request to be handed over when `FORWARDS_PENDING_MAX` wait. Waits: a check over
+//! `Settings::checks_at_once_max`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
 //! hint, a fan-out, idle services) goes on by `Input::Wake` after a named number of them.
 //!
 //! # What is left out
 //!
-//! Health checks of persistent instances (`cluster` keeps how they are to be done), what selectors select; talking to other
-//! nodes (`distro` merges already). A limit of ephemeral instances and services of the whole node. A restore is settled in one step.
+//! What selectors select. A limit of ephemeral instances and services of the whole node. A restore is settled in one step.
 #![forbid(unsafe_code)]
 
 mod agreed;
 mod apply;
 mod beat;
 mod check;
+mod checks;
 mod clients;
 mod cluster;
 mod command;
 mod connection;
+mod converge;
+mod forward;
 mod hint;
 mod model;
 mod offer;
@@ -109,10 +127,16 @@ pub use apply::{
 };
 pub use beat::BEATS_JUDGED_PER_WAKE;
 pub use check::{INSTANCES_EDITED_MAX, METADATA_CHARS_MAX};
+pub use checks::{CHECK_TIMEOUT, CHECK_TIMES, CHECKS_AT_ONCE_MAX, CHECKS_PER_WAKE, Check};
 pub use clients::{CLIENTS_OF_SERVICE_MAX, CLIENTS_PER_PIECE, ClientName};
 pub use cluster::{Checker, ClusterSettings};
 pub use command::{Applied, Command, Edit, Outcome};
 pub use connection::CLOSED_PER_WAKE;
+pub use converge::{
+    CATCH_UP_TIMEOUT, CaughtUp, Convergence, DIGESTS_PER_PIECE, InstanceDigest, ServiceDigest,
+    differing,
+};
+pub use forward::{FORWARD_TIMEOUT, FORWARDS_DONE_PER_WAKE, FORWARDS_PENDING_MAX};
 pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, HintPiece, hint_high_water};
 pub use model::{
     ClientId, ClusterNames, Instance, Place, Selector, ServiceKey, ServiceKind, ServiceMetadata,
@@ -130,13 +154,19 @@ pub use switches::{BEAT_INTERVAL_MS, ServerStatus, Switch, Switches};
 pub use watch::Pattern;
 
 use agreed::Agreed;
-use base::{ConnectionId, Duration, HybridClock, HybridTime, Instant, NodeId, Now, Watchers};
+use base::{
+    ConnectionId, Duration, HybridClock, HybridTime, Instant, NodeId, Now, RequestId, Watchers,
+};
+use checks::Checks;
 use connection::{Closing, Connection};
+use converge::Start;
 use distro::{Change, Distro, Standing};
+use forward::Forwards;
 use hint::{Hints, Restoring};
 use journal::{Kind, Subject};
 use offer::{ByClient, OfferKey};
 use overlay::Absent;
+use peers::Said;
 use service::{Changed, Service};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -160,10 +190,20 @@ enum Answer {
 /// The registry of one node.
 #[derive(Debug)]
 pub struct Naming {
+    node: NodeId,
     settings: Settings,
     /// The cluster name that most instances have; its text is kept once.
     default_cluster: Arc<str>,
     distro: Distro<OfferKey, Arc<Instance>>,
+    /// How persistent instances were found to be.
+    health: checks::Health,
+    checks: Checks,
+    /// Other nodes that live, as far as this one was told.
+    alive: BTreeSet<NodeId>,
+    /// Those with which there is a link.
+    linked: BTreeSet<NodeId>,
+    forwards: Forwards,
+    start: Start,
     by_client: BTreeSet<ByClient>,
     services: BTreeMap<Arc<ServiceKey>, Service>,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -204,9 +244,16 @@ impl Naming {
     #[must_use]
     pub fn new(settings: Settings, now: Now, node: NodeId, clock: HybridClock) -> Self {
         Self {
+            node,
             settings,
             default_cluster: "DEFAULT".into(),
+            health: Distro::new(now, node, clock.clone()),
             distro: Distro::new(now, node, clock),
+            checks: Checks::default(),
+            alive: BTreeSet::new(),
+            linked: BTreeSet::new(),
+            forwards: Forwards::default(),
+            start: Start::new(now.instant),
             by_client: BTreeSet::new(),
             services: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -247,35 +294,35 @@ impl Naming {
                 self.acknowledged(connection, &service, version);
             }
             Input::Request { from, id, request } => {
-                let answer = self.request(from, request);
-                // Whoever reads after the reply must find what it says.
-                self.publish_changed();
-                let to = from;
-                self.outputs.push_back(match answer {
-                    Ok(Answer::Reply(reply)) => Output::Reply { to, id, reply },
-                    Ok(Answer::Propose(command)) => Output::Propose { to, id, command },
-                    Err(refusal) => Output::Reply { to, id, reply: Reply::Refused(refusal) },
-                });
+                if let Some(request) = self.forward(from, id, request) {
+                    let answer = self.request(from, request);
+                    self.answer(from, id, answer);
+                }
             }
+            Input::Checked { id, healthy } => self.checked(id, healthy),
             Input::Hint(pieces) => self.hint(pieces),
             Input::Restore(piece) => self.restore(&piece),
             Input::Reset => self.reset(),
             Input::Restored => self.settle(),
-            Input::PeerUp(peer) => self.distro(distro::Input::PeerUp { peer }),
-            Input::PeerDown(peer) => self.distro(distro::Input::PeerDown { peer }),
-            Input::Peer { from, message: PeerMessage(message) } => {
-                self.distro(distro::Input::Received { from, message });
-            }
-            Input::NodeAlive { node: owner, life } => {
-                self.distro(distro::Input::OwnerAlive { owner, life });
-            }
-            Input::NodeGone { node: owner, heard } => {
-                let heard = self.on_hearing_clock(heard);
-                self.distro(distro::Input::OwnerGone { owner, heard });
-            }
+            Input::PeerUp(peer) => self.peer_up(peer),
+            Input::PeerDown(peer) => self.peer_down(peer),
+            Input::Peer { from, message } => self.peer_said(from, message),
+            Input::NodeAlive { node, life } => self.node_alive(node, life),
+            Input::NodeGone { node, heard } => self.node_gone(node, heard),
             Input::Wake => self.wake(),
         }
         self.publish_changed();
+        self.review_start();
+    }
+
+    /// Answers a request. Whoever reads after the reply must find what it says.
+    fn answer(&mut self, to: ConnectionId, id: RequestId, answer: Result<Answer, Refusal>) {
+        self.publish_changed();
+        self.outputs.push_back(match answer {
+            Ok(Answer::Reply(reply)) => Output::Reply { to, id, reply },
+            Ok(Answer::Propose(command)) => Output::Propose { to, id, command },
+            Err(refusal) => Output::Reply { to, id, reply: Reply::Refused(refusal) },
+        });
     }
 
     /// The next thing to be done, in the order in which it must be done.
@@ -289,7 +336,8 @@ impl Naming {
         let unfinished =
             !self.closing.is_empty() || self.restoring.is_some() || self.hints.is_writing();
         let judgement = self.judgements.first().map(|(at, _)| at.after(self.paused));
-        let distro = self.distro.deadline().map(|at| at.after(self.paused));
+        let records = [self.distro.deadline(), self.health.deadline()].into_iter().flatten().min();
+        let records = records.map(|at| at.after(self.paused));
         let (push, hint) = if self.restoring.is_some() {
             (None, None)
         } else {
@@ -298,14 +346,20 @@ impl Naming {
         let idle = self.idle.first().map(|(at, _)| *at);
         let unfinished = unfinished.then_some(self.now.instant);
         let absent = self.absent.due();
-        [unfinished, judgement, distro, push, hint, idle, absent].into_iter().flatten().min()
+        let (forward, start) = (self.forwards.deadline(), self.start.deadline());
+        let check = self.checks.deadline(&self.settings);
+        let all = [unfinished, judgement, records, push, hint, idle, absent, forward, start, check];
+        all.into_iter().flatten().min()
     }
 
     fn wake(&mut self) {
         self.restore_piece();
         self.close_piece();
         self.distro(distro::Input::Wake);
+        self.health(distro::Input::Wake);
+        self.forwards_due();
         self.judge_due();
+        self.check_due();
         self.publish_changed();
         self.retire_idle(RETIRED_PER_WAKE);
         self.forget_absent();
@@ -332,8 +386,7 @@ impl Naming {
             }
             Request::Deregister { client, service, ip, port, cluster_name } => {
                 let (client, service) = (self.client(client), self.shared(&service));
-                let place = Arc::new(Place { ip, port, cluster_name });
-                self.deregister(&client, &service, &place)
+                self.deregister(&client, &service, &Arc::new(Place { ip, port, cluster_name }))
             }
             Request::Beat { client, service, full, ip, port, cluster_name } => {
                 let (client, service) = (self.client(client), self.shared(&service));
@@ -379,6 +432,9 @@ impl Naming {
             Request::SubscribedBy { client } => self.subscribed_by(&client)?,
             Request::PublishersOf { service } => self.publishers_of(&service),
             Request::SubscribingClients { service } => self.subscribing_clients(&service),
+            Request::Digests { after } => self.digests(after.as_ref()),
+            Request::Digest { service } => self.digest(&service),
+            Request::Repair { peer } => self.repair(peer)?,
             Request::Watch { pattern } => self.watch(from, pattern)?,
             Request::Unwatch { pattern } => self.unwatch(from, &pattern),
         };
@@ -388,7 +444,13 @@ impl Naming {
     /// Steps the owned core and takes note of what it changed.
     fn distro(&mut self, input: distro::Input<OfferKey, Arc<Instance>>) {
         use distro::Input;
-        let one = matches!(input, Input::Write { .. } | Input::Claim { .. } | Input::Amend { .. });
+        let one = matches!(
+            input,
+            Input::Write { .. }
+                | Input::WriteAsked { .. }
+                | Input::Claim { .. }
+                | Input::Amend { .. }
+        );
         let before = self.distro.len();
         self.distro.step(self.hearing(), input);
         // Another state of an offer that was there: it is where it was.
@@ -398,16 +460,15 @@ impl Naming {
             let (key, change) = match output {
                 distro::Output::Changed { key, change } => (key, change),
                 distro::Output::Send { to, message } => {
-                    let message = PeerMessage(message);
-                    self.outputs.push_back(Output::Peer { to, message });
+                    self.say(to, Said::Offers(message));
                     continue;
                 }
                 distro::Output::Malformed { from, why } => {
-                    let why = format!("a message of {from} was not taken: {why}");
-                    self.outputs.push_back(Output::Event(Kind::Refused(why.into()), Subject::Node));
+                    self.malformed(from, &why);
                     continue;
                 }
             };
+            self.forwards.note(&key);
             if !known {
                 self.index(&key);
             }
@@ -501,7 +562,7 @@ impl Naming {
 
     /// The greatest hybrid time given out so far, in versions of services and of records.
     pub fn clock_high_water(&mut self) -> HybridTime {
-        self.distro.clock().last()
+        self.distro.clock().last().max(self.health.clock().last())
     }
 
     /// What this node holds.

@@ -1,9 +1,90 @@
 //! What the registries of two nodes say to each other.
 
-use crate::{Instance, offer::OfferKey};
+use crate::{
+    Instance, Naming, Output,
+    checks::CheckKey,
+    forward::{Answered, Asked},
+    offer::OfferKey,
+};
+use base::{HybridTime, Instant, NodeId};
+use distro::Input;
+use journal::{Kind, Subject};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One message between the registries of two nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PeerMessage(pub(crate) distro::Message<OfferKey, Arc<Instance>>);
+pub struct PeerMessage(pub(crate) Said);
+
+/// What it says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Said {
+    /// About what clients offer.
+    Offers(distro::Message<OfferKey, Arc<Instance>>),
+    /// About how persistent instances are.
+    Health(distro::Message<CheckKey, bool>),
+    /// "You are responsible for this client: do this for it." Lost: the asker does it itself.
+    Asked(Box<Asked>),
+    /// "This came of it." Lost: the asker does it itself, too.
+    Answered(Answered),
+}
+
+impl PeerMessage {
+    /// Whether somebody waits for it. Such a message must not wait behind long ones.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        match &self.0 {
+            Said::Asked(_) | Said::Answered(_) => true,
+            Said::Offers(_) | Said::Health(_) => false,
+        }
+    }
+}
+
+impl Naming {
+    pub(crate) fn peer_up(&mut self, peer: NodeId) {
+        self.linked.insert(peer);
+        self.distro(Input::PeerUp { peer });
+        self.health(Input::PeerUp { peer });
+    }
+
+    pub(crate) fn peer_down(&mut self, peer: NodeId) {
+        self.linked.remove(&peer);
+        self.forwards.give_up(self.now.instant, peer);
+        self.distro(Input::PeerDown { peer });
+        self.health(Input::PeerDown { peer });
+    }
+
+    pub(crate) fn node_alive(&mut self, owner: NodeId, life: HybridTime) {
+        if owner != self.node {
+            self.alive.insert(owner);
+        }
+        self.distro(Input::OwnerAlive { owner, life });
+        self.health(Input::OwnerAlive { owner, life });
+    }
+
+    pub(crate) fn node_gone(&mut self, owner: NodeId, heard: Instant) {
+        self.alive.remove(&owner);
+        self.forwards.give_up(self.now.instant, owner);
+        let heard = self.on_hearing_clock(heard);
+        self.distro(Input::OwnerGone { owner, heard });
+        self.health(Input::OwnerGone { owner, heard });
+    }
+
+    pub(crate) fn peer_said(&mut self, from: NodeId, PeerMessage(said): PeerMessage) {
+        match said {
+            Said::Offers(message) => self.distro(Input::Received { from, message }),
+            Said::Health(message) => self.health(Input::Received { from, message }),
+            Said::Asked(asked) => self.asked(from, *asked),
+            Said::Answered(answered) => self.answered(from, answered),
+        }
+    }
+
+    pub(crate) fn say(&mut self, to: NodeId, said: Said) {
+        self.outputs.push_back(Output::Peer { to, message: PeerMessage(said) });
+    }
+
+    pub(crate) fn malformed(&mut self, from: NodeId, why: &distro::Malformed) {
+        let why = format!("a message of {from} was not taken: {why}");
+        self.outputs.push_back(Output::Event(Kind::Refused(why.into()), Subject::Node));
+    }
+}

@@ -94,10 +94,10 @@ impl Naming {
             self.instance_event(kind, &key);
             let (key, value) = (key.clone(), Arc::new(instance));
             // The reply promises that the view shows it, also where another client is at the same place.
-            self.distro(if covered {
-                Input::Claim { key, value }
-            } else {
-                Input::Write { key, value }
+            self.distro(match self.forwards.asked_at() {
+                Some(at) => Input::WriteAsked { key, value, at },
+                None if covered => Input::Claim { key, value },
+                None => Input::Write { key, value },
             });
         }
         self.end_orphans(&key.service, &key.place, &key.client, Kind::Adopted);
@@ -145,11 +145,18 @@ impl Naming {
 
     pub(crate) fn take_back(&mut self, key: OfferKey, kind: Kind) {
         self.instance_event(kind, &key);
-        self.distro(Input::Delete { key });
+        self.distro(match self.forwards.asked_at() {
+            Some(at) => Input::DeleteAsked { key, at },
+            None => Input::Delete { key },
+        });
     }
 
     /// All offers of a client in a service.
-    fn offers_in(&self, client: &Arc<ClientId>, service: &Arc<ServiceKey>) -> Vec<OfferKey> {
+    pub(crate) fn offers_in(
+        &self,
+        client: &Arc<ClientId>,
+        service: &Arc<ServiceKey>,
+    ) -> Vec<OfferKey> {
         self.by_client
             .range(ByClient::first_in(client.clone(), service.clone())..)
             .take_while(|offer| offer.is_in(client, service))

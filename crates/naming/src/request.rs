@@ -1,10 +1,10 @@
 //! What edges ask of the registry, and what it answers.
 
 use crate::{
-    ClientId, ClientName, ClusterNames, ClusterSettings, Edit, Instance, Outcome, Pattern, Place,
-    ServiceKey, ServiceMetadata, Switch,
+    ClientId, ClientName, ClusterNames, ClusterSettings, Edit, Instance, InstanceDigest, Outcome,
+    Pattern, Place, ServiceDigest, ServiceKey, ServiceMetadata, Switch,
 };
-use base::{ConnectionId, Limit};
+use base::{ConnectionId, Limit, NodeId};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A question to the plane. Owned values only, so that the same value can be forwarded to another node.
@@ -178,6 +178,21 @@ pub enum Request {
         /// Which.
         pattern: Pattern,
     },
+    /// A piece of what all services list, in short, so that nodes can be compared.
+    Digests {
+        /// The last service of the piece before.
+        after: Option<ServiceKey>,
+    },
+    /// The same of one service, instance by instance.
+    Digest {
+        /// Which.
+        service: ServiceKey,
+    },
+    /// Compare all that is known with this peer, now.
+    Repair {
+        /// Which.
+        peer: NodeId,
+    },
     /// Counts of this node.
     Count,
     /// Who subscribes to a service, on this node.
@@ -225,6 +240,9 @@ impl Request {
             | Self::SubscribingClients { .. }
             | Self::Watch { .. }
             | Self::Unwatch { .. }
+            | Self::Digests { .. }
+            | Self::Digest { .. }
+            | Self::Repair { .. }
             | Self::Count => true,
         }
     }
@@ -291,6 +309,15 @@ pub enum Reply {
     Publishers(Vec<(ClientName, Place)>),
     /// Answer to `SubscribingClients`.
     SubscribingClients(Vec<(ConnectionId, Subscriber)>),
+    /// Answer to `Digests`.
+    Digests {
+        /// The piece, in order.
+        services: Vec<ServiceDigest>,
+        /// Whether there is more after its last.
+        more: bool,
+    },
+    /// Answer to `Digest`; empty of a service that is not in the lists.
+    Digest(Vec<InstanceDigest>),
     /// Nothing changed, for this reason.
     Refused(Refusal),
 }
@@ -345,6 +372,11 @@ pub enum Refusal {
     /// Instances of a service that does not exist are to be edited.
     #[error("there is no service {0}")]
     NoSuchService(ServiceKey),
+    /// There is no link to that node.
+    #[error(
+        "there is no link to node {0}: see which members are alive, and that they reach each other"
+    )]
+    NoLink(NodeId),
     /// No client of this node has that name.
     #[error("there is no such client")]
     NoSuchClient,
@@ -402,7 +434,9 @@ impl Reply {
             | Self::Published { .. }
             | Self::SubscribedBy(_)
             | Self::Publishers(_)
-            | Self::SubscribingClients(_) => None,
+            | Self::SubscribingClients(_)
+            | Self::Digests { .. }
+            | Self::Digest(_) => None,
         }
     }
 }
@@ -424,6 +458,7 @@ impl Refusal {
             | Self::PersistentService(_)
             | Self::EphemeralService(_)
             | Self::NoSuchClient
+            | Self::NoLink(_)
             | Self::NoSuchInstance
             | Self::HealthIsChecked { .. }
             | Self::OutOfRange { .. }

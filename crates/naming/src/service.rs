@@ -112,6 +112,7 @@ impl Naming {
             }
             for place in &places {
                 self.review_overlay(&key, place);
+                self.review_check(&key, place);
             }
             let former = self.services[&*key].view.clone();
             let instances = if places.len() <= PLACES_SPLICED_MAX {
@@ -137,7 +138,12 @@ impl Naming {
         let Some(agreed) = self.agreed.get(service) else { return offered };
         let offered = offered.into_iter().map(|instance| (Place::of(&instance), instance));
         let mut all: BTreeMap<Place, Arc<Instance>> = offered.collect();
-        all.extend(agreed.instances.iter().map(|(place, one)| (place.clone(), one.clone())));
+        all.extend(
+            agreed
+                .instances
+                .iter()
+                .map(|(place, one)| (place.clone(), self.with_health(service, place, one))),
+        );
         for (place, overlay) in &agreed.overlays {
             if let Some(instance) = all.get_mut(place) {
                 *instance = overlay.over(instance);
@@ -153,7 +159,8 @@ impl Naming {
         place: &Arc<Place>,
     ) -> Option<Arc<Instance>> {
         let agreed = self.agreed.get(service);
-        let persistent = agreed.and_then(|agreed| agreed.instances.get(&**place).cloned());
+        let persistent = agreed.and_then(|agreed| agreed.instances.get(&**place));
+        let persistent = persistent.map(|instance| self.with_health(service, place, instance));
         let instance = persistent.or_else(|| greatest(self.offers_at(service, place)))?;
         let overlay = agreed.and_then(|agreed| agreed.overlays.get(&**place));
         Some(overlay.map_or_else(|| instance.clone(), |overlay| overlay.over(&instance)))

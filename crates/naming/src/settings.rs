@@ -20,6 +20,9 @@ pub struct Settings {
     pub empty_service_kept: Duration,
     /// How often what is listed is left on disk, while it changes.
     pub hint_interval: Duration,
+    /// How many checks of persistent instances may run at once. 0, the default: none is checked, they are as healthy as they
+    /// were registered. Whoever carries `Output::Check` out sets [`CHECKS_AT_ONCE_MAX`](crate::CHECKS_AT_ONCE_MAX).
+    pub checks_at_once_max: usize,
     /// See [`INSTANCES_PER_CONNECTION_MAX`], its default.
     pub instances_per_connection_max: usize,
     /// See [`SUBSCRIPTIONS_PER_CONNECTION_MAX`], its default.
@@ -39,6 +42,7 @@ impl Default for Settings {
             push_window_max: Duration::from_millis(500),
             empty_service_kept: Duration::from_secs(60),
             hint_interval: Duration::from_secs(5),
+            checks_at_once_max: 0,
             instances_per_connection_max: INSTANCES_PER_CONNECTION_MAX,
             subscriptions_per_connection_max: SUBSCRIPTIONS_PER_CONNECTION_MAX,
             metadata_chars_max: 1_024,

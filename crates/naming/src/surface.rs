@@ -1,7 +1,7 @@
 //! The three verbs' two enums.
 
 use crate::{
-    ClusterNames, Command, HintPiece, PeerMessage, Reply, Request, ServiceKey, ServiceView,
+    Check, ClusterNames, Command, HintPiece, PeerMessage, Reply, Request, ServiceKey, ServiceView,
     Switches,
 };
 use base::{ConnectionId, HybridTime, Instant, NodeId, RequestId, Row};
@@ -70,6 +70,13 @@ pub enum Input {
         /// When anyone last heard it.
         heard: Instant,
     },
+    /// What came of an [`Output::Check`].
+    Checked {
+        /// Which.
+        id: u64,
+        /// Whether it answered as it should, in time.
+        healthy: bool,
+    },
     /// The deadline has come.
     Wake,
 }
@@ -126,6 +133,8 @@ pub enum Output {
         /// What.
         message: PeerMessage,
     },
+    /// Find out how an instance is, without waiting for it: `Input::Checked` says so, once.
+    Check(Check),
     /// Leave this on disk, without waiting for it: after a restart it comes back as `Input::Hint`.
     Hint(HintPiece),
     /// The state cannot be trusted (a row does not read): the node must stop, for this reason.

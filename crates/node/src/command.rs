@@ -15,6 +15,8 @@ pub(crate) enum Command {
     Access(access::Command),
     /// For the registry: what all nodes agree on.
     Naming(naming::Command),
+    /// For the cluster.
+    Cluster(cluster::Command),
 }
 
 /// By what a node knows its own entries, whichever node brought them into the log.

@@ -154,7 +154,10 @@ impl Node {
             consensus::Output::Leader { leader, term, is_self } => {
                 self.led_by(leader, term, is_self);
             }
-            consensus::Output::MembersChanged { .. } => {}
+            consensus::Output::MembersChanged { index: _, proposal: _, members } => {
+                let consensus::Members { voters, learners, .. } = members;
+                self.cluster.step(self.now, cluster::Input::Members { voters, learners });
+            }
             consensus::Output::Checkpoint => {
                 self.flush_tables();
                 self.outputs.push_back(Output::Checkpoint);
@@ -178,6 +181,7 @@ impl Node {
         if is_self {
             self.file(Kind::Leads { term: term.0 }, Subject::Node);
         }
+        self.cluster.step(self.now, cluster::Input::Leader { leader, is_self });
         self.send_held();
         self.catch_up();
     }
@@ -191,6 +195,7 @@ impl Node {
         self.config.step(self.now, config::Input::Reset);
         self.access.step(self.now, access::Input::Reset);
         self.naming.step(self.now, naming::Input::Reset);
+        self.cluster.step(self.now, cluster::Input::Reset);
         self.outputs.push_back(Output::Reload);
     }
 
@@ -240,11 +245,17 @@ impl Node {
                 self.rows.extend(applied.rows.into_iter().map(|row| Plane::Naming.to_disk(row)));
                 Reply::Naming(naming::Reply::Outcome(applied.outcome))
             }
+            Command::Cluster(command) => {
+                let applied = self.cluster.apply(index, &command);
+                self.rows.extend(applied.rows.into_iter().map(|row| Plane::Cluster.to_disk(row)));
+                Reply::Cluster(cluster::Reply::Outcome(applied.outcome))
+            }
         };
         // Views first: whoever reads after the reply reads what was written.
         self.pump_config();
         self.pump_access();
         self.pump_naming();
+        self.pump_cluster();
         if origin.node == self.id && origin.life == self.life {
             self.settle(origin.proposal, reply);
         }
@@ -255,6 +266,7 @@ impl Node {
     fn advanced(&mut self, index: LogIndex) {
         assert!(index >= self.applied, "the log went back from {} to {index}", self.applied);
         self.applied = index;
+        self.cluster.step(self.now, cluster::Input::Applied(index));
         self.release_reads();
         self.catch_up();
         self.initialize();
@@ -298,9 +310,9 @@ impl Node {
         let why = match why {
             consensus::Refusal::NotLeader { .. } => NotProposed::NotLeader,
             consensus::Refusal::LogFull | consensus::Refusal::Busy => NotProposed::Overloaded,
-            consensus::Refusal::TooLarge
-            | consensus::Refusal::Empty
-            | consensus::Refusal::InvalidMembers(_) => {
+            // The plane looks at the members again.
+            consensus::Refusal::InvalidMembers(_) => return,
+            consensus::Refusal::TooLarge | consensus::Refusal::Empty => {
                 unreachable!("planes bound their commands below the limit of an entry: {why:?}")
             }
         };

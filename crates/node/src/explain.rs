@@ -1,20 +1,14 @@
-//! The journal's answer to "why".
+//! This node's part of the answer to "why".
 
-use crate::{Node, Reply};
-use base::{ConnectionId, RequestId};
+use crate::Node;
+use base::ConnectionId;
 use journal::{Event, Kind, Subject};
 use std::collections::BTreeSet;
 
 impl Node {
-    /// The newest events about a subject. For an instance or a service, the ends of the connections that touched it
+    /// The newest events about a subject, and how many were dropped at the journal's limit. For an instance or a service, the ends of the connections that touched it
     /// belong to its story.
-    pub(crate) fn explain(
-        &mut self,
-        to: ConnectionId,
-        id: RequestId,
-        subject: &Subject,
-        limit: usize,
-    ) {
+    pub(crate) fn explain(&self, subject: &Subject, limit: usize) -> (Vec<Event>, u64) {
         let about = self.journal.select(usize::MAX, |event| concerns(event, subject));
         let connections: BTreeSet<ConnectionId> = about
             .iter()
@@ -32,8 +26,7 @@ impl Node {
                     && matches!(event.subject, Subject::Connection(c) if connections.contains(&c)))
                 || matches!(event.kind, Kind::Started | Kind::Halted(_))
         });
-        let dropped = self.journal.dropped();
-        self.reply(to, id, Reply::Events { events, dropped });
+        (events, self.journal.dropped())
     }
 }
 

@@ -37,9 +37,11 @@
 //!   and within 2 s while nobody leads.
 #![forbid(unsafe_code)]
 
+mod clustering;
 mod command;
 mod commit;
 mod explain;
+mod gather;
 mod peers;
 mod proposals;
 mod requests;
@@ -48,6 +50,7 @@ mod surface;
 mod tables;
 
 pub use consensus;
+pub use gather::{GATHERINGS_MAX, GatherMessage};
 pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};
 pub use proposals::PROPOSALS_MAX;
 pub use start::{Recovered, Settings};
@@ -68,6 +71,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 enum Phase {
     /// Reads its disk.
     Restoring,
+    /// Belongs to no cluster yet; the engine does not run.
+    Forming,
     /// Takes part, and waits until its state is known to be current and initialised.
     Joining,
     /// Serves.
@@ -87,6 +92,7 @@ pub struct Node {
     naming: naming::Naming,
     config: config::Config,
     access: access::Access,
+    cluster: cluster::Cluster,
     /// `None` until the state tables are restored: the engine replays onto them.
     consensus: Option<consensus::Consensus>,
     /// What the engine starts from, once the tables are restored.
@@ -105,6 +111,8 @@ pub struct Node {
     reloading: Option<VecDeque<consensus::Output>>,
     /// Reads that wait for the state to reach an entry.
     reads: commit::Reads,
+    /// Questions that wait for the journals of other nodes.
+    gatherings: gather::Gatherings,
     loads: BTreeMap<u64, u64>,
     next_load: u64,
     standing: Standing,
@@ -145,18 +153,21 @@ impl Node {
                 self.naming.step(now, naming::Input::Hint(pieces));
             }
             Input::Restored => self.restored(),
-            Input::PeerUp(peer) => self.peer_up(peer),
+            Input::PeerUp { address, peer } => self.peer_up(address, peer),
             Input::PeerDown(peer) => self.peer_down(peer),
             Input::Peer { from, message } => self.peer_said(from, message),
-            Input::NodeAlive { node, life } => {
-                self.naming.step(now, naming::Input::NodeAlive { node, life });
+            Input::PeerRefused { address, why } => {
+                self.cluster.step(now, cluster::Input::PeerRefused { address, why });
             }
-            Input::NodeGone { node, heard } => {
-                self.naming.step(now, naming::Input::NodeGone { node, heard });
-            }
+            Input::Welcome(secret) => self.cluster.step(now, cluster::Input::Welcome(secret)),
+            Input::IdentityKept => self.cluster.step(now, cluster::Input::IdentityKept),
+            Input::Leave => self.cluster.step(now, cluster::Input::Leave),
             Input::SnapshotOpened { to, through } => self.snapshot_opened(to, through),
             Input::SnapshotSent { to, ok } => {
                 self.engine(consensus::Input::SnapshotSent { to, ok });
+            }
+            Input::Checked { id, healthy } => {
+                self.naming.step(now, naming::Input::Checked { id, healthy });
             }
             Input::Persisted(id) => self.engine(consensus::Input::Persisted(id)),
             Input::Checkpointed(applied) => {
@@ -190,13 +201,22 @@ impl Node {
             self.naming.deadline(),
             self.config.deadline(),
             self.access.deadline(),
+            self.cluster.deadline(),
             self.consensus.as_ref().and_then(consensus::Consensus::deadline),
             self.proposals.deadline(self.leader.is_some()),
+            self.gatherings.deadline(),
             self.reads.deadline(),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// Whether a snapshot of the leader is taking the place of the state: its rows are staged and needed, or not all read.
+    #[must_use]
+    pub fn installs(&self) -> bool {
+        self.reloading.is_some()
+            || self.consensus.as_ref().is_some_and(consensus::Consensus::installs)
     }
 
     fn opened(&mut self, connection: ConnectionId) {
@@ -223,6 +243,7 @@ impl Node {
         self.naming.step(now, naming::Input::Wake);
         self.config.step(now, config::Input::Wake);
         self.access.step(now, access::Input::Wake);
+        self.cluster.step(now, cluster::Input::Wake);
         self.engine(consensus::Input::Wake);
         self.catch_up();
         while let Some(expired) = self.proposals.expire(now.instant, self.leader.is_some()) {
@@ -233,6 +254,7 @@ impl Node {
             self.reply(waiter.to, waiter.id, Reply::Unavailable(why));
         }
         self.expire_reads();
+        self.expire_gatherings();
     }
 
     /// Steps the engine, if it runs already.
@@ -245,7 +267,8 @@ impl Node {
     /// Carries values between the parts until none has anything to say.
     fn pump(&mut self) {
         loop {
-            let said = self.pump_naming() | self.pump_config() | self.pump_access();
+            let said =
+                self.pump_cluster() | self.pump_naming() | self.pump_config() | self.pump_access();
             if !said && !self.pump_engine() {
                 break;
             }
@@ -288,6 +311,7 @@ impl Node {
                     let message = PeerMessage::Naming(message);
                     self.outputs.push_back(Output::Peer { to, message });
                 }
+                naming::Output::Check(check) => self.outputs.push_back(Output::Check(check)),
                 naming::Output::Halt(reason) => self.halt(reason),
                 naming::Output::Hint(piece) => self.outputs.push_back(Output::Hint(piece)),
                 naming::Output::Event(kind, subject) => self.file(kind, subject),

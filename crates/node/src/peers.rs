@@ -8,9 +8,11 @@
 use crate::{
     Node, Output, Phase, Reply, Unavailable,
     command::Entry,
+    gather::GatherMessage,
     proposals::{PROPOSALS_MAX, Waiter},
 };
 use base::{Instant, NodeId, ProposalId, Term};
+use cluster::{Address, Introduction};
 use journal::Cause;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,10 @@ pub enum PeerMessage {
     Consensus(consensus::Message),
     /// The registry's. In order, or the link breaks.
     Naming(naming::PeerMessage),
+    /// Who is in the cluster and alive, and who may come. Each may be lost.
+    Cluster(cluster::Message),
+    /// Questions about this node's journal, and answers. Each may be lost.
+    Gather(GatherMessage),
     /// About writes that another node leads. Lost: the asker's deadline comes.
     Proposal(ProposalMessage),
 }
@@ -93,7 +99,15 @@ impl PeerMessage {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Consensus(message) if message.entries() == 0 => Lane::Urgent,
-            Self::Consensus(_) | Self::Naming(_) | Self::Proposal(_) => Lane::Bulk,
+            Self::Cluster(message) => match message.lane() {
+                cluster::MessageLane::Urgent => Lane::Urgent,
+                cluster::MessageLane::Bulk => Lane::Bulk,
+            },
+            // A client waits for it.
+            Self::Naming(message) if message.is_awaited() => Lane::Urgent,
+            Self::Consensus(_) | Self::Naming(_) | Self::Proposal(_) | Self::Gather(_) => {
+                Lane::Bulk
+            }
         }
     }
 
@@ -105,6 +119,8 @@ impl PeerMessage {
             Self::Consensus(message) => [&[VERSION, 0], &message.encode()[..]].concat(),
             Self::Naming(message) => postcard::to_extend(message, vec![VERSION, 1]).expect(PLAIN),
             Self::Proposal(message) => postcard::to_extend(message, vec![VERSION, 2]).expect(PLAIN),
+            Self::Cluster(message) => [&[VERSION, 3], &message.encode()[..]].concat(),
+            Self::Gather(message) => postcard::to_extend(message, vec![VERSION, 4]).expect(PLAIN),
         }
     }
 
@@ -123,6 +139,12 @@ impl PeerMessage {
             [VERSION, 2, rest @ ..] => postcard::from_bytes(rest)
                 .map(Self::Proposal)
                 .map_err(|error| format!("a message about a proposal: {error}")),
+            [VERSION, 3, rest @ ..] => {
+                cluster::Message::decode(rest).map(Self::Cluster).map_err(|error| error.to_string())
+            }
+            [VERSION, 4, rest @ ..] => postcard::from_bytes(rest)
+                .map(Self::Gather)
+                .map_err(|error| format!("a message about journals: {error}")),
             [VERSION, kind, ..] => Err(format!("a message of unknown kind {kind}")),
             [version, ..] => {
                 Err(format!("a message of version {version}, this build reads {VERSION}"))
@@ -133,25 +155,34 @@ impl PeerMessage {
 }
 
 impl Node {
-    pub(crate) fn peer_up(&mut self, peer: NodeId) {
-        self.peers.insert(peer);
-        self.naming.step(self.now, naming::Input::PeerUp(peer));
+    pub(crate) fn peer_up(&mut self, address: Address, peer: Introduction) {
+        let node = peer.node;
+        self.peers.insert(node);
+        self.cluster.step(self.now, cluster::Input::PeerUp { address, peer });
+        self.naming.step(self.now, naming::Input::PeerUp(node));
         self.send_held();
     }
 
     pub(crate) fn peer_down(&mut self, peer: NodeId) {
         if self.peers.remove(&peer) {
+            self.cluster.step(self.now, cluster::Input::PeerDown(peer));
             self.naming.step(self.now, naming::Input::PeerDown(peer));
             self.engine(consensus::Input::Unreachable { peer });
+            self.gather_without(peer);
         }
     }
 
     pub(crate) fn peer_said(&mut self, from: NodeId, message: PeerMessage) {
         self.cause = Cause::Peer(from);
+        self.cluster.step(self.now, cluster::Input::Heard(from));
         match message {
+            PeerMessage::Cluster(message) => {
+                self.cluster.step(self.now, cluster::Input::Peer { from, message });
+            }
             PeerMessage::Consensus(message) => {
                 self.engine(consensus::Input::Message { from, message });
             }
+            PeerMessage::Gather(message) => self.gather_said(from, message),
             PeerMessage::Naming(message) => {
                 self.naming.step(self.now, naming::Input::Peer { from, message });
             }

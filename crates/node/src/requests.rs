@@ -26,8 +26,11 @@ impl Node {
             Request::Access(request) => {
                 self.access.step(now, access::Input::Request { from, id, request });
             }
+            Request::Cluster(request) => {
+                self.cluster.step(now, cluster::Input::Request { from, id, request });
+            }
             Request::Fresh(level) => self.read(from, id, level),
-            Request::Explain { subject, limit } => self.explain(from, id, &subject, limit),
+            Request::Explain { subject, limit } => self.gather(from, id, subject, limit),
             Request::Status => {
                 let status = self.status();
                 self.reply(from, id, Reply::Status(status));
@@ -66,6 +69,9 @@ impl Node {
             disk_full: self.disk_full,
             peers: self.peers.iter().copied().collect(),
             counts: self.naming.counts(),
+            caught_up: self.naming.caught_up(),
+            convergence: self.naming.convergence(),
+            forwards_pending: self.naming.forwards_pending(),
             proposals_pending: self.proposals.len(),
             tally: Box::new(self.tally()),
         }
@@ -107,7 +113,7 @@ impl Request {
     fn needs_ready(&self) -> bool {
         match self {
             Self::Naming(_) | Self::Config(_) | Self::Access(_) | Self::Fresh(_) => true,
-            Self::Explain { .. } | Self::Status => false,
+            Self::Explain { .. } | Self::Status | Self::Cluster(_) => false,
         }
     }
 }

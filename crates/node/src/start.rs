@@ -21,10 +21,8 @@ const ENTRY_BYTES_MAX: usize = 16 << 20;
 /// What a node is made with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Which node it is.
-    pub id: NodeId,
-    /// Who votes, on the very first start of the cluster only.
-    pub voters: Vec<NodeId>,
+    /// Which node it is, and where others may be.
+    pub cluster: cluster::Settings,
     /// About how much the journal may hold.
     pub journal_bytes_max: usize,
     /// How long the Raft log may get between two checkpoints, in bytes; one entry may be a quarter of it.
@@ -77,25 +75,29 @@ impl Node {
     pub fn new(settings: Settings, now: Now, mut rng: Rng, recovered: Recovered) -> Self {
         let mut clock = HybridClock::above(recovered.clock_high_water);
         let life = clock.tick(now);
+        let id = settings.cluster.identity.node;
         let applied = recovered.consensus.applied;
         let consensus = consensus::Settings {
             log_bytes_max: settings.log_bytes_max,
             entry_bytes_max: (settings.log_bytes_max / 4).min(ENTRY_BYTES_MAX),
-            ..consensus::Settings::new(settings.id, settings.voters, rng.next_u64())
+            ..consensus::Settings::new(id, Vec::new(), rng.next_u64())
         };
+        let cluster = cluster::Cluster::new(settings.cluster, now, life, rng.fork())
+            .expect("the host checks the settings of the cluster");
         let mut node = Self {
-            id: settings.id,
+            id,
             life,
             phase: Phase::Restoring,
             now,
             cause: Cause::Start,
-            naming: naming::Naming::new(settings.naming, now, settings.id, clock.clone()),
+            naming: naming::Naming::new(settings.naming, now, id, clock.clone()),
             config: config::Config::new(settings.config),
             access: access::Access::new(settings.access),
+            cluster,
             consensus: None,
             unstarted: Some(Unstarted { settings: consensus, recovered: recovered.consensus }),
             secrets: Secrets::NotAsked,
-            journal: Journal::new(settings.id, settings.journal_bytes_max),
+            journal: Journal::new(id, settings.journal_bytes_max),
             clock,
             clients: BTreeSet::new(),
             peers: BTreeSet::new(),
@@ -103,6 +105,7 @@ impl Node {
             forwarded: BTreeMap::new(),
             reloading: None,
             reads: Reads::default(),
+            gatherings: crate::gather::Gatherings::default(),
             loads: BTreeMap::new(),
             next_load: 0,
             standing: Standing { ready: false, sole_voter: false, applied: LogIndex(0) },
@@ -126,13 +129,15 @@ impl Node {
         let expected = self.phase == Phase::Restoring || self.reloading.is_some();
         assert!(expected, "rows come before `Restored`, or after `Reload`");
         self.cause = Cause::Start;
-        let (mut config, mut access, mut naming) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut config, mut access, mut naming, mut cluster) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             let table = row.table;
             match tables::from_disk(row) {
                 Some((Plane::Config, row)) => config.push(row),
                 Some((Plane::Access, row)) => access.push(row),
                 Some((Plane::Naming, row)) => naming.push(row),
+                Some((Plane::Cluster, row)) => cluster.push(row),
                 None => {
                     return self.halt(format!(
                         "state table {table} is unknown to this build: start the build that wrote it"
@@ -143,6 +148,7 @@ impl Node {
         self.config.step(self.now, config::Input::Restore(config));
         self.access.step(self.now, access::Input::Restore(access));
         self.naming.step(self.now, naming::Input::Restore(naming));
+        self.cluster.step(self.now, cluster::Input::Restore(cluster));
     }
 
     pub(crate) fn restored(&mut self) {
@@ -151,8 +157,16 @@ impl Node {
         if let Some(held) = self.reloading.take() {
             return self.reloaded(held);
         }
-        let unstarted = self.unstarted.take().expect("`Restored` comes once");
-        match consensus::Consensus::recover(unstarted.settings, self.now, unstarted.recovered) {
+        self.phase = Phase::Forming;
+        self.cluster.step(self.now, cluster::Input::Restored);
+    }
+
+    /// The node belongs to a cluster: the engine starts.
+    pub(crate) fn begin(&mut self, voters: Vec<NodeId>) {
+        let Unstarted { settings, recovered } =
+            self.unstarted.take().expect("the plane says so once, after `Restored`");
+        let settings = consensus::Settings { voters, ..settings };
+        match consensus::Consensus::recover(settings, self.now, recovered) {
             Ok(consensus) => {
                 self.consensus = Some(consensus);
                 self.phase = Phase::Joining;

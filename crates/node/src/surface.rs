@@ -2,9 +2,9 @@
 
 use crate::PeerMessage;
 use base::{
-    ConnectionId, Consistency, Duration, Freshness, HybridTime, Instant, Limit, LogIndex, NodeId,
-    RequestId, Term,
+    ConnectionId, Consistency, Duration, Freshness, Limit, LogIndex, NodeId, RequestId, Term,
 };
+use cluster::{Address, Introduction};
 use config::{ConfigKey, Entry, Grays};
 use naming::{ClusterNames, ServiceKey, ServiceView};
 use std::sync::Arc;
@@ -56,30 +56,32 @@ pub enum Input {
     Hint(Vec<Vec<u8>>),
     /// All pieces were given: take part from now on, or go on after `Output::Reload`.
     Restored,
-    /// There is a link to this node now; a new one, if there was one before.
-    PeerUp(NodeId),
-    /// The link is broken; what was on its way may be lost.
+    /// There is a link to this node now: a new one if there was one before, or another one besides it.
+    PeerUp {
+        /// Where it was dialed.
+        address: Address,
+        /// Who answered.
+        peer: Introduction,
+    },
+    /// The last link to this node is broken; what was on its way may be lost.
     PeerDown(NodeId),
+    /// No link to this address, since this node or the other one does not want it.
+    PeerRefused {
+        /// Where it was dialed.
+        address: Address,
+        /// Why.
+        why: cluster::Refusal,
+    },
+    /// Whom this node came to by a token gave it the cluster's secret.
+    Welcome(cluster::Secret),
+    /// The newest `Output::KeepIdentity` is durable.
+    IdentityKept,
     /// A peer said this on the link.
     Peer {
         /// Which peer; proven by the link.
         from: NodeId,
         /// What it said.
         message: PeerMessage,
-    },
-    /// This node is alive, and was started at `life` by its hybrid clock.
-    NodeAlive {
-        /// Which node.
-        node: NodeId,
-        /// When it was started.
-        life: HybridTime,
-    },
-    /// This node is heard no more.
-    NodeGone {
-        /// Which node.
-        node: NodeId,
-        /// When anyone last heard it.
-        heard: Instant,
     },
     /// A view of the state tables was opened for a peer, or not (`None`).
     SnapshotOpened {
@@ -94,6 +96,13 @@ pub enum Input {
         to: NodeId,
         /// Whether all of it was.
         ok: bool,
+    },
+    /// What came of an `Output::Check`.
+    Checked {
+        /// Of the `Check`.
+        id: u64,
+        /// Whether the instance answered as it should, in time.
+        healthy: bool,
     },
     /// A `Persist` is durable.
     Persisted(consensus::WriteId),
@@ -110,6 +119,8 @@ pub enum Input {
     Secrets(Initial),
     /// Whether the disk has no room for writes.
     DiskFull(bool),
+    /// Leave the cluster's links in peace: hand over what this node leads, say goodbye, then `Output::Left`.
+    Leave,
     /// The deadline has come.
     Wake,
 }
@@ -123,9 +134,11 @@ pub enum Request {
     Config(config::Request),
     /// For access.
     Access(access::Request),
+    /// For the cluster.
+    Cluster(cluster::Request),
     /// Answer when the views are at least this fresh, or as fresh as they can be.
     Fresh(Consistency),
-    /// The journal's newest events about this subject.
+    /// The newest events about this subject in the journals of all nodes.
     Explain {
         /// What it is about; an instance's subject also finds the events of its service and its connections.
         subject: journal::Subject,
@@ -145,14 +158,18 @@ pub enum Reply {
     Config(config::Reply),
     /// Of access.
     Access(access::Reply),
+    /// Of the cluster.
+    Cluster(cluster::Reply),
     /// What the views are worth.
     Fresh(Freshness),
-    /// Oldest first, and how many were dropped at the journal's limit.
+    /// What the journals of all nodes hold.
     Events {
-        /// The events.
+        /// The events, oldest first.
         events: Vec<journal::Event>,
-        /// Dropped since the start.
+        /// Dropped at the journals' limits since the nodes started.
         dropped: u64,
+        /// Members that did not answer: their part is missing.
+        silent: Vec<NodeId>,
     },
     /// How the node is.
     Status(Status),
@@ -178,6 +195,7 @@ impl Reply {
             )
             | Self::Fresh(_)
             | Self::Events { .. }
+            | Self::Cluster(_)
             | Self::Status(_) => None,
         }
     }
@@ -223,6 +241,12 @@ pub struct Status {
     pub peers: Vec<NodeId>,
     /// What the registry holds.
     pub counts: naming::Counts,
+    /// How far the registry has come since the start.
+    pub caught_up: naming::CaughtUp,
+    /// How far the registry and those of its peers agree.
+    pub convergence: Vec<naming::Convergence>,
+    /// How many requests of HTTP clients wait for the node that is responsible for them.
+    pub forwards_pending: usize,
     /// How many proposals wait for their outcome.
     pub proposals_pending: usize,
     /// What has happened since it started.
@@ -283,6 +307,7 @@ impl Tally {
             Reply::Naming(_)
             | Reply::Config(_)
             | Reply::Access(_)
+            | Reply::Cluster(_)
             | Reply::Fresh(_)
             | Reply::Events { .. }
             | Reply::Status(_)
@@ -322,6 +347,8 @@ pub enum View {
     Standing(Standing),
     /// The switches of the registry.
     Switches(naming::Switches),
+    /// The cluster.
+    Cluster(Arc<cluster::View>),
 }
 
 /// How the node stands: decides what a read from the views is worth.
@@ -421,6 +448,12 @@ pub enum Output {
         /// What.
         message: PeerMessage,
     },
+    /// Keep links to these addresses, and to no others. Each replaces the one before it.
+    Links(Vec<Address>),
+    /// Make this identity record durable, then `Input::IdentityKept`.
+    KeepIdentity(Vec<u8>),
+    /// This node has left: it may be stopped.
+    Left,
     /// Open a view of the state tables for a peer, then `Input::SnapshotOpened`.
     OpenSnapshot {
         /// The peer.
@@ -437,6 +470,8 @@ pub enum Output {
     },
     /// A snapshot took the place of the state tables: give all rows again as `Restore`, then `Restored`.
     Reload,
+    /// Connect to an instance, or ask it, then `Input::Checked`, once.
+    Check(naming::Check),
     /// Leave this on disk without waiting.
     Hint(naming::HintPiece),
     /// The first start: make a token key and the first administrator's password hash, then `Input::Secrets`.

@@ -9,6 +9,7 @@ pub(crate) enum Plane {
     Config,
     Access,
     Naming,
+    Cluster,
 }
 
 /// Tables that one plane may number: its rows are at `plane * 16 + table`.
@@ -20,6 +21,7 @@ impl Plane {
             Self::Config => TABLES_PER_PLANE,
             Self::Access => 2 * TABLES_PER_PLANE,
             Self::Naming => 3 * TABLES_PER_PLANE,
+            Self::Cluster => 4 * TABLES_PER_PLANE,
         }
     }
 
@@ -34,11 +36,11 @@ impl Plane {
 }
 
 /// The tables to give back as `Input::Restore` at start, in this order. A history is read when it is asked for.
-pub const RESTORED_TABLES: std::ops::Range<u8> = TABLES_PER_PLANE..4 * TABLES_PER_PLANE;
+pub const RESTORED_TABLES: std::ops::Range<u8> = TABLES_PER_PLANE..5 * TABLES_PER_PLANE;
 
 /// A disk row, sorted to its plane. `None`: a table that no plane of this build knows.
 pub(crate) fn from_disk(row: TableRow) -> Option<(Plane, Row)> {
-    let plane = [Plane::Config, Plane::Access, Plane::Naming]
+    let plane = [Plane::Config, Plane::Access, Plane::Naming, Plane::Cluster]
         .into_iter()
         .find(|plane| (plane.base()..plane.base() + TABLES_PER_PLANE).contains(&row.table))?;
     Some((plane, Row { table: row.table - plane.base(), key: row.key, value: row.value }))

@@ -19,6 +19,7 @@ struct Durable {
     /// Of the last checkpoint.
     applied: LogIndex,
     rows: Vec<TableRow>,
+    identity: Option<Vec<u8>>,
 }
 
 struct Stage {
@@ -37,9 +38,12 @@ fn connection(counter: u64) -> ConnectionId {
 }
 
 fn node(now: Now, durable: &Durable) -> Node {
+    let identity = match &durable.identity {
+        Some(bytes) => ::cluster::Identity::decode(bytes).expect("it reads back"),
+        None => ::cluster::Identity::fresh(NodeId(1)),
+    };
     let settings = Settings {
-        id: NodeId(1),
-        voters: vec![NodeId(1)],
+        cluster: ::cluster::Settings::alone(identity, address(1)),
         journal_bytes_max: 1 << 20,
         log_bytes_max: 64 << 20,
         proposals_max: crate::PROPOSALS_MAX,
@@ -181,6 +185,7 @@ impl Stage {
                 Output::Push { view, .. } => Some(format!("push {} hosts", view.instances.len())),
                 Output::Notify { key, .. } => Some(format!("notify {key}")),
                 Output::Watched { service, .. } => Some(format!("watched {service}")),
+                Output::Check(check) => Some(format!("check {}:{}", check.ip, check.port)),
                 Output::Existence { key, exists, .. } => Some(format!("{key} exists: {exists}")),
                 Output::Persist { id, write } => {
                     let text = format!("persist {} entries", write.entries.len());
@@ -209,6 +214,12 @@ impl Stage {
                 | Output::OpenSnapshot { .. }
                 | Output::SendSnapshot { .. }
                 | Output::Reload => panic!("a sole voter has no peers: {output:?}"),
+                Output::KeepIdentity(identity) => {
+                    self.durable.identity = Some(identity);
+                    self.node.step(self.now, Input::IdentityKept);
+                    None
+                }
+                Output::Links(_) | Output::Left => None,
                 Output::NeedSecrets => Some("need secrets".to_owned()),
                 Output::Halt(reason) => Some(format!("halt: {reason}")),
             };
@@ -217,6 +228,10 @@ impl Stage {
             }
         }
     }
+}
+
+fn address(node: u64) -> ::cluster::Address {
+    ::cluster::Address::new(&format!("n{node}:7848")).expect("an address")
 }
 
 fn config_key(data_id: &str) -> config::ConfigKey {
@@ -252,6 +267,7 @@ fn published(view: &View) -> Option<String> {
         }
         View::Access(view) => Some(format!("view of {} users", view.users.len())),
         View::Switches(switches) => Some(format!("{switches:?}")),
+        View::Cluster(_) => None,
         View::Standing(standing) if standing.ready => None,
         View::Standing(_) => Some("not ready".to_owned()),
     }
@@ -266,8 +282,15 @@ fn replied(reply: &Reply) -> String {
         }
         Reply::Config(reply) => format!("{reply:?}"),
         Reply::Access(reply) => format!("{reply:?}"),
+        Reply::Cluster(reply) => format!("{reply:?}"),
         Reply::Fresh(freshness) => format!("{:?}", freshness.level),
-        Reply::Events { events, .. } => format!("{} events", events.len()),
+        Reply::Events { events, silent, .. } => {
+            let mut nodes: Vec<_> = events.iter().map(|event| event.id.node).collect();
+            nodes.sort_unstable();
+            nodes.dedup();
+            let (events, nodes, silent) = (events.len(), nodes.len(), silent.len());
+            format!("{events} events of {nodes} nodes, {silent} silent")
+        }
         Reply::Status(status) => format!("ready={} term={}", status.ready, status.term),
         Reply::Unavailable(why) => format!("{why:?}"),
     }

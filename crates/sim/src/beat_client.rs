@@ -5,6 +5,7 @@ use crate::{
     naming_client::seen,
     note::{End, Note, Offer},
     persistent::Wish,
+    servers::Servers,
     udp_subscriber::UDP_PORT,
 };
 use base::{Duration, Instant, Rng};
@@ -58,6 +59,7 @@ enum State {
 
 #[derive(Debug)]
 pub(crate) struct BeatClient {
+    servers: Servers,
     pub(crate) ip: String,
     pub(crate) rng: Rng,
     pub(crate) habits: BeatHabits,
@@ -77,8 +79,15 @@ pub(crate) struct BeatClient {
 }
 
 impl BeatClient {
-    pub(crate) fn new(index: usize, now: Instant, rng: Rng, habits: BeatHabits) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        now: Instant,
+        rng: Rng,
+        servers: Servers,
+        habits: BeatHabits,
+    ) -> Self {
         Self {
+            servers,
             ip: format!("10.0.{index}.1"),
             rng,
             habits,
@@ -152,7 +161,8 @@ impl BeatClient {
             State::Down { retry } => {
                 if retry <= now {
                     self.state = State::Connecting { since: now };
-                    self.sends.push_back(Send::Connect);
+                    let machine = self.servers.current();
+                    self.sends.push_back(Send::Connect { machine });
                 }
             }
             State::Connecting { since } => {
@@ -193,6 +203,7 @@ impl BeatClient {
     }
 
     fn lose(&mut self, now: Instant) {
+        self.servers.next();
         let jitter = self.rng.below(RECONNECT_DELAY.as_nanos() as u64);
         self.state =
             State::Down { retry: now.after(RECONNECT_DELAY + Duration::from_nanos(jitter)) };

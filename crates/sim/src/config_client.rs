@@ -4,6 +4,7 @@ use crate::{
     line::{Heard, Line, News, Send},
     note::{Ask, Note, Outcome},
     payload::{json, kind, text},
+    servers::Servers,
 };
 use base::{Duration, Instant, Rng};
 use md5::{Digest, Md5};
@@ -59,10 +60,16 @@ pub(crate) struct ConfigClient {
 }
 
 impl ConfigClient {
-    pub(crate) fn new(index: usize, now: Instant, mut rng: Rng, habits: ConfigHabits) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        now: Instant,
+        mut rng: Rng,
+        servers: Servers,
+        habits: ConfigHabits,
+    ) -> Self {
         Self {
             index,
-            line: Line::new(format!("config{index}"), now, rng.fork()),
+            line: Line::new(format!("config{index}"), now, rng.fork(), servers),
             rng,
             habits,
             asks: 0,

@@ -2,7 +2,7 @@
 
 use crate::{
     udp_subscriber::UDP_PORT,
-    world::{Event, World},
+    world::{Event, ToMachine, World},
 };
 use bytes::Bytes;
 use host::{Datagram, Host};
@@ -16,7 +16,7 @@ const LOST_ONE_IN: u64 = 8;
 
 impl World {
     /// Sends what the host has for its subscribers.
-    pub(crate) fn take_datagrams(&mut self, host: &Arc<Host>) {
+    pub(crate) fn take_datagrams(&mut self, _machine: usize, host: &Arc<Host>) {
         while let Some(Datagram { to, bytes }) = host.take_datagram() {
             let IpAddr::V4(ip) = to.ip() else { continue };
             let client = usize::from(ip.octets()[2]);
@@ -27,7 +27,8 @@ impl World {
     pub(crate) fn send_datagram(&mut self, client: usize, bytes: Bytes) {
         let ip = Ipv4Addr::new(10, 0, client as u8, 1);
         let from = SocketAddr::new(ip.into(), UDP_PORT);
-        self.travel(Event::DatagramToHost { from, bytes });
+        let machine = self.actors[client].machine;
+        self.travel(Event::Machine(machine, ToMachine::Datagram { from, bytes }));
     }
 
     fn travel(&mut self, event: Event) {
@@ -37,11 +38,11 @@ impl World {
         }
     }
 
-    pub(crate) fn datagram_arrives(&mut self, from: SocketAddr, bytes: Bytes) {
-        if let Some(host) = self.machine.host().cloned() {
+    pub(crate) fn datagram_arrives(&mut self, machine: usize, from: SocketAddr, bytes: Bytes) {
+        if let Some(host) = self.machines[machine].host().cloned() {
             let text = String::from_utf8_lossy(&bytes);
-            self.trace.line(self.now, format_args!("host <= {from} {text}"));
-            host.datagram(self.machine.now(self.now), from, bytes);
+            self.trace.line(self.now, format_args!("m{machine} <= {from} {text}"));
+            host.datagram(self.machines[machine].now(self.now), from, bytes);
         }
     }
 

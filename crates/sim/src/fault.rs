@@ -3,7 +3,7 @@
 use crate::{
     client::Client,
     line::Heard,
-    world::{Event, Happening, World},
+    world::{Event, Happening, ToMachine, World},
 };
 use base::Duration;
 use storage::Survivors;
@@ -74,48 +74,50 @@ impl DiskFile {
 }
 
 impl World {
-    pub(crate) fn inject(&mut self, fault: Fault) {
-        self.trace.line(self.now, format_args!("fault {fault:?}"));
+    pub(crate) fn inject(&mut self, machine: usize, fault: Fault) {
+        self.trace.line(self.now, format_args!("m{machine} fault {fault:?}"));
         match fault {
             Fault::Stop => {
-                self.machine.stop();
-                self.go_down();
+                self.machines[machine].stop();
+                self.go_down(machine);
             }
-            Fault::Kill => self.go_down(),
-            Fault::PowerLoss(survivors) => self.crash(survivors, false),
-            Fault::PowerLossAfter(operations, survivors) => self.machine.arm(operations, survivors),
+            Fault::Kill => self.go_down(machine),
+            Fault::PowerLoss(survivors) => self.crash(machine, survivors, false),
+            Fault::PowerLossAfter(operations, survivors) => {
+                self.machines[machine].arm(operations, survivors)
+            }
             Fault::Pause(duration) => {
-                if self.machine.running.is_some() {
-                    self.machine.paused_until = self.now.after(duration);
-                    self.happened(Happening::Paused(duration));
+                if self.machines[machine].running.is_some() {
+                    self.machines[machine].paused_until = self.now.after(duration);
+                    self.happened(Happening::Paused { machine, duration });
                 }
             }
             Fault::ClockJump(by_ms) => {
-                self.machine.jump_clock(by_ms);
-                self.happened(Happening::ClockSet(by_ms));
+                self.machines[machine].jump_clock(by_ms);
+                self.happened(Happening::ClockSet { machine, by_ms });
             }
             Fault::FailSync => {
-                self.halt_expected = true;
-                self.machine.disk.fail_syncs(1);
+                self.machines[machine].halt_expected = true;
+                self.machines[machine].disk.fail_syncs(1);
             }
             Fault::LoseSyncs(duration, survivors) => {
-                self.keep_copy();
-                self.syncs_lost_since.get_or_insert(self.now);
-                self.machine.disk.lose_syncs(true);
-                self.plan(self.now.after(duration), Fault::PowerLoss(survivors));
+                self.keep_copy(machine);
+                self.machines[machine].syncs_lost_since.get_or_insert(self.now);
+                self.machines[machine].disk.lose_syncs(true);
+                self.plan_on(machine, self.now.after(duration), Fault::PowerLoss(survivors));
             }
-            Fault::FlipBit { file, byte, bit } => self.flip_bit(file, byte, bit),
+            Fault::FlipBit { file, byte, bit } => self.flip_bit(machine, file, byte, bit),
             Fault::FillDisk { reserve } => {
                 if reserve {
-                    self.machine.disk.fill_with_reserve();
+                    self.machines[machine].disk.fill_with_reserve();
                 } else {
-                    self.machine.disk.fill();
+                    self.machines[machine].disk.fill();
                 }
-                self.happened(Happening::Full(true));
+                self.happened(Happening::Full { machine, full: true });
             }
             Fault::FreeDisk => {
-                self.machine.disk.free();
-                self.happened(Happening::Full(false));
+                self.machines[machine].disk.free();
+                self.happened(Happening::Full { machine, full: false });
             }
             Fault::ClientDies { client, silent } => {
                 self.with_client(client, |client, _| Client::die(client, silent));
@@ -124,54 +126,61 @@ impl World {
         }
     }
 
-    fn flip_bit(&mut self, file: DiskFile, byte: u64, bit: u8) {
-        let len = self.machine.disk.len(file.name());
+    fn flip_bit(&mut self, machine: usize, file: DiskFile, byte: u64, bit: u8) {
+        let len = self.machines[machine].disk.len(file.name());
         if len == 0 {
             return;
         }
-        self.keep_copy();
+        self.keep_copy(machine);
         // A hint that does not read is none, for as long as no other one is written.
-        self.hint_damaged |= file == DiskFile::Hint;
-        self.machine.disk.flip_bit(file.name(), byte % len, bit);
+        self.machines[machine].hint_damaged |= file == DiskFile::Hint;
+        self.machines[machine].disk.flip_bit(file.name(), byte % len, bit);
     }
 
     /// The armed moment came.
-    pub(crate) fn lose_power(&mut self) {
-        let survivors = self.machine.survivors();
-        self.crash(survivors, false);
+    pub(crate) fn lose_power(&mut self, machine: usize) {
+        let survivors = self.machines[machine].survivors();
+        self.crash(machine, survivors, false);
     }
 
     /// The process ends, and the machine lives: clients are told by its kernel, and nothing written is lost.
-    pub(crate) fn go_down(&mut self) {
-        if self.is_down {
+    pub(crate) fn go_down(&mut self, machine: usize) {
+        if self.machines[machine].is_down {
             return;
         }
-        let life = self.machine.life;
-        let cut: Vec<_> =
-            self.links.iter().filter(|(_, link)| link.life == life).map(|(id, _)| *id).collect();
+        let life = self.machines[machine].life;
+        let cut: Vec<_> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.machine == machine && link.life == life)
+            .map(|(id, _)| *id)
+            .collect();
         for id in cut {
             self.tell(id, Heard::Closed);
         }
-        self.crash(Survivors::All, true);
+        self.crash(machine, Survivors::All, true);
     }
 
-    fn crash(&mut self, survivors: Survivors, kept: bool) {
-        if self.is_down && !self.machine.power_lost() {
+    fn crash(&mut self, machine: usize, survivors: Survivors, kept: bool) {
+        if self.machines[machine].is_down && !self.machines[machine].power_lost() {
             return; // and it will begin again
         }
-        self.is_down = true;
-        self.machine.crash(survivors);
-        self.happened(Happening::Down { kept: kept && !self.hint_damaged });
-        if let Some(as_of) = self.syncs_lost_since.take().filter(|_| !kept) {
-            self.happened(Happening::Restored { as_of });
+        self.machines[machine].is_down = true;
+        self.machines[machine].crash(survivors);
+        self.happened(Happening::Down {
+            machine,
+            kept: kept && !self.machines[machine].hint_damaged,
+        });
+        if let Some(as_of) = self.machines[machine].syncs_lost_since.take().filter(|_| !kept) {
+            self.happened(Happening::Restored { machine, as_of });
             self.tell_restored();
         }
-        for link in self.links.values_mut() {
+        for link in self.links.values_mut().filter(|link| link.machine == machine) {
             link.connection = None;
         }
-        if !self.stays_down {
+        if !self.machines[machine].stays_down {
             let at = self.now.after(self.draw(self.physics.restart));
-            self.queue.push(at, Event::Start);
+            self.queue.push(at, Event::Machine(machine, ToMachine::Start));
         }
     }
 }

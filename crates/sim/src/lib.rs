@@ -87,6 +87,7 @@ mod queue;
 mod run;
 mod scan;
 mod serve;
+mod servers;
 mod trace;
 mod udp_subscriber;
 mod world;

@@ -1,6 +1,7 @@
 //! An SDK's end of one connection: check, stream, setup, keepalive, and a new connection when this one is lost.
 
 use crate::payload::{build, json, kind, text};
+use crate::servers::Servers;
 use base::{Duration, Instant, Rng};
 use bytes::Bytes;
 use nacos::{CallId, Payload};
@@ -17,7 +18,9 @@ const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 /// What a client tells the network.
 #[derive(Debug)]
 pub(crate) enum Send {
-    Connect,
+    Connect {
+        machine: usize,
+    },
     Hangup,
     Unary {
         call: CallId,
@@ -80,6 +83,7 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Line {
     name: String,
+    servers: Servers,
     rng: Rng,
     state: State,
     calls: u64,
@@ -92,9 +96,10 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(name: String, now: Instant, rng: Rng) -> Self {
+    pub(crate) fn new(name: String, now: Instant, rng: Rng, servers: Servers) -> Self {
         Self {
             name,
+            servers,
             rng,
             state: State::Down { retry: now },
             calls: 0,
@@ -159,7 +164,8 @@ impl Line {
             State::Down { retry } => {
                 if retry <= now {
                     self.state = State::Connecting { since: now };
-                    self.sends.push_back(Send::Connect);
+                    let machine = self.servers.current();
+                    self.sends.push_back(Send::Connect { machine });
                 }
             }
             State::Connecting { since }
@@ -260,6 +266,7 @@ impl Line {
         if hang_up {
             self.sends.push_back(Send::Hangup);
         }
+        self.servers.next();
         self.pending.clear();
         self.health = None;
         let jitter = self.rng.below(RECONNECT_DELAY.as_nanos() as u64);

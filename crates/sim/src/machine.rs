@@ -1,6 +1,9 @@
 //! One machine: its disk, its clocks, and the host that runs on it between a start and a crash.
 
-use crate::planted::{self, Planted, Planting};
+use crate::{
+    operator::Copy,
+    planted::{self, Planted, Planting},
+};
 use base::{Duration, Instant, Now, Rng};
 use host::{DiskDone, DiskJob, DiskWorker, Host, Settings, StartError};
 use std::sync::Arc;
@@ -10,6 +13,19 @@ use storage::{Place, SimDisk, Survivors};
 const WALL_START_MS: u64 = 1_790_000_000_000;
 
 pub(crate) struct Machine {
+    /// It may stop by itself: its disk was made to fail.
+    pub(crate) halt_expected: bool,
+    /// Kept from before the disk was damaged.
+    pub(crate) copy: Option<Copy>,
+    /// The hint may be unreadable.
+    pub(crate) hint_damaged: bool,
+    pub(crate) syncs_lost_since: Option<Instant>,
+    /// A start that the disk does not allow is no violation: the disk was damaged.
+    pub(crate) damage_expected: bool,
+    /// From a crash to the next start.
+    pub(crate) is_down: bool,
+    /// No start is planned after a crash.
+    pub(crate) stays_down: bool,
     pub(crate) disk: SimDisk,
     settings: Settings,
     rng: Rng,
@@ -43,6 +59,13 @@ pub(crate) enum DiskRun {
 impl Machine {
     pub(crate) fn new(disk: SimDisk, settings: Settings, rng: Rng, planted: Planted) -> Self {
         Self {
+            halt_expected: false,
+            copy: None,
+            hint_damaged: false,
+            syncs_lost_since: None,
+            damage_expected: false,
+            is_down: false,
+            stays_down: false,
             disk,
             settings,
             rng,

@@ -4,6 +4,7 @@ use crate::{
     line::{Heard, Line, News, Send},
     note::{End, Note, Offer, Seen},
     payload::{json, kind, text},
+    servers::Servers,
 };
 use base::{Duration, Instant, Rng};
 use nacos::{CallId, Payload};
@@ -52,8 +53,14 @@ pub(crate) struct NamingClient {
 }
 
 impl NamingClient {
-    pub(crate) fn new(index: usize, now: Instant, mut rng: Rng, habits: NamingHabits) -> Self {
-        let line = Line::new(format!("naming{index}"), now, rng.fork());
+    pub(crate) fn new(
+        index: usize,
+        now: Instant,
+        mut rng: Rng,
+        servers: Servers,
+        habits: NamingHabits,
+    ) -> Self {
+        let line = Line::new(format!("naming{index}"), now, rng.fork(), servers);
         Self {
             ip: format!("10.0.{index}.1"),
             rng,

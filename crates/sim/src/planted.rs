@@ -162,6 +162,8 @@ pub(crate) fn persists(jobs: &[DiskJob]) -> Vec<DiskDone> {
             | DiskJob::Checkpoint
             | DiskJob::Load { .. }
             | DiskJob::Restore { .. }
+            | DiskJob::Identity(_)
+            | DiskJob::Snapshot(_)
             | DiskJob::Clock(_)
             | DiskJob::Hint(_)
             | DiskJob::Probe => None,

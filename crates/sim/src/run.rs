@@ -94,13 +94,16 @@ pub fn run(seed: u64, planted: Planted, keep_trace: bool) -> Report {
 impl World {
     /// Nothing goes wrong any more; clients only look.
     pub fn heal(&mut self) {
-        self.machine.heal();
         self.trace.line(self.now, format_args!("healed"));
-        self.happened(Happening::Full(false));
-        self.syncs_lost_since = None;
-        if self.is_damaged() && !self.is_down && !self.is_ready() {
-            self.go_down();
-            self.put_back();
+        for machine in 0..self.machines.len() {
+            self.machines[machine].heal();
+            self.happened(Happening::Full { machine, full: false });
+            self.machines[machine].syncs_lost_since = None;
+            let is_down = self.machines[machine].is_down;
+            if self.is_damaged(machine) && !is_down && !self.serves(machine) {
+                self.go_down(machine);
+                self.put_back(machine);
+            }
         }
         for index in 0..self.actors.len() {
             if self.actors[index].alive {
@@ -112,8 +115,9 @@ impl World {
     /// What is not as it must be in a healed world; `None` if everything is.
     #[must_use]
     pub fn unsettled(&self) -> Option<String> {
-        if !self.is_ready() {
-            return Some("the host is not ready".to_owned());
+        let waits = (0..self.machines.len()).find(|machine| !self.serves(*machine));
+        if let Some(machine) = waits {
+            return Some(format!("the host of m{machine} is not ready"));
         }
         let living = || self.actors.iter().filter(|actor| actor.alive).map(|actor| &actor.client);
         if let Some(reason) = living().find_map(Client::unsettled) {

@@ -3,6 +3,7 @@
 use crate::{
     naming_client::seen,
     note::Seen,
+    serve::address,
     world::{Happening, World},
 };
 use bytes::Bytes;
@@ -16,13 +17,12 @@ use std::{
 };
 
 const OPERATOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 2, 0, 1)), 40_000);
-const DOOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1)), 8848);
 
 impl World {
     /// Reads every config and every list of the run, before anybody else can say a word.
-    pub(crate) fn scan(&mut self, host: &Arc<Host>) {
-        let now = self.machine.now(self.now);
-        let connection = host.open(now, OPERATOR, DOOR, false);
+    pub(crate) fn scan(&mut self, machine: usize, host: &Arc<Host>) {
+        let now = self.machines[machine].now(self.now);
+        let connection = host.open(now, OPERATOR, address(machine, 8848), false);
         let mut calls = 0;
         let mut get = |path: String| -> Option<(StatusCode, Bytes)> {
             calls += 1;
@@ -59,6 +59,6 @@ impl World {
             lists.extend(seen(&body).map(|seen| Seen { service: service.clone(), ..seen }));
         }
         host.close(now, connection, "the operator has seen enough");
-        self.happened(Happening::Scanned { configs, lists });
+        self.happened(Happening::Scanned { machine, configs, lists });
     }
 }

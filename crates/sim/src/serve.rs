@@ -4,7 +4,7 @@ use crate::{
     line::Heard,
     machine::DiskRun,
     payload,
-    world::{Event, Happening, LinkId, Up, World},
+    world::{Event, Happening, LinkId, ToMachine, Up, World},
 };
 use base::{Duration, Instant};
 use host::{Arrival, Chunk, DiskDone, DiskJob, Host, Sending, StartError, StreamId, Work};
@@ -16,34 +16,33 @@ use std::{
 
 /// A timer of a real machine fires late by up to this.
 const TIMER_LATE: (Duration, Duration) = (Duration::ZERO, Duration::from_micros(1_000));
-const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1)), 9848);
 
 impl World {
-    pub(crate) fn start(&mut self) {
-        if self.machine.running.is_some() {
+    pub(crate) fn start(&mut self, machine: usize) {
+        if self.machines[machine].running.is_some() {
             return;
         }
-        match self.machine.begin(self.now) {
+        match self.machines[machine].begin(self.now) {
             Ok(()) => {
-                self.is_down = false;
-                self.happened(Happening::Up);
+                self.machines[machine].is_down = false;
+                self.happened(Happening::Up { machine });
             }
-            Err(_) if self.machine.power_lost() => self.lose_power(),
-            Err(StartError::Disk(error)) if self.may_fail(&error) => {
-                self.trace.line(self.now, format_args!("the host cannot begin: {error}"));
-                self.machine.crash(storage::Survivors::All);
+            Err(_) if self.machines[machine].power_lost() => self.lose_power(machine),
+            Err(StartError::Disk(error)) if self.may_fail(machine, &error) => {
+                self.trace.line(self.now, format_args!("m{machine} cannot begin: {error}"));
+                self.machines[machine].crash(storage::Survivors::All);
                 let at = self.now.after(self.draw(self.physics.restart));
-                self.queue.push(at, Event::Start);
+                self.queue.push(at, Event::Machine(machine, ToMachine::Start));
             }
-            Err(error) if self.is_damaged() => {
-                self.trace.line(self.now, format_args!("the host cannot begin: {error}"));
-                self.machine.crash(storage::Survivors::All);
-                self.put_back();
+            Err(error) if self.is_damaged(machine) => {
+                self.trace.line(self.now, format_args!("m{machine} cannot begin: {error}"));
+                self.machines[machine].crash(storage::Survivors::All);
+                self.put_back(machine);
             }
             Err(error) => {
-                let text = format!("the host could not begin: {error}");
+                let text = format!("the host of m{machine} could not begin: {error}");
                 self.trace.line(self.now, format_args!("{text}"));
-                if !self.damage_expected {
+                if !self.machines[machine].damage_expected {
                     self.violations.push(text);
                 }
             }
@@ -51,10 +50,10 @@ impl World {
     }
 
     /// Whether the disk was made to fail like that.
-    fn may_fail(&self, error: &storage::Error) -> bool {
+    fn may_fail(&self, machine: usize, error: &storage::Error) -> bool {
         match error {
             storage::Error::Full { .. } => true,
-            storage::Error::SyncFailed { .. } => self.halt_expected,
+            storage::Error::SyncFailed { .. } => self.machines[machine].halt_expected,
             storage::Error::Corrupt { .. }
             | storage::Error::InUse { .. }
             | storage::Error::Version { .. }
@@ -64,65 +63,78 @@ impl World {
     }
 
     /// The host of this life, if it is still the one.
-    fn host_of(&self, life: u64) -> Option<Arc<Host>> {
-        self.machine.host().filter(|_| self.machine.life == life).cloned()
+    fn host_of(&self, machine: usize, life: u64) -> Option<Arc<Host>> {
+        self.machines[machine].host().filter(|_| self.machines[machine].life == life).cloned()
     }
 
-    pub(crate) fn wake(&mut self, life: u64, deadline: Instant) {
-        let Some(host) = self.host_of(life) else { return };
-        let running = self.machine.running.as_mut().expect("it has a host");
+    pub(crate) fn wake(&mut self, machine: usize, life: u64, deadline: Instant) {
+        let Some(host) = self.host_of(machine, life) else { return };
+        let running = self.machines[machine].running.as_mut().expect("it has a host");
         if running.wake_for != Some(deadline) {
             return;
         }
         running.wake_for = None;
-        self.trace.line(self.now, format_args!("host wakes"));
-        host.wake(self.machine.now(self.now));
+        self.trace.line(self.now, format_args!("m{machine} wakes"));
+        host.wake(self.machines[machine].now(self.now));
     }
 
-    pub(crate) fn disk_run(&mut self, life: u64, jobs: Vec<DiskJob>, took: Duration) {
-        if self.host_of(life).is_none() {
+    pub(crate) fn disk_run(
+        &mut self,
+        machine: usize,
+        life: u64,
+        jobs: Vec<DiskJob>,
+        took: Duration,
+    ) {
+        if self.host_of(machine, life).is_none() {
             return;
         }
-        let before = self.machine.disk.operations();
-        let run = self.machine.run_disk(jobs);
-        let operations = self.machine.disk.operations() - before;
+        let before = self.machines[machine].disk.operations();
+        let run = self.machines[machine].run_disk(jobs);
+        let operations = self.machines[machine].disk.operations() - before;
         match run {
             DiskRun::Done(done) => {
                 let at = self.now.after(took);
-                self.trace.line(self.now, format_args!("disk does {operations} operations"));
-                self.queue.push(at, Event::DiskDone { life, done, last: true });
+                self.trace
+                    .line(self.now, format_args!("m{machine} disk does {operations} operations"));
+                let done = ToMachine::DiskDone { life, done, last: true };
+                self.queue.push(at, Event::Machine(machine, done));
             }
-            DiskRun::PowerLost => self.lose_power(),
+            DiskRun::PowerLost => self.lose_power(machine),
         }
     }
 
-    pub(crate) fn disk_done(&mut self, life: u64, done: Vec<DiskDone>, last: bool) {
-        let Some(host) = self.host_of(life) else { return };
+    pub(crate) fn disk_done(&mut self, machine: usize, life: u64, done: Vec<DiskDone>, last: bool) {
+        let Some(host) = self.host_of(machine, life) else { return };
         if last {
-            self.machine.running.as_mut().expect("it has a host").disk_busy = false;
+            self.machines[machine].running.as_mut().expect("it has a host").disk_busy = false;
         }
-        self.trace.line(self.now, format_args!("disk done {}", shown(&done)));
-        host.disk_done(self.machine.now(self.now), done);
+        self.trace.line(self.now, format_args!("m{machine} disk done {}", shown(&done)));
+        host.disk_done(self.machines[machine].now(self.now), done);
     }
 
-    pub(crate) fn work_done(&mut self, life: u64, work: Work) {
-        let Some(host) = self.host_of(life) else { return };
-        self.trace.line(self.now, format_args!("work done {work:?}"));
-        host.worked(self.machine.now(self.now), work.run());
+    pub(crate) fn work_done(&mut self, machine: usize, life: u64, work: Work) {
+        let Some(host) = self.host_of(machine, life) else { return };
+        self.trace.line(self.now, format_args!("m{machine} work done {work:?}"));
+        host.worked(self.machines[machine].now(self.now), work.run());
     }
 
-    pub(crate) fn arrive(&mut self, id: LinkId, up: Up) {
+    pub(crate) fn arrive(&mut self, machine: usize, id: LinkId, up: Up) {
         let Some(link) = self.links.get(&id) else { return };
         let (client, connection) = (link.client, link.connection);
-        let now = self.machine.now(self.now);
+        let now = self.machines[machine].now(self.now);
         match up {
-            Up::Open => match self.machine.host().filter(|host| host.halted().is_none()).cloned() {
+            Up::Open => match self.machines[machine]
+                .host()
+                .filter(|host| host.halted().is_none())
+                .cloned()
+            {
                 None => self.tell(id, Heard::Closed),
                 Some(host) => {
                     let remote = remote(client, id);
-                    let connection = host.open(now, remote, LOCAL, false);
-                    self.trace.line(self.now, format_args!("host opens {connection} of c{client}"));
-                    let life = self.machine.life;
+                    let connection = host.open(now, remote, address(machine, 9848), false);
+                    self.trace
+                        .line(self.now, format_args!("m{machine} opens {connection} of c{client}"));
+                    let life = self.machines[machine].life;
                     let link = self.links.get_mut(&id).expect("just looked up");
                     (link.connection, link.life) = (Some(connection), life);
                     self.tell(id, Heard::Connected);
@@ -130,17 +142,19 @@ impl World {
             },
             Up::Arrival(arrival) => {
                 let life = link.life;
-                let (Some(host), Some(connection)) = (self.host_of(life), connection) else {
+                let (Some(host), Some(connection)) = (self.host_of(machine, life), connection)
+                else {
                     return self.tell(id, Heard::Closed);
                 };
-                self.trace.line(self.now, format_args!("host <= c{client} {}", words(&arrival)));
+                self.trace
+                    .line(self.now, format_args!("m{machine} <= c{client} {}", words(&arrival)));
                 host.deliver(now, connection, *arrival);
             }
             Up::Close => {
                 let life = link.life;
                 self.links.remove(&id);
-                if let (Some(host), Some(connection)) = (self.host_of(life), connection) {
-                    self.trace.line(self.now, format_args!("host loses c{client}"));
+                if let (Some(host), Some(connection)) = (self.host_of(machine, life), connection) {
+                    self.trace.line(self.now, format_args!("m{machine} loses c{client}"));
                     host.close(now, connection, "the client hung up");
                 }
             }
@@ -157,55 +171,57 @@ impl World {
     }
 
     /// Takes everything that the host has to say after something happened to it.
-    pub(crate) fn after_machine(&mut self) {
-        let Some(host) = self.machine.host().cloned() else { return };
+    pub(crate) fn after_machine(&mut self, machine: usize) {
+        let Some(host) = self.machines[machine].host().cloned() else { return };
         if let Some(reason) = host.halted() {
-            return self.halted(reason);
+            return self.halted(machine, reason);
         }
-        self.notice_ready(&host);
-        self.take_sendings(&host);
-        self.take_datagrams(&host);
-        self.take_disk_jobs(&host);
+        self.notice_ready(machine, &host);
+        self.take_sendings(machine, &host);
+        self.take_datagrams(machine, &host);
+        self.take_disk_jobs(machine, &host);
         while let Some(work) = host.take_work() {
             let at = self.now.after(self.draw(self.physics.work));
-            self.queue.push(at, Event::WorkDone { life: self.machine.life, work });
+            let life = self.machines[machine].life;
+            self.queue.push(at, Event::Machine(machine, ToMachine::WorkDone { life, work }));
         }
-        self.plan_wake(&host);
+        self.plan_wake(machine, &host);
     }
 
-    fn notice_ready(&mut self, host: &Arc<Host>) {
-        let running = self.machine.running.as_mut().expect("its host is at hand");
+    fn notice_ready(&mut self, machine: usize, host: &Arc<Host>) {
+        let running = self.machines[machine].running.as_mut().expect("its host is at hand");
         if !running.ready && host.is_ready() {
             running.ready = true;
-            self.happened(Happening::Ready);
-            self.scan(host);
+            self.happened(Happening::Ready { machine });
+            self.scan(machine, host);
         }
     }
 
-    fn halted(&mut self, reason: String) {
+    fn halted(&mut self, machine: usize, reason: String) {
         // Of its own accord it may stop only because an fsync failed.
-        let failed = self.halt_expected && reason.contains("could not be made durable");
-        let found = !failed && self.is_damaged() && !reason.contains("broken invariant");
-        if !(failed || found || self.damage_expected) {
-            self.violations.push(format!("the host halted: {reason}"));
+        let failed =
+            self.machines[machine].halt_expected && reason.contains("could not be made durable");
+        let found = !failed && self.is_damaged(machine) && !reason.contains("broken invariant");
+        if !(failed || found || self.machines[machine].damage_expected) {
+            self.violations.push(format!("the host of m{machine} halted: {reason}"));
         }
-        self.happened(Happening::Halted(reason));
+        self.happened(Happening::Halted { machine, reason });
         // What was sent before it halted still leaves; nothing more does.
-        self.go_down();
+        self.go_down(machine);
         if found {
-            self.put_back();
+            self.put_back(machine);
         }
     }
 
-    fn take_sendings(&mut self, host: &Arc<Host>) {
-        let life = self.machine.life;
+    fn take_sendings(&mut self, machine: usize, host: &Arc<Host>) {
+        let life = self.machines[machine].life;
         let open: Vec<_> = self
             .links
             .iter()
-            .filter(|(_, link)| link.life == life)
+            .filter(|(_, link)| link.machine == machine && link.life == life)
             .filter_map(|(id, link)| Some((*id, link.connection?)))
             .collect();
-        let now = self.machine.now(self.now);
+        let now = self.machines[machine].now(self.now);
         for (id, connection) in open {
             while let Some(sending) = host.take_sending(connection) {
                 match sending {
@@ -220,7 +236,7 @@ impl World {
                     }
                     Sending::Close => {
                         let client = self.links[&id].client;
-                        self.trace.line(self.now, format_args!("host closes c{client}"));
+                        self.trace.line(self.now, format_args!("m{machine} closes c{client}"));
                         self.cut(id);
                         self.tell(id, Heard::Closed);
                         host.close(now, connection, "closed by the session");
@@ -240,8 +256,8 @@ impl World {
         }
     }
 
-    fn take_disk_jobs(&mut self, host: &Arc<Host>) {
-        let running = self.machine.running.as_mut().expect("its host is at hand");
+    fn take_disk_jobs(&mut self, machine: usize, host: &Arc<Host>) {
+        let running = self.machines[machine].running.as_mut().expect("its host is at hand");
         if running.disk_busy {
             return;
         }
@@ -250,31 +266,38 @@ impl World {
             return;
         }
         running.disk_busy = true;
-        let life = self.machine.life;
-        let early = self.machine.early_answers(&jobs);
+        let life = self.machines[machine].life;
+        let early = self.machines[machine].early_answers(&jobs);
         if !early.is_empty() {
-            self.queue.push(self.now, Event::DiskDone { life, done: early, last: false });
+            let done = ToMachine::DiskDone { life, done: early, last: false };
+            self.queue.push(self.now, Event::Machine(machine, done));
         }
         // A crash may come before the jobs are done, or after, but before anyone is told.
         let wait = self.draw(self.physics.disk) / 2;
         let took = self.draw(self.physics.disk) / 2;
-        self.queue.push(self.now.after(wait), Event::DiskRun { life, jobs, took });
+        let run = ToMachine::DiskRun { life, jobs, took };
+        self.queue.push(self.now.after(wait), Event::Machine(machine, run));
     }
 
-    fn plan_wake(&mut self, host: &Arc<Host>) {
+    fn plan_wake(&mut self, machine: usize, host: &Arc<Host>) {
         let deadline = host.deadline();
-        let running = self.machine.running.as_mut().expect("its host is at hand");
+        let running = self.machines[machine].running.as_mut().expect("its host is at hand");
         if deadline == running.wake_for {
             return;
         }
         running.wake_for = deadline;
         if let Some(deadline) = deadline {
             let late = self.draw(TIMER_LATE);
-            let at = self.machine.world_time(deadline).max(self.now).after(late);
-            let life = self.machine.life;
-            self.queue.push(at, Event::Wake { life, deadline });
+            let at = self.machines[machine].world_time(deadline).max(self.now).after(late);
+            let life = self.machines[machine].life;
+            self.queue.push(at, Event::Machine(machine, ToMachine::Wake { life, deadline }));
         }
     }
+}
+
+/// An address of a machine.
+pub(crate) fn address(machine: usize, port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, 0, machine as u8 + 1)), port)
 }
 
 /// Every connection of a client comes from a port of its own.
@@ -301,6 +324,8 @@ fn shown(done: &[DiskDone]) -> String {
         .iter()
         .map(|done| match done {
             DiskDone::Persisted(id) => format!("persisted {id:?}"),
+            DiskDone::IdentityKept => "identity kept".to_owned(),
+            DiskDone::Snapshot(done) => format!("{done:?}"),
             DiskDone::Checkpointed(index) => format!("checkpointed {index}"),
             DiskDone::Loaded { id, rows } => {
                 format!("loaded {id}: {:?}", rows.as_ref().map(Vec::len))

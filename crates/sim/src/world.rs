@@ -1,4 +1,4 @@
-//! The world: one machine, its clients, the network between them, and the order in which everything happens.
+//! The world: machines, their clients, the network between them, and the order in which everything happens.
 
 use crate::{
     beat_client::{BeatClient, BeatHabits},
@@ -9,10 +9,10 @@ use crate::{
     machine::Machine,
     naming_client::{NamingClient, NamingHabits},
     note::{Note, Seen},
-    operator::Copy,
     payload,
     planted::Planted,
     queue::EventQueue,
+    servers::Servers,
     trace::Trace,
 };
 use base::{ConnectionId, Duration, Instant, Rng};
@@ -59,6 +59,8 @@ pub enum Happening {
     Noted {
         /// Which client.
         client: usize,
+        /// The machine that it is connected to, or was last.
+        machine: usize,
         /// What.
         note: Note,
     },
@@ -66,44 +68,79 @@ pub enum Happening {
     Cut {
         /// Which client.
         client: usize,
+        /// With which machine it was.
+        machine: usize,
     },
     /// The host died.
     Down {
+        /// Whose.
+        machine: usize,
         /// Whether everything that it had written to its disk is still there, durable or not.
         kept: bool,
     },
     /// The host began.
-    Up,
+    Up {
+        /// Whose.
+        machine: usize,
+    },
     /// The host serves.
-    Ready,
-    /// The wall clock was set, by so many milliseconds.
-    ClockSet(i64),
+    Ready {
+        /// Whose.
+        machine: usize,
+    },
+    /// The wall clock was set.
+    ClockSet {
+        /// Whose.
+        machine: usize,
+        /// By so many milliseconds.
+        by_ms: i64,
+    },
     /// The host does nothing for so long.
-    Paused(Duration),
+    Paused {
+        /// Whose.
+        machine: usize,
+        /// How long.
+        duration: Duration,
+    },
     /// Whether the disk has no room.
-    Full(bool),
+    Full {
+        /// Whose.
+        machine: usize,
+        /// Whether it has none.
+        full: bool,
+    },
     /// The disk went back to what it was at some moment since this one.
     Restored {
+        /// Whose.
+        machine: usize,
         /// What was durable then is there.
         as_of: Instant,
     },
     /// All that the host serves, read at one moment: right after it began to serve, and at the end.
     Scanned {
+        /// Which machine's.
+        machine: usize,
         /// Content by key, of those that could be read; `None`: there is no such config.
         configs: BTreeMap<String, Option<String>>,
         /// The lists.
         lists: Vec<Seen>,
     },
     /// The host stopped by itself.
-    Halted(String),
+    Halted {
+        /// Whose.
+        machine: usize,
+        /// What it said.
+        reason: String,
+    },
 }
 
 pub(crate) type LinkId = u64;
 
-/// One connection between a client and the machine, as the network sees it.
+/// One connection between a client and a machine, as the network sees it.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) client: usize,
+    pub(crate) machine: usize,
     pub(crate) life: u64,
     /// `None`: the machine does not know it (yet, any more).
     pub(crate) connection: Option<ConnectionId>,
@@ -114,7 +151,7 @@ pub(crate) struct Link {
     pub(crate) last_down: Instant,
 }
 
-/// On its way to the machine.
+/// On its way to a machine.
 #[derive(Debug)]
 pub(crate) enum Up {
     Open,
@@ -122,23 +159,30 @@ pub(crate) enum Up {
     Close,
 }
 
-pub(crate) enum Event {
+/// What happens to a machine.
+pub(crate) enum ToMachine {
     Start,
     Wake { life: u64, deadline: Instant },
     DiskRun { life: u64, jobs: Vec<DiskJob>, took: Duration },
     DiskDone { life: u64, done: Vec<DiskDone>, last: bool },
     WorkDone { life: u64, work: Work },
-    ToHost { link: LinkId, up: Up },
-    DatagramToHost { from: SocketAddr, bytes: Bytes },
+    Arrives { link: LinkId, up: Up },
+    Datagram { from: SocketAddr, bytes: Bytes },
+    Fault(Fault),
+}
+
+pub(crate) enum Event {
+    Machine(usize, ToMachine),
     DatagramToClient { client: usize, bytes: Bytes },
     ToClient { link: LinkId, heard: Heard },
     ClientWake { client: usize, deadline: Instant },
-    Fault(Fault),
 }
 
 pub(crate) struct Actor {
     pub(crate) client: Client,
     pub(crate) link: Option<LinkId>,
+    /// The machine that it is connected to, or was last.
+    pub(crate) machine: usize,
     pub(crate) alive: bool,
     wake_for: Option<Instant>,
 }
@@ -149,7 +193,7 @@ pub struct World {
     pub(crate) rng: Rng,
     pub(crate) physics: Physics,
     pub(crate) queue: EventQueue<Event>,
-    pub(crate) machine: Machine,
+    pub(crate) machines: Vec<Machine>,
     pub(crate) actors: Vec<Actor>,
     pub(crate) links: BTreeMap<LinkId, Link>,
     next_link: LinkId,
@@ -157,22 +201,9 @@ pub struct World {
     pub(crate) history: Vec<(Instant, Happening)>,
     /// What must never happen, and did.
     pub(crate) violations: Vec<String>,
-    /// The host may stop by itself: its disk was made to fail.
-    pub(crate) halt_expected: bool,
     /// What a scan looks at.
     pub(crate) keys: BTreeSet<String>,
     pub(crate) services: BTreeSet<String>,
-    /// Kept from before the disk was damaged.
-    pub(crate) copy: Option<Copy>,
-    /// The hint may be unreadable.
-    pub(crate) hint_damaged: bool,
-    pub(crate) syncs_lost_since: Option<Instant>,
-    /// A start that the disk does not allow is no violation: the disk was damaged.
-    pub(crate) damage_expected: bool,
-    /// From a crash to the next start.
-    pub(crate) is_down: bool,
-    /// No start is planned after a crash.
-    pub(crate) stays_down: bool,
 }
 
 /// The settings that a simulated host has.
@@ -185,6 +216,7 @@ pub fn settings() -> Settings {
         admin_password: Some("simulated".to_owned()),
         doors: Vec::new(),
         version: "simulated",
+        cluster: host::ClusterSettings::alone(),
         naming: naming::Settings::default(),
         // So short that a run of large configs has several checkpoints.
         limits: host::Limits { log_bytes_max: 512 * 1024, ..host::Limits::default() },
@@ -205,37 +237,35 @@ impl World {
     #[must_use]
     pub fn with_disk(mut rng: Rng, disk: SimDisk, physics: Physics, keep_trace: bool) -> Self {
         let machine = Machine::new(disk, settings(), rng.fork(), physics.planted);
-        let mut world = Self {
+        let mut world = Self::of(rng, vec![machine], physics, keep_trace);
+        world.queue.push(world.now, Event::Machine(0, ToMachine::Start));
+        world
+    }
+
+    fn of(rng: Rng, machines: Vec<Machine>, physics: Physics, keep_trace: bool) -> Self {
+        Self {
             now: Instant::START,
             rng,
             physics,
             queue: EventQueue::default(),
-            machine,
+            machines,
             actors: Vec::new(),
             links: BTreeMap::new(),
             next_link: 0,
             trace: Trace::new(keep_trace),
             history: Vec::new(),
             violations: Vec::new(),
-            halt_expected: false,
             keys: BTreeSet::new(),
             services: BTreeSet::new(),
-            copy: None,
-            hint_damaged: false,
-            syncs_lost_since: None,
-            damage_expected: false,
-            is_down: false,
-            stays_down: false,
-        };
-        world.queue.push(world.now, Event::Start);
-        world
+        }
     }
 
     /// Adds a client of the registry; its number.
     pub fn add_naming_client(&mut self, habits: NamingHabits) -> usize {
         let (index, rng) = (self.actors.len(), self.rng.fork());
         self.services.extend(habits.services.iter().chain(&habits.watched).cloned());
-        let client = NamingClient::new(index, self.now, rng, habits);
+        let servers = self.servers(index);
+        let client = NamingClient::new(index, self.now, rng, servers, habits);
         self.add(Client::Naming(Box::new(client)))
     }
 
@@ -243,7 +273,8 @@ impl World {
     pub fn add_config_client(&mut self, habits: ConfigHabits) -> usize {
         let (index, rng) = (self.actors.len(), self.rng.fork());
         self.keys.extend(habits.keys.iter().cloned());
-        let client = ConfigClient::new(index, self.now, rng, habits);
+        let servers = self.servers(index);
+        let client = ConfigClient::new(index, self.now, rng, servers, habits);
         self.add(Client::Config(Box::new(client)))
     }
 
@@ -251,20 +282,32 @@ impl World {
     pub fn add_beat_client(&mut self, habits: BeatHabits) -> usize {
         let (index, rng) = (self.actors.len(), self.rng.fork());
         self.services.extend(habits.services.iter().chain(&habits.persistent).cloned());
-        let client = BeatClient::new(index, self.now, rng, habits);
+        let servers = self.servers(index);
+        let client = BeatClient::new(index, self.now, rng, servers, habits);
         self.add(Client::Beat(Box::new(client)))
     }
 
+    /// All machines, each client beginning with another one.
+    fn servers(&self, client: usize) -> Servers {
+        Servers::new(self.machines.len(), client)
+    }
+
     fn add(&mut self, client: Client) -> usize {
-        self.actors.push(Actor { client, link: None, alive: true, wake_for: None });
+        let machine = self.actors.len() % self.machines.len();
+        self.actors.push(Actor { client, link: None, machine, alive: true, wake_for: None });
         let index = self.actors.len() - 1;
         self.after_client(index);
         index
     }
 
-    /// Lets this happen at that time.
+    /// Lets this happen to the first machine at that time.
     pub fn plan(&mut self, at: Instant, fault: Fault) {
-        self.queue.push(at, Event::Fault(fault));
+        self.plan_on(0, at, fault);
+    }
+
+    /// Lets this happen to a machine at that time.
+    pub fn plan_on(&mut self, machine: usize, at: Instant, fault: Fault) {
+        self.queue.push(at, Event::Machine(machine, ToMachine::Fault(fault)));
     }
 
     /// Virtual time.
@@ -291,26 +334,26 @@ impl World {
         &self.violations
     }
 
-    /// The power goes after so many more disk operations, of which this survives; also while the host begins.
+    /// The power of the first machine goes after so many more disk operations, of which this survives; also while the host begins.
     pub fn arm_power_loss(&mut self, operations: u64, survivors: Survivors) {
-        self.machine.arm(operations, survivors);
+        self.machines[0].arm(operations, survivors);
     }
 
-    /// From now on the host need not begin or go on: its disk was damaged.
+    /// From now on the first machine's host need not begin or go on: its disk was damaged.
     pub fn expect_damage(&mut self) {
-        self.damage_expected = true;
-        self.stays_down = true;
+        self.machines[0].damage_expected = true;
+        self.machines[0].stays_down = true;
     }
 
-    /// From now on the host stays down when it dies.
-    pub fn stay_down(&mut self) {
-        self.stays_down = true;
+    /// From now on this machine's host stays down when it dies.
+    pub fn stay_down(&mut self, machine: usize) {
+        self.machines[machine].stays_down = true;
     }
 
     /// The machine is switched on again.
-    pub fn power_on(&mut self) {
-        self.stays_down = false;
-        self.queue.push(self.now, Event::Start);
+    pub fn power_on(&mut self, machine: usize) {
+        self.machines[machine].stays_down = false;
+        self.queue.push(self.now, Event::Machine(machine, ToMachine::Start));
     }
 
     /// Whether this config client has done all that it meant to do.
@@ -322,23 +365,32 @@ impl World {
         }
     }
 
-    /// The machine's disk.
+    /// The first machine's disk.
     #[must_use]
     pub fn disk(&self) -> &SimDisk {
-        &self.machine.disk
+        &self.machines[0].disk
     }
 
-    /// One more look at everything, if the host serves.
+    /// One more look at everything that every host serves.
     pub fn look(&mut self) {
-        if let Some(host) = self.machine.host().filter(|host| host.is_ready()).cloned() {
-            self.scan(&host);
+        for machine in 0..self.machines.len() {
+            let host = self.machines[machine].host().filter(|host| host.is_ready()).cloned();
+            if let Some(host) = host {
+                self.scan(machine, &host);
+            }
         }
     }
 
-    /// Whether the host serves.
+    /// Whether all hosts serve.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.machine.host().is_some_and(|host| host.is_ready())
+        (0..self.machines.len()).all(|machine| self.serves(machine))
+    }
+
+    /// Whether this machine's host serves.
+    #[must_use]
+    pub fn serves(&self, machine: usize) -> bool {
+        self.machines[machine].host().is_some_and(|host| host.is_ready())
     }
 
     /// Lets `duration` pass.
@@ -368,39 +420,30 @@ impl World {
     fn step(&mut self) {
         let Some((at, event)) = self.queue.pop() else { return };
         self.now = self.now.max(at);
-        if self.is_for_machine(&event) && self.machine.paused_until > self.now {
-            return self.queue.push(self.machine.paused_until, event);
-        }
         match event {
-            Event::Start => self.start(),
-            Event::Wake { life, deadline } => self.wake(life, deadline),
-            Event::DiskRun { life, jobs, took } => self.disk_run(life, jobs, took),
-            Event::DiskDone { life, done, last } => self.disk_done(life, done, last),
-            Event::WorkDone { life, work } => self.work_done(life, work),
-            Event::ToHost { link, up } => self.arrive(link, up),
-            Event::DatagramToHost { from, bytes } => self.datagram_arrives(from, bytes),
+            Event::Machine(machine, what) => self.step_machine(machine, what),
             Event::DatagramToClient { client, bytes } => self.hear_datagram(client, &bytes),
             Event::ToClient { link, heard } => self.hear(link, heard),
             Event::ClientWake { client, deadline } => self.wake_client(client, deadline),
-            Event::Fault(fault) => self.inject(fault),
         }
-        self.after_machine();
     }
 
-    fn is_for_machine(&self, event: &Event) -> bool {
-        match event {
-            Event::Wake { .. }
-            | Event::DiskRun { .. }
-            | Event::DiskDone { .. }
-            | Event::WorkDone { .. }
-            | Event::DatagramToHost { .. }
-            | Event::ToHost { .. } => true,
-            Event::Start
-            | Event::DatagramToClient { .. }
-            | Event::ToClient { .. }
-            | Event::ClientWake { .. }
-            | Event::Fault(_) => false,
+    fn step_machine(&mut self, machine: usize, what: ToMachine) {
+        let paused_until = self.machines[machine].paused_until;
+        if what.waits_for_the_host() && paused_until > self.now {
+            return self.queue.push(paused_until, Event::Machine(machine, what));
         }
+        match what {
+            ToMachine::Start => self.start(machine),
+            ToMachine::Wake { life, deadline } => self.wake(machine, life, deadline),
+            ToMachine::DiskRun { life, jobs, took } => self.disk_run(machine, life, jobs, took),
+            ToMachine::DiskDone { life, done, last } => self.disk_done(machine, life, done, last),
+            ToMachine::WorkDone { life, work } => self.work_done(machine, life, work),
+            ToMachine::Arrives { link, up } => self.arrive(machine, link, up),
+            ToMachine::Datagram { from, bytes } => self.datagram_arrives(machine, from, bytes),
+            ToMachine::Fault(fault) => self.inject(machine, fault),
+        }
+        self.after_machine(machine);
     }
 
     pub(crate) fn draw(&mut self, (least, most): (Duration, Duration)) -> Duration {
@@ -460,7 +503,8 @@ impl World {
 
     fn after_client(&mut self, index: usize) {
         while let Some(note) = self.actors[index].client.next_note() {
-            self.happened(Happening::Noted { client: index, note });
+            let machine = self.actors[index].machine;
+            self.happened(Happening::Noted { client: index, machine, note });
         }
         while let Some(send) = self.actors[index].client.next_send() {
             self.send(index, send);
@@ -479,10 +523,12 @@ impl World {
     fn send(&mut self, client: usize, send: Send) {
         let arrival = |arrival| Up::Arrival(Box::new(arrival));
         let up = match send {
-            Send::Connect => {
+            Send::Connect { machine } => {
                 self.next_link += 1;
+                self.actors[client].machine = machine;
                 let link = Link {
                     client,
+                    machine,
                     life: 0,
                     connection: None,
                     carried: false,
@@ -517,16 +563,33 @@ impl World {
         let Some(link) = self.links.get_mut(&id) else { return };
         let at = self.now.after(latency).max(link.last_up);
         link.last_up = at;
-        self.queue.push(at, Event::ToHost { link: id, up });
+        let machine = link.machine;
+        self.queue.push(at, Event::Machine(machine, ToMachine::Arrives { link: id, up }));
     }
 
     /// Notes that instances may go because a connection was cut while the host that knew it lives.
     pub(crate) fn cut(&mut self, id: LinkId) {
         let Some(link) = self.links.get(&id) else { return };
-        let lives = self.machine.running.is_some() && link.life == self.machine.life;
+        let (client, machine) = (link.client, link.machine);
+        let server = &self.machines[machine];
+        let lives = server.running.is_some() && link.life == server.life;
         if link.carried && lives && link.connection.is_some() {
-            let client = link.client;
-            self.happened(Happening::Cut { client });
+            self.happened(Happening::Cut { client, machine });
+        }
+    }
+}
+
+impl ToMachine {
+    /// Whether a host that stands still takes it later.
+    fn waits_for_the_host(&self) -> bool {
+        match self {
+            Self::Wake { .. }
+            | Self::DiskRun { .. }
+            | Self::DiskDone { .. }
+            | Self::WorkDone { .. }
+            | Self::Datagram { .. }
+            | Self::Arrives { .. } => true,
+            Self::Start | Self::Fault(_) => false,
         }
     }
 }

@@ -14,7 +14,7 @@ fn a_failed_fsync_stops_the_host_and_nothing_is_acknowledged_after_it() {
     let disk = started_disk();
     for step in 0..12 {
         let mut world = world(step, &disk);
-        world.stay_down();
+        world.stay_down(0);
         let client = world.add_config_client(publisher(30, 3_000));
         assert!(world.run_until(Duration::from_secs(20), World::is_ready));
         world.plan(world.now().after(Duration::from_millis(5 + 17 * step)), Fault::FailSync);
@@ -23,7 +23,7 @@ fn a_failed_fsync_stops_the_host_and_nothing_is_acknowledged_after_it() {
             .history()
             .iter()
             .find_map(|(at, happening)| match happening {
-                Happening::Halted(reason) => Some((*at, reason.clone())),
+                Happening::Halted { reason, .. } => Some((*at, reason.clone())),
                 _ => None,
             })
             .expect("a host whose fsync failed must stop");
@@ -31,7 +31,7 @@ fn a_failed_fsync_stops_the_host_and_nothing_is_acknowledged_after_it() {
         // Answers that were on their way arrive within one latency.
         let late = halted.0.after(Duration::from_millis(3));
         assert!(acknowledged(&world).iter().all(|at| *at <= late), "step {step}");
-        world.power_on();
+        world.power_on(0);
         finish(&mut world, client);
         assert_sound(&world, &format!("step {step}"));
     }

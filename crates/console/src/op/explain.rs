@@ -50,12 +50,12 @@ enum About {
 
 impl Operation for Explain {
     fn go(&mut self, cx: &Context<'_>, answer: Option<Answer>) -> Result<Next, Problem> {
-        let (events, dropped) = match answer {
+        let (events, dropped, silent) = match answer {
             None => {
                 let subject = self.subject.clone();
                 return Ok(Next::Ask(Ask::Explain { subject, limit: EVENTS_MAX }));
             }
-            Some(Answer::Explained { events, dropped }) => (events, dropped),
+            Some(Answer::Explained { events, dropped, silent }) => (events, dropped, silent),
             other => mismatch(&other),
         };
         let teller = Teller {
@@ -76,6 +76,7 @@ impl Operation for Explain {
             subject: self.subject.to_string(),
             events: events.iter().map(words::event).collect(),
             dropped,
+            silent: silent.iter().map(ToString::to_string).collect(),
         };
         Ok(Reply::json(&shape::Explanation { history, sentence }))
     }

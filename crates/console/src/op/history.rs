@@ -83,12 +83,13 @@ impl Operation for History {
                 let subject = self.subject.clone();
                 Ok(Next::Ask(Ask::Explain { subject, limit: EVENTS_MAX }))
             }
-            Some(Answer::Explained { events, dropped }) => {
+            Some(Answer::Explained { events, dropped, silent }) => {
                 let own: Vec<_> = events.iter().filter(|event| self.is_own(event)).collect();
                 let newest = own.len().saturating_sub(self.limit);
                 let events = own[newest..].iter().map(|event| words::event(event)).collect();
                 let subject = self.subject.to_string();
-                Ok(Reply::json(&shape::History { subject, events, dropped }))
+                let silent = silent.iter().map(ToString::to_string).collect();
+                Ok(Reply::json(&shape::History { subject, events, dropped, silent }))
             }
             other => mismatch(&other),
         }

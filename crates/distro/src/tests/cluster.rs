@@ -74,6 +74,7 @@ fn command(network: &mut Network, words: &[&str]) -> Option<String> {
                 network.step(other, Input::OwnerGone { owner: node(id), heard });
             }
         }
+        ["repair", id, peer] => network.step(node(id), Input::Repair { peer: node(peer) }),
         ["start", id] => network.start(node(id)),
         ["wait", ms] => network.wait(Duration::from_millis(ms.parse().expect("milliseconds"))),
         ["show", key] => return Some(show(network, key)),
@@ -295,5 +296,31 @@ fn a_ghost_that_outlived_its_tombstone_is_buried_by_its_owner() {
          > wait 2100
          > show a
          n1=- n2=-",
+    );
+}
+
+#[test]
+fn a_repair_finds_what_was_lost_without_waiting_for_a_digest() {
+    check(
+        "2 nodes
+        > wait 100
+        > lose n1 n2 1
+        > write n1 a 1
+        > lose n2 n1 1
+        > write n2 b 2
+        > wait 10
+        > show a
+        n1=1* n2=-
+        > show b
+        n1=- n2=2*
+        > repair n2 n1
+        > wait 20
+        > show a
+        n1=1* n2=1
+        > show b
+        n1=2 n2=2*
+        > wait 2000
+        > agreed
+        n1:n2 n2:n1",
     );
 }

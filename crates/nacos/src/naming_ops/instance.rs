@@ -249,9 +249,9 @@ pub(crate) fn settled(event: Event) -> Result<(), Fault> {
         | Reply::Published { .. }
         | Reply::SubscribedBy(_)
         | Reply::Publishers(_)
-        | Reply::SubscribingClients(_)) => {
-            Err(unexpected_fault(Event::Answer(Answer::Naming(reply))))
-        }
+        | Reply::SubscribingClients(_)
+        | Reply::Digests { .. }
+        | Reply::Digest(_)) => Err(unexpected_fault(Event::Answer(Answer::Naming(reply)))),
     }
 }
 
@@ -281,6 +281,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
         Refusal::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, 500),
         Refusal::NoSuchClient | Refusal::NoSuchInstance => (StatusCode::NOT_FOUND, 404),
         Refusal::NotEphemeral
+        | Refusal::NoLink(_)
         | Refusal::TooLong { .. }
         | Refusal::OutOfRange { .. }
         | Refusal::TooManyEdited { .. }
@@ -300,6 +301,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
         Refusal::UnknownClient
         | Refusal::NoSuchClient
         | Refusal::NoSuchInstance
+        | Refusal::NoLink(_)
         | Refusal::TooManyPatterns { .. }
         | Refusal::PersistentService(_)
         | Refusal::EphemeralService(_)

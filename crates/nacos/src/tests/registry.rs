@@ -142,6 +142,7 @@ impl Registry {
                 }
                 ::naming::Output::Peer { .. }
                 | ::naming::Output::Tidy(_)
+                | ::naming::Output::Check(_)
                 | ::naming::Output::Hint(_)
                 | ::naming::Output::Event(..) => {}
                 ::naming::Output::Halt(why) => panic!("{why}"),

@@ -87,7 +87,7 @@ fn disturb(naming: &mut Naming, now: &mut Now, number: u8) {
         (service(["db", "web"][usize::from(number % 2)]), ClientId::Connection(id));
     let request = Request::Register { client, service, instance: own };
     naming.step(now, if number.is_multiple_of(4) { Input::Closed(id) } else { Input::Opened(id) });
-    naming.step(now, Input::Request { from: id, id: base::RequestId(0), request });
+    naming.step(now, Input::Request { from: id, id: RequestId(0), request });
     naming.step(now, Input::Wake);
 }
 

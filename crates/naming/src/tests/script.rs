@@ -483,6 +483,7 @@ impl Conversation {
             | Output::Propose { .. }
             | Output::Tidy(_)
             | Output::Peer { .. }
+            | Output::Check(_)
             | Output::Hint(_)
             | Output::Halt(_)
             | Output::Event(..) => {}
@@ -532,6 +533,9 @@ impl Conversation {
                     continue;
                 }
                 Output::Peer { to, .. } => format!("to {to}"),
+                Output::Check(Check { id, ip, port, checker, timeout }) => {
+                    format!("check {id}: {checker:?} {ip}:{port} within {timeout:?}")
+                }
                 Output::Halt(reason) => format!("halt: {reason}"),
                 Output::Hint(piece) => {
                     self.keep(piece);
@@ -584,6 +588,12 @@ fn show_reply(reply: Reply) -> String {
                 clients.iter().map(|(id, who)| format!(" c{}={}", id.counter, who.address));
             format!("subscribing{}", clients.collect::<String>())
         }
+        Reply::Digests { services, more } => {
+            let services =
+                services.iter().map(|one| format!(" {}×{}", one.service.name, one.instances));
+            format!("digests{}{}", services.collect::<String>(), if more { " …" } else { "" })
+        }
+        Reply::Digest(instances) => format!("digest of {}", instances.len()),
         Reply::Refused(refusal) => format!("refused: {refusal}"),
     }
 }

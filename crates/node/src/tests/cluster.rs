@@ -1,7 +1,7 @@
 //! Conversations with several nodes: whoever leads is called `leader`, the others `a` and `b` (and so on), in the order
 //! of their ids at the moment when the script names them for the first time.
 
-use super::{config_key, instance, replied, service};
+use super::{address, config_key, instance, replied, service};
 use crate::{
     Initial, Input, Node, Output, PeerMessage, Recovered, Request, Settings, TableRow, View,
 };
@@ -116,8 +116,7 @@ impl Cluster {
     fn start(&mut self, id: NodeId) {
         self.lives += 1;
         let settings = Settings {
-            id,
-            voters: self.disks.keys().copied().collect(),
+            cluster: cluster::Settings::alone(self.identity(id), address(id.0)),
             journal_bytes_max: 1 << 20,
             // Small, so that a node falls behind soon.
             log_bytes_max: 4 << 20,
@@ -148,12 +147,23 @@ impl Cluster {
         }
     }
 
+    /// All nodes founded the cluster together.
+    fn identity(&self, id: NodeId) -> cluster::Identity {
+        let founders: Vec<_> = self
+            .disks
+            .keys()
+            .map(|node| cluster::Founder { node: *node, address: Some(address(node.0)) })
+            .collect();
+        let cluster = cluster::ClusterId::of_founders(&founders);
+        let formation = cluster::Formation::Formed { cluster, founders };
+        cluster::Identity { formation, ..cluster::Identity::fresh(id) }
+    }
+
     fn kill(&mut self, id: NodeId) {
         self.nodes.remove(&id);
         let others: Vec<NodeId> = self.nodes.keys().copied().collect();
         for other in others {
             self.unlink(id, other);
-            self.step(other, Input::NodeGone { node: id, heard: self.now.instant });
         }
     }
 
@@ -165,8 +175,8 @@ impl Cluster {
             self.links.insert((from, to), Vec::new());
         }
         for (from, to) in [(a, b), (b, a)] {
-            self.step(from, Input::NodeAlive { node: to, life: HybridTime(0) });
-            self.step(from, Input::PeerUp(to));
+            let peer = self.nodes[&to].introduction().clone();
+            self.step(from, Input::PeerUp { address: address(to.0), peer });
         }
     }
 
@@ -216,7 +226,11 @@ impl Cluster {
                 }
                 View::Service(view) => seen.hosts = view.instances.len(),
                 View::Standing(standing) => seen.ready = standing.ready,
-                View::ServiceGone(_) | View::Grays(_) | View::Access(_) | View::Switches(_) => {}
+                View::ServiceGone(_)
+                | View::Grays(_)
+                | View::Access(_)
+                | View::Switches(_)
+                | View::Cluster(_) => {}
             },
             Output::Reply { id: asked, reply, .. } => {
                 writeln!(self.transcript, "reply {asked} {}", replied(&reply)).expect("text");
@@ -252,9 +266,13 @@ impl Cluster {
             Output::Halt(reason) => {
                 writeln!(self.transcript, "halt: {reason}").expect("text");
             }
-            Output::Push { .. }
+            Output::KeepIdentity(_) => self.step(id, Input::IdentityKept),
+            Output::Links(_)
+            | Output::Left
+            | Output::Push { .. }
             | Output::Notify { .. }
             | Output::Existence { .. }
+            | Output::Check(_)
             | Output::Watched { .. }
             | Output::Load { .. }
             | Output::Hint(_) => {}
@@ -369,6 +387,15 @@ impl Cluster {
             ["read", name] => {
                 let id = self.named(name);
                 self.ask(id, Request::Fresh(Consistency::Linearizable));
+            }
+            ["explain", name] => {
+                let id = self.named(name);
+                let subject = journal::Subject::Config {
+                    namespace: "public".into(),
+                    group: "g".into(),
+                    data_id: "k".into(),
+                };
+                self.ask(id, Request::Explain { subject, limit: 100 });
             }
             ["kill", name] => {
                 let id = self.named(name);
@@ -563,5 +590,24 @@ fn a_node_that_is_far_behind_gets_a_snapshot() {
          reply q63 published
          > show k
          ?=3/0 hosts, a=3/0 hosts, leader=3/0 hosts",
+    );
+}
+
+#[test]
+fn the_story_of_a_config_is_told_by_all_nodes_and_says_who_is_missing() {
+    check(
+        "3 nodes
+         > wait 5000
+         > publish leader k 1
+         > wait 20
+         reply q1 published
+         > explain a
+         > wait 10
+         reply q2 6 events of 3 nodes, 0 silent
+         > cut a b
+         > wait 100
+         > explain a
+         > wait 10
+         reply q3 4 events of 2 nodes, 1 silent",
     );
 }

@@ -38,10 +38,10 @@ mod tests {
     fn lost(script: &str, found: Option<&str>, restored: Option<u64>) -> bool {
         let mut history = configs(script);
         if let Some(as_of) = restored {
-            history.push((at(9), Happening::Restored { as_of: at(as_of) }));
+            history.push((at(9), Happening::Restored { machine: 0, as_of: at(as_of) }));
         }
         let configs = BTreeMap::from([("k".to_owned(), found.map(str::to_owned))]);
-        history.push((at(10), Happening::Scanned { configs, lists: Vec::new() }));
+        history.push((at(10), Happening::Scanned { machine: 0, configs, lists: Vec::new() }));
         !check(&history).violations.is_empty()
     }
 

@@ -86,21 +86,21 @@ impl Ledger {
         let mut ledger = Self::default();
         for (at, happening) in history {
             match happening {
-                Happening::Noted { client, note } => ledger.note(*at, *client, note),
-                Happening::Cut { client } => {
+                Happening::Noted { client, note, .. } => ledger.note(*at, *client, note),
+                Happening::Cut { client, .. } => {
                     for offer in ledger.owners.get(client).cloned().unwrap_or_default() {
                         ledger.mark(*at, &offer, Mark::Leaving);
                     }
                 }
-                Happening::Down { kept } => {
+                Happening::Down { kept, .. } => {
                     ledger.downs.push(Outage { from: *at, kept: *kept, ready: None });
                 }
-                Happening::Ready => {
+                Happening::Ready { .. } => {
                     if let Some(outage) = ledger.downs.last_mut() {
                         outage.ready.get_or_insert(*at);
                     }
                 }
-                Happening::ClockSet(_) | Happening::Up => {}
+                Happening::ClockSet { .. } | Happening::Up { .. } => {}
                 // With the disk, the hint went back.
                 Happening::Restored { .. } => {
                     if let Some(outage) = ledger.downs.last_mut() {
@@ -118,9 +118,9 @@ impl Ledger {
                         });
                     }
                 }
-                Happening::Paused(duration) => ledger.pauses.push((*at, *duration)),
-                Happening::Full(full) => ledger.full.push((*at, *full)),
-                Happening::Halted(_) => {}
+                Happening::Paused { duration, .. } => ledger.pauses.push((*at, *duration)),
+                Happening::Full { full, .. } => ledger.full.push((*at, *full)),
+                Happening::Halted { .. } => {}
             }
         }
         let persistent = std::mem::take(&mut ledger.persistent);

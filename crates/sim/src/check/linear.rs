@@ -303,7 +303,8 @@ mod tests {
             ("7-8 get a; 9-10 get b", Some(2), false),
         ] {
             let mut history = script::configs(&format!("1-2 set a; 3-4 set b; {found}"));
-            let as_of = restored.map(|as_of| Happening::Restored { as_of: script::at(as_of) });
+            let as_of =
+                restored.map(|as_of| Happening::Restored { machine: 0, as_of: script::at(as_of) });
             history.extend(as_of.map(|restored| (script::at(5), restored)));
             history.sort_by_key(|(at, _)| *at);
             assert_eq!(check(&history).violations.is_empty(), sound, "{found}, {restored:?}");

@@ -70,7 +70,7 @@ impl Ears {
         let mut reads: BTreeMap<(usize, u64), (Instant, String)> = BTreeMap::new();
         for (at, happening) in history {
             match happening {
-                Happening::Noted { client, note } => match note {
+                Happening::Noted { client, note, .. } => match note {
                     Note::Asked { number, key, ask: Ask::Query } => {
                         reads.insert((*client, *number), (*at, key.clone()));
                     }
@@ -84,14 +84,14 @@ impl Ears {
                 },
                 Happening::Down { .. } => ears.close(*at, |_| true),
                 Happening::Restored { .. } => ears.told.clear(),
-                Happening::Paused(duration) => ears.pauses.push((*at, *duration)),
+                Happening::Paused { duration, .. } => ears.pauses.push((*at, *duration)),
                 Happening::Cut { .. }
-                | Happening::Up
-                | Happening::Ready
-                | Happening::ClockSet(_)
-                | Happening::Full(_)
+                | Happening::Up { .. }
+                | Happening::Ready { .. }
+                | Happening::ClockSet { .. }
+                | Happening::Full { .. }
                 | Happening::Scanned { .. }
-                | Happening::Halted(_) => {}
+                | Happening::Halted { .. } => {}
             }
         }
         let end = history.last().map_or(Instant::START, |(at, _)| *at);
@@ -240,7 +240,7 @@ mod tests {
 
     fn found(script: &str, rest: &[Vec<Line>]) -> usize {
         let mut history = [configs(script), rest.concat()].concat();
-        history.push((at(60), Happening::Ready));
+        history.push((at(60), Happening::Ready { machine: 0 }));
         history.sort_by_key(|(at, _)| *at);
         check(&history).violations.len()
     }
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(found("1-2 set a; 10-- set b", &[listens(5, "a")]), 0, "not acknowledged");
         let lost = vec![noted(12, Note::Deaf)];
         assert_eq!(found(script, &[listens(5, "a"), lost]), 0);
-        let down = vec![(at(12), Happening::Down { kept: true })];
+        let down = vec![(at(12), Happening::Down { machine: 0, kept: true })];
         assert_eq!(found(script, &[listens(5, "a"), down]), 0);
     }
 

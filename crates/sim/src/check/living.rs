@@ -44,7 +44,11 @@ mod tests {
 
     #[test]
     fn the_first_look_after_a_restart_counts_as_every_other() {
-        let scan = Happening::Scanned { configs: Default::default(), lists: vec![seen(1, &[])] };
+        let scan = Happening::Scanned {
+            machine: 0,
+            configs: Default::default(),
+            lists: vec![seen(1, &[])],
+        };
         assert_eq!(found(&[registered(1), restart(20, true), vec![(at(21), scan)]]), 1);
     }
 

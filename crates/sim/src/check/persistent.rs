@@ -62,7 +62,7 @@ impl<'a> Ledger<'a> {
             if let Happening::Noted { note: Note::Persistent(offer, step), .. } = happening {
                 ledger.services.insert(&offer.service);
                 ledger.offers.entry(offer).or_default().push((*at, Event::Step(*step)));
-            } else if let Happening::Restored { as_of } = happening {
+            } else if let Happening::Restored { as_of, .. } = happening {
                 for events in ledger.offers.values_mut() {
                     events.push((*at, Event::Restored { as_of: *as_of }));
                 }
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_disk_that_went_back_may_have_forgotten() {
         let registered = [step(1, Step::RegisterAsked), step(5, Step::Registered)].concat();
-        let back = |as_of| vec![(at(6), Happening::Restored { as_of: at(as_of) })];
+        let back = |as_of| vec![(at(6), Happening::Restored { machine: 0, as_of: at(as_of) })];
         assert_eq!(found(&[registered.clone(), back(3), vec![list(7, &[])]]), 0);
         assert_eq!(found(&[registered, back(5), vec![list(7, &[])]]), 1);
     }

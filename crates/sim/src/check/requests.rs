@@ -91,10 +91,10 @@ pub(crate) fn epochs(history: &History) -> BTreeMap<&str, Vec<Epoch<'_>>> {
     let mut places = BTreeMap::new();
     let mut restores = Vec::new();
     for (at, happening) in history {
-        if let Happening::Restored { as_of } = happening {
+        if let Happening::Restored { as_of, .. } = happening {
             restores.push((*at, *as_of));
         }
-        let Happening::Noted { client, note } = happening else { continue };
+        let Happening::Noted { client, note, .. } = happening else { continue };
         if let Note::Asked { number, key, ask } = note {
             let request = Request { client: *client, asked: *at, ask, end: None };
             keys.entry(key).or_default().insert((*at, *client, *number), request);

@@ -14,7 +14,7 @@ pub(crate) fn at(seconds: u64) -> Instant {
 }
 
 pub(crate) fn noted(seconds: u64, note: Note) -> Line {
-    (at(seconds), Happening::Noted { client: 0, note })
+    (at(seconds), Happening::Noted { client: 0, machine: 0, note })
 }
 
 /// Requests about the key `k`, divided by `;`: `asked-answered what`, the times in seconds, `-` for no answer.
@@ -67,5 +67,6 @@ pub(crate) fn push(seconds: u64, version: u64, addresses: &[&str]) -> Line {
 
 /// Down for a second; with `kept`, nothing that was written to the disk is lost.
 pub(crate) fn restart(seconds: u64, kept: bool) -> Vec<Line> {
-    vec![(at(seconds), Happening::Down { kept }), (at(seconds + 1), Happening::Ready)]
+    let ready = Happening::Ready { machine: 0 };
+    vec![(at(seconds), Happening::Down { machine: 0, kept }), (at(seconds + 1), ready)]
 }

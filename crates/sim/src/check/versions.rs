@@ -14,7 +14,7 @@ pub(crate) fn check(history: &History) -> Findings {
         if matches!(happening, Happening::Restored { .. }) {
             newest.clear();
         }
-        let Happening::Noted { client, note } = happening else { continue };
+        let Happening::Noted { client, note, .. } = happening else { continue };
         let is_push = matches!(note, Note::Pushed(_));
         let (Note::Listed(_, seen) | Note::Pushed(seen)) = note else { continue };
         findings.checked += 1;

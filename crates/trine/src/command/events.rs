@@ -22,7 +22,7 @@ pub(crate) async fn history(
 ) -> Result<(), Failure> {
     let history: History = client.call(call.with("limit", Some(args.limit))).await?;
     output::write(format, &history, || rows(&history.events));
-    say_dropped(&history);
+    say_missing(&history);
     Ok(())
 }
 
@@ -40,10 +40,14 @@ pub(super) fn rows(events: &[Event]) -> Rows {
     rows
 }
 
-pub(super) fn say_dropped(history: &History) {
+/// What the story lacks, if anything.
+pub(super) fn say_missing(history: &History) {
+    if !history.silent.is_empty() {
+        output::say(&format!("note: no answer from {}", history.silent.join(", ")));
+    }
     if history.dropped > 0 {
         output::say(&format!(
-            "note: the journal dropped {} older events: the story may begin earlier",
+            "note: the journals dropped {} older events: the story may begin earlier",
             history.dropped
         ));
     }

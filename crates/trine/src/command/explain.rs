@@ -59,7 +59,7 @@ pub(crate) async fn run(client: &Client, format: Format, what: What) -> Result<(
             if !told.history.events.is_empty() {
                 output::write(format, &told, || events::rows(&told.history.events));
             }
-            events::say_dropped(&told.history);
+            events::say_missing(&told.history);
             output::line(&told.sentence);
         }
     }

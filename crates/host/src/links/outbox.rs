@@ -1,0 +1,51 @@
+//! What waits to be written to one lane of a link: bounded in bytes.
+
+use crate::Signal;
+use bytes::Bytes;
+use std::{collections::VecDeque, sync::Arc};
+
+/// What may wait on the urgent lane of a link. Its messages are short: who takes none for so long is gone.
+pub const URGENT_BYTES_MAX: usize = 4 << 20;
+/// What may wait on the bulk lane beyond the longest log: a leader sends a follower all of it at once.
+pub const BULK_BYTES_MAX: usize = 32 << 20;
+
+/// One lane of a link.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    bytes_max: usize,
+    bytes: usize,
+    frames: VecDeque<Bytes>,
+    pub(crate) signal: Arc<Signal>,
+}
+
+/// It would have been too much.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+impl Outbox {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, bytes: 0, frames: VecDeque::new(), signal: Arc::default() }
+    }
+
+    /// # Errors
+    /// At the limit. What is lost on a lane breaks the link: whoever reads on must not miss something in between.
+    pub(crate) fn push(&mut self, frame: Bytes) -> Result<(), Overflow> {
+        if self.bytes + frame.len() > self.bytes_max {
+            return Err(Overflow);
+        }
+        self.bytes += frame.len();
+        self.frames.push_back(frame);
+        self.signal.raise();
+        Ok(())
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Bytes> {
+        let frame = self.frames.pop_front()?;
+        self.bytes -= frame.len();
+        Some(frame)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}

@@ -8,12 +8,15 @@ use crate::{
 use http::Method;
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
     time::{Duration, Instant},
 };
 
 pub(crate) const NODES: usize = 3;
 /// How long they may take to find each other.
-const FORM_TIMEOUT: Duration = Duration::from_secs(60);
+const FORM_TIMEOUT: Duration = Duration::from_secs(15);
+/// What did not form is started anew: r-nacos's nodes ask only once to be taken in.
+const FORM_TRIES_MAX: u32 = 6;
 const FORM_RETRY: Duration = Duration::from_millis(50);
 /// No secret: it only keeps this run's clusters together.
 const SECRET: &str = "the secret of the load generator's clusters";
@@ -28,6 +31,18 @@ impl Source {
     /// A cluster that serves and has a leader.
     pub(crate) async fn cluster(&self) -> Result<Cluster, Problem> {
         let Self::Binary { name: _, kind, path } = self else { return Err(Problem::NoCluster) };
+        for _ in 1..FORM_TRIES_MAX {
+            match Cluster::start(*kind, path).await {
+                Err(Problem::Unformed(_)) => {}
+                ended => return ended,
+            }
+        }
+        Cluster::start(*kind, path).await
+    }
+}
+
+impl Cluster {
+    async fn start(kind: Kind, path: &Path) -> Result<Self, Problem> {
         let mut members = Vec::new();
         for _ in 0..NODES {
             members.push(Member { api: subject::free_pair()?, peer: free()? });
@@ -42,15 +57,15 @@ impl Source {
                 Kind::Trine => trine(&members, number, secret.display().to_string()),
                 Kind::RNacos => r_nacos(&members, number),
             };
-            let mut node = subject::launch(*kind, path, data, members[number].api, &settings)?;
+            let mut node = subject::launch(kind, path, data, members[number].api, &settings)?;
             // One of r-nacos's nodes joins those that are a cluster already, and asks only once.
-            if *kind == Kind::RNacos {
+            if kind == Kind::RNacos {
                 node.wait_open().await?;
                 wait_member(&node, number + 1).await?;
             }
             nodes.push(node);
         }
-        let mut cluster = Cluster { nodes, kind: *kind };
+        let mut cluster = Self { nodes, kind };
         for node in &mut cluster.nodes {
             node.wait_open().await?;
             node.wait_ready().await?;

@@ -37,7 +37,7 @@ impl History {
         let mut happened = self.happened.lock().expect("nobody panics with it");
         let at =
             Instant::from_nanos(u64::try_from(self.began.elapsed().as_nanos()).expect("short"));
-        happened.push((at, Happening::Noted { client, note }));
+        happened.push((at, Happening::Noted { client, machine: 0, note }));
     }
 
     /// Fails with what the checkers of the simulator find in it.

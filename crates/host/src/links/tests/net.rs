@@ -71,7 +71,11 @@ fn settings(machine: usize, count: usize, log_bytes_max: usize) -> Settings {
             ..ClusterSettings::alone()
         },
         naming: naming::Settings::default(),
-        limits: crate::Limits { log_bytes_max, link_bytes_max: 1 << 20, ..crate::Limits::default() },
+        limits: crate::Limits {
+            log_bytes_max,
+            link_bytes_max: 1 << 20,
+            ..crate::Limits::default()
+        },
         planted: Planted::Nothing,
     }
 }

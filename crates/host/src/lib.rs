@@ -37,6 +37,7 @@ mod credentials;
 mod deliver;
 mod disk;
 mod drive;
+mod gathering;
 mod lanes;
 mod limits;
 #[allow(dead_code, reason = "the pieces of snapshots come next")]
@@ -108,6 +109,8 @@ pub struct Host {
     sessions_broken: AtomicU64,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
+    /// What sessions asked of all other sessions.
+    gatherings: Mutex<VecDeque<gathering::Asked>>,
     /// Connections that want to hear of changes of the access tables.
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,

@@ -1,0 +1,6 @@
+//! Conversations, laws and small schedules.
+
+mod conversation;
+mod laws;
+mod schedules;
+mod stage;

@@ -111,8 +111,12 @@ impl Host {
             }
             dirty.clear();
             self.step_udp(now);
+            self.gather(&mut dirty);
             if lock(&self.lanes).is_empty() {
-                break;
+                if dirty.is_empty() {
+                    break;
+                }
+                continue;
             }
             let mut cell = match self.node.try_lock() {
                 Ok(cell) => cell,

@@ -43,6 +43,7 @@ mod credentials;
 mod deliver;
 mod disk;
 mod drive;
+mod gathering;
 mod lanes;
 mod limits;
 mod links;
@@ -117,6 +118,8 @@ pub struct Host {
     sessions_broken: AtomicU64,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
+    /// What sessions asked of all other sessions.
+    gatherings: Mutex<VecDeque<gathering::Asked>>,
     /// Connections that want to hear of changes of the access tables.
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,

@@ -406,6 +406,10 @@ impl nacos::Views for ViewStore {
         read(&self.access).clone()
     }
 
+    fn cluster(&self) -> Option<Arc<cluster::View>> {
+        Self::cluster(self)
+    }
+
     fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
         let standing = self.standing();
         let level = match wanted {

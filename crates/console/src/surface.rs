@@ -137,6 +137,8 @@ pub enum Ask {
     Config(config::Request),
     /// Access.
     Access(access::Request),
+    /// Locks.
+    Lock(lock::Request),
     /// The newest events about a subject in the journals of all nodes.
     Explain {
         /// About what.
@@ -171,6 +173,8 @@ pub enum Answer {
     Config(config::Reply),
     /// To `Access`.
     Access(access::Reply),
+    /// To `Lock`.
+    Lock(lock::Reply),
     /// To `Explain`.
     Explained {
         /// Oldest first.
@@ -323,6 +327,10 @@ pub trait Views {
         offset: usize,
         limit: usize,
     ) -> Page<Arc<config::Entry>>;
+    /// Who holds a lock; `None` if it is free.
+    fn lock(&self, key: &str) -> Option<Arc<lock::View>>;
+    /// The locks that are held and whose key contains this text, by key, from `offset` (0-based), at most `limit`.
+    fn locks(&self, contains: &str, offset: usize, limit: usize) -> Page<Arc<lock::View>>;
     /// Users, roles, permissions, namespaces.
     fn access(&self) -> Arc<access::View>;
     /// What the views are worth right now if that needs no waiting; else ask `Ask::Fresh`. `Stale` never needs any.

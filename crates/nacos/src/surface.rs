@@ -161,6 +161,8 @@ pub enum Ask {
     Config(config::Request),
     /// Access.
     Access(access::Request),
+    /// Locks.
+    Lock(lock::Request),
 }
 
 /// A password in the clear. Printing it shows that it is there, not what it is.
@@ -194,6 +196,8 @@ pub enum Answer {
     Config(config::Reply),
     /// To `Access`.
     Access(access::Reply),
+    /// To `Lock`.
+    Lock(lock::Reply),
     /// To any: the node could not do it.
     Unavailable(Unavailable),
 }

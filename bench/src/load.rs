@@ -80,14 +80,29 @@ where
     L: 'static,
     F: AsyncFn(&mut L, u64) -> Result<(), Wrong> + 'static,
 {
+    let mut row = closed_loop_of(&[subject.pid], length, lanes, operation).await?;
+    row.rss_bytes = Some(process::rss_bytes(subject.pid)?);
+    Ok(row)
+}
+
+/// The same with several processes: what it cost all of them together.
+pub(crate) async fn closed_loop_of<L, F>(
+    processes: &[u32],
+    length: Duration,
+    lanes: Vec<L>,
+    operation: F,
+) -> Result<Row, Problem>
+where
+    L: 'static,
+    F: AsyncFn(&mut L, u64) -> Result<(), Wrong> + 'static,
+{
     let operation = Rc::new(operation);
     let numbers = Rc::new(Cell::new(0));
     let (lanes, warm) = round(WARM_UP, lanes, &operation, &numbers).await;
-    let (cpu, began) = (process::cpu(subject.pid)?, Instant::now());
+    let (cpu, began) = (process::cpu_of(processes)?, Instant::now());
     let (_lanes, tally) = round(length, lanes, &operation, &numbers).await;
-    let (elapsed, cpu) = (began.elapsed(), process::cpu(subject.pid)?.saturating_sub(cpu));
+    let (elapsed, cpu) = (began.elapsed(), process::cpu_of(processes)?.saturating_sub(cpu));
     let mut row = tally.row(elapsed, cpu);
-    row.rss_bytes = Some(process::rss_bytes(subject.pid)?);
     row.wrong += warm.wrong.get();
     row.first_wrong = warm.first_wrong.take().or(row.first_wrong);
     Ok(row)

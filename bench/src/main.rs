@@ -12,12 +12,16 @@
 //! its own, freshly started on free ports with an empty folder, unless a running one is given. Every answer is verified:
 //! a wrong one is counted, its first text is shown, and the run fails. Time and number of operations are bounded.
 //!
+//! Works of three nodes start a cluster on loopback: what is said of it is what its nodes cost, and how long they need,
+//! with all of them and their clients on one machine.
+//!
 //! # Left out
 //!
 //! Open loops (a rate that does not wait for answers), several load machines, TLS, logins.
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods)] // it measures real time on a real machine
 
+mod cluster;
 mod grpc;
 mod http;
 mod load;
@@ -59,7 +63,10 @@ struct Cli {
     /// How long each work lasts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// What to do; everything if nothing is given
+    /// Without works: all of those that need one node, or all that need three
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    nodes: u8,
+    /// What to do; everything for that many nodes if nothing is given
     #[arg(value_enum)]
     work: Vec<Work>,
 }
@@ -112,12 +119,13 @@ fn main() -> ExitCode {
 /// Every work with every server; true when one could not be done.
 async fn run(cli: &Cli) -> (Vec<Row>, bool) {
     let length = Duration::from_secs(cli.seconds);
-    let works = if cli.work.is_empty() { Work::value_variants() } else { &cli.work };
+    let all = Work::value_variants().iter().filter(|work| work.nodes() == cli.nodes).copied();
+    let works = if cli.work.is_empty() { all.collect() } else { cli.work.clone() };
     let (mut rows, mut failed) = (Vec::new(), false);
     for work in works {
         for source in cli.sources() {
             eprintln!("{work:?} with {} …", source.name());
-            match measure(*work, &source, length).await {
+            match measure(work, &source, length).await {
                 Ok(measured) => rows
                     .extend(measured.into_iter().map(|row| Row { server: source.name(), ..row })),
                 Err(problem) => {
@@ -147,5 +155,11 @@ async fn measure(work: Work, source: &Source, length: Duration) -> Result<Vec<Ro
         Work::Push => work::push::run(&source.subject().await?, length).await,
         Work::Listen => work::listen::run(&source.subject().await?, length).await,
         Work::LongPolls => work::long_polls::run(&source.subject().await?, length).await,
+        Work::ThreePublish => work::three::publish(&source.cluster().await?, length).await,
+        Work::ThreeSeen => work::three::seen(&source.cluster().await?, length).await,
+        Work::ThreePush => work::three::push(&source.cluster().await?, length).await,
+        Work::ThreeStill => work::three::still(&source.cluster().await?, length).await,
+        Work::ThreeLeaderLost => work::three::leader_lost(source).await,
+        Work::ThreeGhosts => work::three::ghosts(source.cluster().await?).await,
     }
 }

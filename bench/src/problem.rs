@@ -17,6 +17,12 @@ pub(crate) enum Problem {
     Process { pid: u32, source: io::Error },
     #[error("no two free ports 1000 apart in {0} tries")]
     NoPorts(u32),
+    #[error("a server that runs already is no cluster: give binaries, without --server")]
+    NoCluster,
+    #[error("no cluster with a leader within {0:?}: look at the servers' own words")]
+    Unformed(Duration),
+    #[error("the connections between nodes cannot be counted: {0}; is `ss` of iproute2 there?")]
+    Links(String),
     #[error("preparing: {0}")]
     Prepare(#[from] Wrong),
 }

@@ -1,7 +1,7 @@
 //! What the operating system says of the server's process.
 
 use crate::problem::Problem;
-use std::time::Duration;
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 /// One tick of `utime` and `stime`: USER_HZ is 100 on every Linux.
 const TICK: Duration = Duration::from_millis(10);
@@ -21,6 +21,11 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration, Problem> {
     ticks(&stat)
         .map(|ticks| TICK * ticks)
         .ok_or_else(|| unreadable(pid, "stat has no utime and stime"))
+}
+
+/// The same of several processes together.
+pub(crate) fn cpu_of(pids: &[u32]) -> Result<Duration, Problem> {
+    pids.iter().map(|pid| cpu(*pid)).sum()
 }
 
 /// `utime` + `stime` of a line of `/proc/PID/stat` (fields 14 and 15; the name, field 2, may hold anything).
@@ -48,9 +53,48 @@ pub(crate) fn files_max(pid: u32) -> Result<usize, Problem> {
     soft.ok_or_else(|| unreadable(pid, "limits has no 'Max open files'"))
 }
 
+/// Bytes that these processes have sent to each other so far, over the TCP connections that they have now.
+pub(crate) fn bytes_between(pids: &[u32]) -> Result<u64, Problem> {
+    let listed = Command::new("ss")
+        .args(["--tcp", "--no-header", "--numeric", "--info", "--processes", "--oneline"])
+        .output()
+        .map_err(|error| Problem::Links(error.to_string()))?;
+    if !listed.status.success() {
+        return Err(Problem::Links(String::from_utf8_lossy(&listed.stderr).into_owned()));
+    }
+    Ok(sent_between(&String::from_utf8_lossy(&listed.stdout), pids))
+}
+
+/// Reads `ss`: state, two queues, own address, the other's address, then words as `bytes_sent:123`.
+fn sent_between(listed: &str, pids: &[u32]) -> u64 {
+    let names: Vec<String> = pids.iter().map(|pid| format!("pid={pid},")).collect();
+    let ours = |line: &&str| names.iter().any(|name| line.contains(name));
+    let field = |line: &str, place: usize| line.split_whitespace().nth(place).map(str::to_owned);
+    let own: BTreeSet<String> =
+        listed.lines().filter(ours).filter_map(|line| field(line, 3)).collect();
+    let between = |line: &&str| field(line, 4).is_some_and(|other: String| own.contains(&other));
+    let sent = |line: &str| {
+        let word = line.split_whitespace().find_map(|word| word.strip_prefix("bytes_sent:"));
+        word.and_then(|bytes| bytes.parse::<u64>().ok()).unwrap_or(0)
+    };
+    listed.lines().filter(ours).filter(between).map(sent).sum()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ticks;
+    use super::{sent_between, ticks};
+
+    #[test]
+    fn only_connections_between_the_processes_count() {
+        let listed = r#"ESTAB 0 0 127.0.0.1:7 127.0.0.1:500 users:(("a",pid=1,fd=9)) cubic bytes_sent:100 bytes_acked:100
+ESTAB 0 0 127.0.0.1:500 127.0.0.1:7 users:(("b",pid=2,fd=9)) cubic bytes_sent:20 bytes_acked:20
+ESTAB 0 0 127.0.0.1:7 127.0.0.1:600 users:(("a",pid=1,fd=8)) cubic bytes_sent:3000
+ESTAB 0 0 127.0.0.1:600 127.0.0.1:7 users:(("c",pid=22,fd=8)) cubic bytes_sent:40000
+ESTAB 0 0 127.0.0.1:8 127.0.0.1:9 users:(("a",pid=1,fd=7)) cubic
+"#;
+        assert_eq!(sent_between(listed, &[1, 2]), 120);
+        assert_eq!(sent_between("", &[1, 2]), 0);
+    }
 
     #[test]
     fn ticks_are_found_behind_any_name() {

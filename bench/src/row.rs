@@ -19,6 +19,8 @@ pub(crate) struct Row {
     pub(crate) p50: Option<Duration>,
     pub(crate) p99: Option<Duration>,
     pub(crate) rss_bytes: Option<u64>,
+    /// Bytes per second between the nodes of a cluster.
+    pub(crate) link_bytes: Option<f64>,
     pub(crate) wrong: u64,
     pub(crate) first_wrong: Option<Wrong>,
 }
@@ -41,10 +43,17 @@ impl Row {
         self
     }
 
-    /// What the goal is about; without a goal, the CPU.
+    /// A row without a goal.
+    pub(crate) fn titled(mut self, work: &str) -> Self {
+        self.work = work.to_owned();
+        self
+    }
+
+    /// What the goal is about; without a goal, the CPU, or else the time.
     fn measured(&self) -> Option<f64> {
         match self.goal {
-            Some(Goal::CpuMicros(_)) | None => self.cpu_micros,
+            None => self.cpu_micros.or(self.cpu_percent).or(self.p99.map(millis)),
+            Some(Goal::CpuMicros(_)) => self.cpu_micros,
             Some(Goal::CpuPercent(_)) => self.cpu_percent,
             Some(Goal::P99Millis(_)) => self.p99.map(millis),
             Some(Goal::RssMegabytes(_)) => self.rss_bytes.map(megabytes),
@@ -93,6 +102,7 @@ pub(crate) fn table(rows: &[Row]) -> Table {
         "p50 ms",
         "p99 ms",
         "RSS MB",
+        "link B/s",
         "wrong",
         "goal",
         "ratio",
@@ -112,12 +122,13 @@ pub(crate) fn table(rows: &[Row]) -> Table {
             shown(row.p50.map(millis), 3),
             shown(row.p99.map(millis), 3),
             shown(row.rss_bytes.map(megabytes), 1),
+            shown(row.link_bytes, 0),
             row.wrong.to_string(),
             row.verdict(),
             ratio.unwrap_or_default(),
         ]);
     }
-    for column in table.column_iter_mut().skip(2).take(8) {
+    for column in table.column_iter_mut().skip(2).take(9) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table

@@ -11,7 +11,7 @@ use std::{
 use tokio::net::TcpStream;
 
 /// How far the gRPC port is above the API's, as SDKs compute it.
-const GRPC_PORT_OFFSET: u16 = 1000;
+pub(crate) const GRPC_PORT_OFFSET: u16 = 1000;
 const PORT_TRIES_MAX: u32 = 100;
 /// How long a server may take until it serves.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -87,7 +87,18 @@ pub(crate) fn data_folder() -> Result<tempfile::TempDir, Problem> {
 
 /// Starts a server on free ports. It need not be open yet.
 pub(crate) fn start(kind: Kind, path: &Path, data: tempfile::TempDir) -> Result<Subject, Problem> {
-    let api = free_pair()?;
+    launch(kind, path, data, free_pair()?, &[])
+}
+
+/// Starts a server at this address; `settings` are the arguments, or for r-nacos the variables, that make it a member of
+/// a cluster.
+pub(crate) fn launch(
+    kind: Kind,
+    path: &Path,
+    data: tempfile::TempDir,
+    api: SocketAddr,
+    settings: &[(&str, String)],
+) -> Result<Subject, Problem> {
     let words = File::create(data.path().join("bench-stderr.txt"))
         .map_err(|source| Problem::World { what: "the trace", source })?;
     let mut command = Command::new(path);
@@ -95,6 +106,9 @@ pub(crate) fn start(kind: Kind, path: &Path, data: tempfile::TempDir) -> Result<
         Kind::Trine => {
             command.args(["server", "--auth", "off", "--listen-api"]).arg(api.to_string());
             command.arg("--data").arg(data.path().join("data"));
+            for (flag, value) in settings {
+                command.arg(flag).arg(value);
+            }
         }
         Kind::RNacos => {
             command.env("RNACOS_HTTP_PORT", api.port().to_string());
@@ -102,6 +116,7 @@ pub(crate) fn start(kind: Kind, path: &Path, data: tempfile::TempDir) -> Result<
             command.env("RNACOS_HTTP_CONSOLE_PORT", "0");
             command.env("RNACOS_DATA_DIR", data.path().join("data"));
             command.env("RNACOS_CONFIG_DB_DIR", data.path().join("data"));
+            command.envs(settings.iter().map(|(name, value)| (name, value)));
         }
     }
     let child = command
@@ -118,6 +133,15 @@ impl Subject {
     fn at(api: SocketAddr, pid: u32, own: Option<Own>) -> Self {
         let grpc = SocketAddr::new(api.ip(), api.port().saturating_add(GRPC_PORT_OFFSET));
         Self { api, grpc, pid, own }
+    }
+
+    /// Ends a process of ours as a power cut does: it can do nothing any more.
+    pub(crate) fn kill(&mut self) {
+        self.own = None;
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.own.is_some()
     }
 
     /// Waits until both ports take connections.
@@ -153,7 +177,7 @@ impl Subject {
 }
 
 /// An address whose port is free, and the one for gRPC too.
-fn free_pair() -> Result<SocketAddr, Problem> {
+pub(crate) fn free_pair() -> Result<SocketAddr, Problem> {
     let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     for _ in 0..PORT_TRIES_MAX {
         let pair = bind(0).and_then(|api| {

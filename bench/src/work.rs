@@ -17,6 +17,7 @@ pub(crate) mod read_grpc;
 pub(crate) mod read_http;
 pub(crate) mod register_grpc;
 pub(crate) mod register_http;
+pub(crate) mod three;
 
 use clap::ValueEnum;
 
@@ -56,4 +57,45 @@ pub(crate) enum Work {
     LongPolls,
     /// From the start of the process until its ports are open
     Ports,
+    /// Three nodes: config publish over gRPC at the leader and at a follower, 32 clients; answered when it is on disk
+    ThreePublish,
+    /// Three nodes: an instance registered at one until it is listed at the others
+    ThreeSeen,
+    /// Three nodes: an instance changed at one until 500 subscribers of the others have seen it
+    ThreePush,
+    /// Three nodes: memory, CPU and bytes between them with 100 000 instances when nothing happens
+    ThreeStill,
+    /// Three nodes: the leader is killed; until writes go on, and whether what was acknowledged is there
+    ThreeLeaderLost,
+    /// Three nodes: one is killed with its clients; until their instances are gone
+    ThreeGhosts,
+}
+
+impl Work {
+    /// How many nodes it needs.
+    pub(crate) fn nodes(self) -> u8 {
+        match self {
+            Self::ThreePublish
+            | Self::ThreeSeen
+            | Self::ThreePush
+            | Self::ThreeStill
+            | Self::ThreeLeaderLost
+            | Self::ThreeGhosts => 3,
+            Self::Nothing
+            | Self::RegisterGrpc
+            | Self::QueryGrpc
+            | Self::ListHttp
+            | Self::RegisterHttp
+            | Self::BeatHttp
+            | Self::PublishHttp
+            | Self::PublishGrpc
+            | Self::ReadHttp
+            | Self::ReadGrpc
+            | Self::Push
+            | Self::Listen
+            | Self::Memory
+            | Self::LongPolls
+            | Self::Ports => 1,
+        }
+    }
 }

@@ -97,6 +97,7 @@ impl LoneNode {
                     Output::Publish(_)
                     | Output::Push { .. }
                     | Output::Watched { .. }
+                    | Output::Check(_)
                     | Output::Notify { .. }
                     | Output::Existence { .. }
                     | Output::Peer { .. }

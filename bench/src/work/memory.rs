@@ -10,13 +10,13 @@ use crate::{
 };
 use std::time::{Duration, Instant};
 
-const CONNECTIONS: u16 = 10;
-const SERVICES_EACH: u16 = 100;
-const HOSTS: u16 = 100;
+pub(super) const CONNECTIONS: u16 = 10;
+pub(super) const SERVICES_EACH: u16 = 100;
+pub(super) const HOSTS: u16 = 100;
 /// Until what registering allocated for the moment is given back.
 const SETTLE: Duration = Duration::from_secs(2);
 /// A tick is 10 ms, so less than this says nothing.
-const IDLE_LENGTH_MIN: Duration = Duration::from_secs(10);
+pub(super) const IDLE_LENGTH_MIN: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>, Problem> {
     tokio::time::sleep(SETTLE).await;
@@ -69,6 +69,6 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
     ])
 }
 
-fn service(connection: u16, number: u16) -> String {
+pub(super) fn service(connection: u16, number: u16) -> String {
     format!("kept-{connection}-{number}")
 }

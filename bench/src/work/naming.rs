@@ -2,8 +2,10 @@
 
 use crate::{
     grpc::{self, Grpc},
+    http::Http,
     problem::Wrong,
 };
+use http::Method;
 use serde::Deserialize;
 use std::fmt::Write;
 
@@ -43,6 +45,14 @@ impl ServiceInfo {
         let (right, all) = (ports.len(), self.hosts.len());
         Err(Wrong(format!("{all} hosts, {right} of the {hosts} that were registered")))
     }
+}
+
+/// How many hosts a node lists, as a client of HTTP v1 sees it.
+pub(crate) async fn count(client: &mut Http, service: &str) -> Result<usize, Wrong> {
+    let path = format!("/nacos/v1/ns/instance/list?serviceName={service}");
+    let answer = client.call(Method::GET, &path, String::new()).await?;
+    let listed: Result<ServiceInfo, _> = serde_json::from_slice(&answer);
+    listed.map(|listed| listed.hosts.len()).map_err(|_| Wrong::expected("a list", &answer))
 }
 
 /// The JSON of one instance.

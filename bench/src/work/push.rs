@@ -11,12 +11,15 @@ use crate::{
     subject::Subject,
 };
 use serde::Deserialize;
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc::{self, Receiver};
 
-const SUBSCRIBERS: usize = 500;
+pub(super) const SUBSCRIBERS: usize = 500;
 /// Nacos takes no weight above.
-const CHANGES_MAX: u64 = 10_000;
+pub(super) const CHANGES_MAX: u64 = 10_000;
 /// Pushes of one subscriber that were not looked at yet.
 const EVENTS_LEN_MAX: usize = 16;
 
@@ -32,7 +35,7 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
     naming::register_hosts(&mut owner, "pushed", HOSTS).await?;
     let mut subscribers = Vec::new();
     for _ in 0..SUBSCRIBERS {
-        subscribers.push(subscribe(subject).await?);
+        subscribers.push(subscribe(subject.grpc).await?);
     }
     let mut publisher = Grpc::open(subject.grpc, None).await?;
     let tally = Tally::default();
@@ -56,16 +59,20 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
     Ok(vec![row.named(&name, Goal::P99Millis(60.0))])
 }
 
-async fn subscribe(subject: &Subject) -> Result<(Grpc, Receiver<Event>), Wrong> {
+pub(super) async fn subscribe(address: SocketAddr) -> Result<(Grpc, Receiver<Event>), Wrong> {
     let (sender, events) = mpsc::channel(EVENTS_LEN_MAX);
-    let mut client = Grpc::open(subject.grpc, Some(sender)).await?;
+    let mut client = Grpc::open(address, Some(sender)).await?;
     let json = r#"{"namespace":"public","serviceName":"pushed","groupName":"DEFAULT_GROUP","subscribe":true,"clusters":"","requestId":"1"}"#;
     client.ask("SubscribeServiceRequest", json, "SubscribeServiceResponse").await?;
     Ok((client, events))
 }
 
 /// When the push arrived that holds this weight and all that was there before.
-async fn seen(events: &mut Receiver<Event>, weight: u64, until: Instant) -> Result<Instant, Wrong> {
+pub(super) async fn seen(
+    events: &mut Receiver<Event>,
+    weight: u64,
+    until: Instant,
+) -> Result<Instant, Wrong> {
     loop {
         let event = match tokio::time::timeout_at(until.into(), events.recv()).await {
             Ok(Some(event)) => event,

@@ -90,6 +90,14 @@ limits! {
     JsonDepth = "json_depth",
     /// Streams of events on one connection.
     EventStreams = "event_streams",
+    /// Connections of nodes that have not proved yet that they belong.
+    PeerHandshakes = "peer_handshakes",
+    /// Time for that.
+    PeerHandshakeTimeout = "peer_handshake_timeout",
+    /// Time for a node to take what is sent.
+    PeerStall = "peer_stall",
+    /// Bytes of a frame between nodes.
+    PeerFrame = "peer_frame",
     /// Rows of a table that all nodes agree on.
     TableFull = "table_full",
 }

@@ -70,6 +70,8 @@ pub enum Input {
     Restore(Vec<Row>),
     /// Forget what is agreed: a snapshot follows as `Restore`.
     Reset,
+    /// This node's disk is full or slow: another one should lead, for this reason.
+    Unfit(&'static str),
     /// This node is to leave in peace.
     Leave,
     /// The deadline has come.

@@ -1,8 +1,13 @@
 //! What readers see of the cluster without asking.
 
-use crate::{Address, Formation, Introduction, PROTOCOLS, Refusal, Secret, TokenId};
+use crate::{
+    Address, Cluster, Formation, Introduction, Output, PROTOCOLS, Refusal, Secret, TokenId,
+};
 use base::{HybridTime, NodeId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The cluster as one node sees it. Replaced as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +85,18 @@ pub struct Token {
 }
 
 impl View {
+    pub(crate) fn of_nobody(me: Introduction, formation: Formation) -> Self {
+        Self {
+            me,
+            formation,
+            members: Vec::new(),
+            secret: None,
+            tokens: BTreeMap::new(),
+            removed: BTreeSet::new(),
+            twins: BTreeMap::new(),
+        }
+    }
+
     /// Whether this node takes a link from or to another one.
     ///
     /// # Errors
@@ -117,5 +134,78 @@ impl View {
     #[must_use]
     pub fn leader(&self) -> Option<&Member> {
         self.members.iter().find(|member| member.is_leader)
+    }
+}
+
+impl Cluster {
+    /// Publishes the view anew, if anything in it changed.
+    pub(crate) fn refresh_view(&mut self) {
+        if !std::mem::take(&mut self.view_is_old) {
+            return;
+        }
+        let view = View {
+            me: self.me.clone(),
+            formation: self.identity.formation.clone(),
+            members: self.listed(),
+            secret: self.secret().cloned(),
+            tokens: self.agreed.tokens.clone(),
+            removed: self.agreed.removed.iter().copied().filter(|n| self.is_removed(*n)).collect(),
+            twins: self.twins.clone(),
+        };
+        if view != *self.view {
+            self.view = Arc::new(view);
+            self.outputs.push_back(Output::Publish(self.view.clone()));
+        }
+    }
+
+    /// Everybody in gossip or in agreement who was not removed, and this node.
+    fn listed(&self) -> Vec<Member> {
+        let gossip = self.gossip.as_ref();
+        let known = gossip.into_iter().flat_map(gossip::Gossip::members).map(gossip::Member::node);
+        let agreed = self.membership.voters.iter().chain(&self.membership.learners).copied();
+        let mut nodes: BTreeSet<NodeId> = known.chain(agreed).chain([self.me.node]).collect();
+        nodes.retain(|node| !self.is_removed(*node));
+        nodes.into_iter().map(|node| self.list(node)).collect()
+    }
+
+    fn list(&self, node: NodeId) -> Member {
+        let is_self = node == self.me.node;
+        let gossip = self.gossip.as_ref();
+        let known = gossip.and_then(
+            |gossip| {
+                if is_self { Some(gossip.own()) } else { gossip.member(node) }
+            },
+        );
+        let addresses = known.map(|member| &member.record.description.addresses);
+        let peer = addresses.and_then(|addresses| addresses.first()).cloned();
+        let api = addresses.and_then(|addresses| addresses.get(1)).cloned();
+        let role = if self.membership.voters.contains(&node) {
+            Role::Voter
+        } else if self.membership.learners.contains(&node) {
+            Role::Learner
+        } else {
+            Role::None
+        };
+        Member {
+            node,
+            peer: peer.or_else(|| is_self.then(|| self.settings.advertise.clone())),
+            api: api.or_else(|| self.settings.api.clone().filter(|_| is_self)),
+            life: if is_self {
+                Some(self.me.life)
+            } else {
+                known.map(|member| HybridTime(member.generation().0))
+            },
+            state: match known.map(|member| member.state) {
+                Some(gossip::State::Alive) => State::Alive,
+                Some(gossip::State::Suspect) => State::Suspect,
+                Some(gossip::State::Left) => State::Left,
+                None if is_self => State::Alive,
+                Some(gossip::State::Down) | None => State::Down,
+            },
+            role,
+            is_self,
+            is_leader: self.membership.leader == Some(node),
+            is_linked: is_self || self.links.up.contains_key(&node),
+        }
     }
 }

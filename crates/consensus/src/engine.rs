@@ -192,6 +192,12 @@ impl Consensus {
         newest.expect("compaction keeps the members it starts from").1
     }
 
+    /// Whether a snapshot was taken over whose [`crate::Write::install`] is not durable yet.
+    #[must_use]
+    pub fn installs(&self) -> bool {
+        self.writes.has_install()
+    }
+
     /// Bytes of log in memory.
     #[must_use]
     pub fn log_bytes(&self) -> usize {

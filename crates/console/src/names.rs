@@ -2,6 +2,7 @@
 //! its clients.
 
 use crate::problem::Problem;
+use base::NodeId;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The group of a service or config that names none.
@@ -84,6 +85,20 @@ pub(crate) fn address(text: &str) -> Result<(Arc<str>, u16), Problem> {
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     Ok((ip(host)?, port.parse().map_err(|_| wrong())?))
+}
+
+/// A node as it is shown, or its number alone.
+pub(crate) fn node(text: &str) -> Result<NodeId, Problem> {
+    let digits = text.strip_prefix('n').unwrap_or(text);
+    // `parse` would take a sign.
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| plain).map(NodeId).ok_or_else(|| {
+        Problem::invalid(
+            format!("`{text:.80}` is no node"),
+            "it must be `n` and a number",
+            "`trine cluster members` shows all of them",
+        )
+    })
 }
 
 /// A weight that can be compared and summed.

@@ -1,5 +1,9 @@
 //! The JSON of the API, as written by the server and read by its clients. Times are RFC 3339 in UTC.
 
+mod members;
+
+pub use members::{Cluster, Invitation, InvitationTerms, Leadership, Member, OpenToken};
+
 use crate::{NodeState, dates::rfc3339};
 use base::Freshness;
 use naming::ServiceView;
@@ -389,6 +393,8 @@ pub struct Status {
     pub uptime_s: u64,
     /// How it stands in the Raft group.
     pub raft: Raft,
+    /// Who it is with.
+    pub cluster: Cluster,
     /// What it holds.
     pub counts: Counts,
     /// Where it listens: door to address.
@@ -539,8 +545,8 @@ pub(crate) fn state_word(state: NodeState) -> &'static str {
     }
 }
 
-impl From<&crate::Status> for Status {
-    fn from(status: &crate::Status) -> Self {
+impl Status {
+    pub(crate) fn of(status: &crate::Status, cluster: Option<&cluster::View>) -> Self {
         Self {
             node: status.node.to_string(),
             state: state_word(status.state).to_owned(),
@@ -553,6 +559,7 @@ impl From<&crate::Status> for Status {
                 applied_index: status.applied.0,
                 voters: status.voters.iter().map(ToString::to_string).collect(),
             },
+            cluster: Cluster::of(cluster),
             counts: Counts {
                 services: status.counts.services,
                 instances: status.counts.instances,

@@ -139,6 +139,8 @@ pub enum Ask {
     Access(access::Request),
     /// Locks.
     Lock(lock::Request),
+    /// The cluster.
+    Cluster(cluster::Request),
     /// The newest events about a subject in the journals of all nodes.
     Explain {
         /// About what.
@@ -175,6 +177,8 @@ pub enum Answer {
     Access(access::Reply),
     /// To `Lock`.
     Lock(lock::Reply),
+    /// To `Cluster`.
+    Cluster(cluster::Reply),
     /// To `Explain`.
     Explained {
         /// Oldest first.
@@ -333,6 +337,8 @@ pub trait Views {
     fn locks(&self, contains: &str, offset: usize, limit: usize) -> Page<Arc<lock::View>>;
     /// Users, roles, permissions, namespaces.
     fn access(&self) -> Arc<access::View>;
+    /// Who is in the cluster; `None` before the node has said so.
+    fn cluster(&self) -> Option<Arc<cluster::View>>;
     /// What the views are worth right now if that needs no waiting; else ask `Ask::Fresh`. `Stale` never needs any.
     fn freshness(&self, wanted: Consistency) -> Option<Freshness>;
     /// Whether this password was verified for this user since the access tables last changed.

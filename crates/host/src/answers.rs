@@ -64,7 +64,7 @@ impl Host {
             Reply::Access(reply) => console::Answer::Access(reply),
             Reply::Lock(reply) => console::Answer::Lock(reply),
             Reply::Fresh(freshness) => console::Answer::Fresh(freshness),
-            Reply::Cluster(_) => unreachable!("the console asks for no members yet"),
+            Reply::Cluster(reply) => console::Answer::Cluster(reply),
             Reply::Events { events, dropped, silent } => {
                 console::Answer::Explained { events, dropped, silent }
             }

@@ -315,6 +315,7 @@ impl Host {
             console::Ask::Config(request) => node::Request::Config(request),
             console::Ask::Access(request) => node::Request::Access(request),
             console::Ask::Lock(request) => node::Request::Lock(request),
+            console::Ask::Cluster(request) => node::Request::Cluster(request),
             console::Ask::Explain { subject, limit } => node::Request::Explain { subject, limit },
             console::Ask::Status => node::Request::Status,
             console::Ask::Verify { user, password, hash } => {

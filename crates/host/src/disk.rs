@@ -24,9 +24,9 @@ const HINT_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Under this name the disk keeps the greatest hybrid time of earlier lives.
 const CLOCK_VALUE: &str = "clock";
 
-#[allow(dead_code, reason = "the pieces of snapshots come next")]
 mod snapshots;
 
+use snapshots::Snapshots;
 pub use snapshots::{SnapshotDone, SnapshotJob, StageId, TransferId};
 
 /// Something to be done on the disk.
@@ -146,6 +146,7 @@ pub struct DiskWorker {
     waiting: Waiting,
     /// Pieces of the hint that a full disk refused, oldest first.
     hint_waiting: VecDeque<HintPiece>,
+    snapshots: Snapshots,
     /// The disk ran out of space and was not yet brought back to where the node believes it to be.
     behind: bool,
 }
@@ -169,6 +170,7 @@ impl DiskWorker {
             unsettled_bytes: 0,
             waiting: Waiting::default(),
             hint_waiting: VecDeque::new(),
+            snapshots: Snapshots::default(),
             behind: false,
         };
         Ok(Opened { worker, recovered, hint, clock_high_water: HybridTime(clock.unwrap_or(0)) })
@@ -227,9 +229,16 @@ impl DiskWorker {
         write: node::consensus::Write,
         done: &mut Vec<DiskDone>,
     ) -> Result<(), Error> {
+        if write.install.is_some() {
+            return self.install(id, write, done);
+        }
         let (mut group, mut tables) = (vec![(id, write)], VecDeque::new());
         while let Some(job) = self.stalled.pop_front() {
             match job {
+                DiskJob::Persist { id, write } if write.install.is_some() => {
+                    self.stalled.push_front(DiskJob::Persist { id, write });
+                    break;
+                }
                 DiskJob::Persist { id, write } => group.push((id, write)),
                 DiskJob::Tables { .. } => tables.push_back(job),
                 DiskJob::Checkpoint
@@ -429,6 +438,7 @@ impl DiskWorker {
 
     /// Opens the databases anew and brings the tables to where they were. False while there is no room for that.
     fn bring_back(&mut self, done: &mut Vec<DiskDone>) -> bool {
+        self.give_up_snapshots(done);
         let brought = self.disk.reopen().and_then(|recovered| {
             let lost = self.unsettled.iter().filter(|(applied, _)| applied.0 > recovered.applied);
             lost.into_iter().try_for_each(|(applied, rows)| self.disk.apply_rows(applied.0, rows))
@@ -450,8 +460,8 @@ impl DiskWorker {
     }
 }
 
+/// Without what it installs: see `install`.
 fn to_storage(write: &node::consensus::Write) -> LogWrite {
-    assert!(write.install.is_none(), "a sole voter receives no snapshot");
     LogWrite {
         truncate_from: write.truncate_from.map(|index| index.0),
         entries: write

@@ -7,7 +7,7 @@ use crate::{
     work::{Asker, Task, TaskResult},
 };
 use base::{ConnectionId, Duration, HybridTime, Instant, Now, Rng};
-use node::{Input, Output};
+use node::{Input, Output, RESTORED_TABLES};
 use std::{
     collections::BTreeMap,
     net::IpAddr,
@@ -138,6 +138,7 @@ impl Host {
         let now = later(now, cell.latest);
         cell.latest = now;
         for input in lock(&self.lanes).batch() {
+            cell.offered |= crate::links::offers_snapshot(&input);
             if cell.planting.is(Planted::Nothing) {
                 cell.node.step(now, input);
             } else {
@@ -164,6 +165,10 @@ impl Host {
                     self.hand_on(now, output, dirty);
                 }
             }
+        }
+        if cell.offered && !cell.node.installs() {
+            cell.offered = false;
+            self.stage_decided();
         }
         self.raise_ceiling(now, cell);
         self.set_deadline(|timers| &mut timers.node, cell.node.deadline());
@@ -227,14 +232,18 @@ impl Host {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
             Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
-            // Not carried out yet. None is asked for while `checks_at_once_max` is 0.
-            Output::Check(_) => {}
+            Output::Check(check) => self.want_check(check),
             Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
             Output::Links(addresses) => self.want_links(now, addresses),
             Output::Left => {}
             Output::Peer { to, message } => self.say(now, to, &message),
-            Output::OpenSnapshot { .. } | Output::SendSnapshot { .. } | Output::Reload => {
-                unreachable!("a sole voter that was told of no link has no peers")
+            Output::OpenSnapshot { to } => self.open_snapshot(to),
+            Output::SendSnapshot { to, through, message } => {
+                self.send_snapshot(to, through, message);
+            }
+            Output::Reload => {
+                let table = RESTORED_TABLES.start;
+                self.push_disk_job(DiskJob::Restore { table, after: None });
             }
             Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
         }

@@ -33,13 +33,13 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod checks;
 mod credentials;
 mod deliver;
 mod disk;
 mod drive;
 mod lanes;
 mod limits;
-#[allow(dead_code, reason = "the pieces of snapshots come next")]
 mod links;
 mod planted;
 mod rendered;
@@ -61,8 +61,10 @@ pub use lanes::{LANE_LEN_MAX, PEERS_BYTES_MAX, PEERS_LEN_MAX};
 pub use limits::{JOURNAL_BYTES_MAX, LOG_BYTES_MAX, Limits, RENDERED_BYTES_MAX};
 pub use links::{
     BULK_BYTES_MAX, BadFrame, Dial, FRAME_BYTES_MAX, Flow, INBOUNDS_LEN_MAX, InboundId, KeyName,
-    LinkCounts, LinkId, LinkState, LinkTally, NotAccepted, Reading, URGENT_BYTES_MAX,
+    LinkCounts, LinkId, LinkState, LinkTally, NotAccepted, Reading, SNAPSHOTS_SENT_MAX,
+    URGENT_BYTES_MAX,
 };
+pub use naming::{Check, Checker};
 pub use node::Lane;
 pub use planted::Planted;
 pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
@@ -112,6 +114,7 @@ pub struct Host {
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
     disk_jobs: Mutex<VecDeque<DiskJob>>,
+    checks: Mutex<Vec<Check>>,
     work: Mutex<work::Works>,
     /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
     salts: Mutex<Rng>,
@@ -125,6 +128,8 @@ pub struct Host {
     pub work_signal: Signal,
     /// Raised when `deadline` came closer.
     pub timer_signal: Signal,
+    /// Raised when there is an instance to check.
+    pub check_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
     /// Raised when there is an address to dial, or a link to close.
@@ -144,6 +149,8 @@ struct NodeCell {
     /// The restored tables still to come.
     restoring: Option<start::Restoring>,
     planting: planted::Planting,
+    /// The engine was given a snapshot that is staged, and has not decided yet.
+    offered: bool,
 }
 
 /// When something is due: the node, and each connection that has a deadline.

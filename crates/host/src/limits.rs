@@ -1,6 +1,6 @@
 //! How much a host takes before it refuses, where an operator may choose.
 
-use crate::{DATAGRAMS_LEN_MAX, LANE_LEN_MAX, StreamLimits, WORK_LEN_MAX};
+use crate::{BULK_BYTES_MAX, DATAGRAMS_LEN_MAX, LANE_LEN_MAX, StreamLimits, WORK_LEN_MAX};
 
 /// How much may be kept of what was written out for readers, unless set otherwise.
 pub const RENDERED_BYTES_MAX: usize = 64 << 20;
@@ -26,6 +26,8 @@ pub struct Limits {
     pub log_bytes_max: usize,
     /// Writes without an outcome: "overloaded".
     pub proposals_max: usize,
+    /// Bytes that wait for one other node, beyond the longest log: its link is hung up, and dialed anew.
+    pub link_bytes_max: usize,
     /// Clients that are pushed to by datagrams: one more polls.
     pub udp_subscribers_max: usize,
     /// What may wait for clients on their streams.
@@ -48,6 +50,7 @@ impl Default for Limits {
             journal_bytes_max: JOURNAL_BYTES_MAX,
             log_bytes_max: LOG_BYTES_MAX,
             proposals_max: node::PROPOSALS_MAX,
+            link_bytes_max: BULK_BYTES_MAX,
             udp_subscribers_max: nacos::SUBSCRIBERS_MAX,
             streams: StreamLimits::default(),
             nacos: nacos::Limits::default(),

@@ -25,7 +25,9 @@ mod dialing;
 mod frame;
 mod inbound;
 mod outbox;
+mod stage;
 mod tally;
+mod transfers;
 mod world;
 
 pub use dialing::LinkState;
@@ -33,9 +35,14 @@ pub use frame::{BadFrame, FRAME_BYTES_MAX};
 pub use inbound::{Flow, INBOUNDS_LEN_MAX, InboundId, NotAccepted, Reading};
 pub use outbox::{BULK_BYTES_MAX, URGENT_BYTES_MAX};
 pub use tally::{LinkCounts, LinkTally};
+pub use transfers::SNAPSHOTS_SENT_MAX;
 
-use crate::{Host, disk::DiskJob, sessions::lock};
-use base::{Instant, NodeId, Now, Rng};
+use crate::{
+    Host, Limits,
+    disk::{DiskJob, SnapshotDone},
+    sessions::lock,
+};
+use base::{Instant, LogIndex, NodeId, Now, Rng};
 use bytes::Bytes;
 use cluster::{Address, Introduction, Secret, TokenId};
 use dialing::Dialing;
@@ -43,10 +50,12 @@ use frame::Frame;
 use inbound::Inbounds;
 use node::{Input, Lane, PeerMessage};
 use outbox::{Outbox, Overflow};
+use stage::Stage;
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
 };
+use transfers::Transfers;
 
 /// One attempt to reach another node, and what came of it. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,6 +100,10 @@ pub(crate) struct Links {
     /// Of every link that is up.
     outboxes: BTreeMap<LinkId, Lanes>,
     inbounds: Inbounds,
+    transfers: Transfers,
+    stage: Option<Stage>,
+    last_stage: u64,
+    tally: Arc<LinkTally>,
     /// What a node of the cluster gave for a token, until it is in the view.
     welcome: Option<Secret>,
     /// What to prove now, if anything is known.
@@ -117,14 +130,18 @@ impl Lanes {
 }
 
 impl Links {
-    pub(crate) fn new(rng: Rng, log_bytes_max: usize) -> Self {
+    pub(crate) fn new(rng: Rng, limits: &Limits, tally: Arc<LinkTally>) -> Self {
         Self {
             dialing: Dialing::new(rng),
             outboxes: BTreeMap::new(),
             inbounds: Inbounds::default(),
+            transfers: Transfers::default(),
+            stage: None,
+            last_stage: 0,
+            tally,
             welcome: None,
             key: None,
-            bulk_bytes_max: log_bytes_max.saturating_add(BULK_BYTES_MAX),
+            bulk_bytes_max: limits.log_bytes_max.saturating_add(limits.link_bytes_max),
             dials: Vec::new(),
             hangups: Vec::new(),
             effects: VecDeque::new(),
@@ -132,7 +149,12 @@ impl Links {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.dialing.deadline()
+        [self.dialing.deadline(), self.transfers.deadline()].into_iter().flatten().min()
+    }
+
+    fn wake(&mut self, now: Now) {
+        self.expire_views(now);
+        self.dial(now, dialing::Input::Wake);
     }
 
     /// Steps what dials, and carries out what follows.
@@ -149,7 +171,6 @@ impl Links {
                 },
                 dialing::Output::HangUp(link) => {
                     self.dials.retain(|dial| dial.link != link);
-                    self.outboxes.remove(&link);
                     self.hangups.push(link);
                 }
                 dialing::Output::Up { link, address, peer } => {
@@ -158,8 +179,10 @@ impl Links {
                     self.outboxes.insert(link, Lanes { urgent, bulk });
                     self.effects.push_back(Effect::Tell(Input::PeerUp { address, peer }));
                 }
-                dialing::Output::Down(node) => {
+                dialing::Output::Down { link, node } => {
+                    self.outboxes.remove(&link);
                     self.effects.push_back(Effect::Tell(Input::PeerDown(node)));
+                    self.transfers_end(link);
                 }
                 dialing::Output::Refused { address, why } => {
                     self.effects.push_back(Effect::Tell(Input::PeerRefused { address, why }));
@@ -169,29 +192,30 @@ impl Links {
     }
 
     /// Says something to a node.
-    fn say(&mut self, now: Now, to: NodeId, message: &PeerMessage) -> Result<(), Unsaid> {
-        let link = self.dialing.link_to(to).ok_or(Unsaid::NoLink)?;
-        self.post(now, link, message.lane(), frame::of_message(message))
+    fn say(&mut self, now: Now, to: NodeId, message: &PeerMessage) {
+        match self.dialing.link_to(to) {
+            // Whether there is room is seen to there: messages may be lost, so nobody waits for it.
+            Some(link) => {
+                let _ = self.post(now, link, message.lane(), frame::of_message(message));
+            }
+            None => self.tally.unsent(),
+        }
     }
 
     /// Puts a frame into the outbox of a link that is up, or hangs it up.
-    fn post(&mut self, now: Now, link: LinkId, lane: Lane, frame: Bytes) -> Result<(), Unsaid> {
+    fn post(&mut self, now: Now, link: LinkId, lane: Lane, frame: Bytes) -> Result<(), Overflow> {
         let lanes = self.outboxes.get_mut(&link).expect("a link that is up has its outboxes");
         if frame.len() <= FRAME_BYTES_MAX && lanes.of(lane).push(frame) != Err(Overflow) {
             return Ok(());
         }
+        self.tally.overflow();
         let why = "it took too little for too long";
         self.dial(now, dialing::Input::HangUp { link, why });
-        Err(Unsaid::Overflow)
+        Err(Overflow)
     }
 
-    fn accept(
-        &mut self,
-        peer: &Introduction,
-        lane: Lane,
-        key: KeyName,
-    ) -> Result<InboundId, NotAccepted> {
-        let (id, replaced) = self.inbounds.accept(peer, lane, key)?;
+    fn accept(&mut self, peer: &Introduction, lane: Lane) -> Result<InboundId, NotAccepted> {
+        let (id, replaced) = self.inbounds.accept(peer, lane)?;
         for former in replaced {
             self.close_inbound(former);
         }
@@ -199,27 +223,37 @@ impl Links {
     }
 
     fn close_inbound(&mut self, inbound: InboundId) {
+        self.stage_ends(inbound);
         self.inbounds.close(inbound);
     }
 
     /// A frame came.
-    fn received(&mut self, inbound: InboundId, frame: Frame, bytes: usize) -> Result<(), BadFrame> {
+    fn received(
+        &mut self,
+        now: Now,
+        inbound: InboundId,
+        frame: Frame,
+        bytes: usize,
+    ) -> Result<(), BadFrame> {
         let from = self.inbounds.get(inbound).ok_or(BadFrame::Closed)?.node;
         match frame {
             Frame::Message(message) => {
                 self.effects.push_back(Effect::Hear { from, message, bytes });
                 Ok(())
             }
-            Frame::Piece { .. } | Frame::End { .. } => Err(BadFrame::Snapshot),
+            Frame::Piece { through, number, piece } => {
+                self.piece_came(now, (inbound, from), (through, number), piece)
+            }
+            Frame::End { through, pieces, message } => {
+                self.end_came(inbound, (through, pieces), message, bytes)
+            }
         }
     }
 }
 
-/// Why something was not said. Messages may be lost, so nobody waits for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unsaid {
-    NoLink,
-    Overflow,
+/// Whether the engine has to decide about a staged snapshot with this input.
+pub(crate) fn offers_snapshot(input: &Input) -> bool {
+    matches!(input, Input::Peer { message, .. } if frame::snapshot_index(message).is_some())
 }
 
 impl Host {
@@ -230,16 +264,38 @@ impl Host {
 
     /// Says something to a node, if there is a link.
     pub(crate) fn say(&self, now: Now, to: NodeId, message: &PeerMessage) {
-        match self.with_links(|links| links.say(now, to, message)) {
-            Ok(()) => {}
-            Err(Unsaid::NoLink) => self.tally.links.unsent(),
-            Err(Unsaid::Overflow) => self.tally.links.overflow(),
-        }
+        self.with_links(|links| links.say(now, to, message));
+    }
+
+    /// The engine wants a view of the state tables for a peer.
+    pub(crate) fn open_snapshot(&self, to: NodeId) {
+        self.with_links(|links| links.open_snapshot(to));
+    }
+
+    /// The engine has the message for that view.
+    pub(crate) fn send_snapshot(&self, to: NodeId, through: LogIndex, message: PeerMessage) {
+        self.with_links(|links| links.send_snapshot(to, through, message));
+    }
+
+    /// The engine wants the snapshot that was staged no more, or has it in place.
+    pub(crate) fn stage_decided(&self) {
+        self.with_links(Links::stage_decided);
+    }
+
+    /// What came of disk jobs for snapshots.
+    pub(crate) fn snapshot_done(&self, now: Now, done: SnapshotDone) {
+        self.with_links(|links| match done {
+            SnapshotDone::Opened(id, through) => links.snapshot_opened(now, id, through),
+            SnapshotDone::Read(id, piece) => links.piece_read(now, id, piece),
+            SnapshotDone::Lost(id) => links.transfer_failed(id),
+            SnapshotDone::Staged(id, is_last) => links.staged(id, is_last),
+            SnapshotDone::StageLost(id, _) => links.stage_lost(id),
+        });
     }
 
     /// Retries what is due.
     pub(crate) fn wake_links(&self, now: Now) {
-        self.with_links(|links| links.dial(now, dialing::Input::Wake));
+        self.with_links(|links| links.wake(now));
     }
 
     /// The lane of what peers say has emptied: whoever waited reads on.
@@ -283,6 +339,5 @@ impl Host {
     }
 }
 
-impl Host {
-    pub(crate) fn snapshot_done(&self, _now: Now, _done: crate::SnapshotDone) {}
-}
+#[cfg(test)]
+mod tests;

@@ -123,12 +123,14 @@ impl Host {
         let mut key = [0; 32];
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
-        let links = crate::links::Links::new(rng.fork(), settings.limits.log_bytes_max);
+        let tally = crate::Tally::default();
+        let links = crate::links::Links::new(rng.fork(), &settings.limits, tally.links.clone());
         let views =
             ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
         let restoring = Some(Restoring { hint });
         let planting = Planting::new(settings.planted);
-        let cell = NodeCell { node, rng, latest: now, restoring, ceiling, planting };
+        let cell =
+            NodeCell { node, rng, latest: now, restoring, ceiling, planting, offered: false };
         let host = Arc::new(Self {
             id,
             boot,
@@ -147,11 +149,13 @@ impl Host {
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
+            checks: Mutex::default(),
+            check_signal: crate::Signal::default(),
             salts,
             halted: Mutex::default(),
             generated_password: Mutex::default(),
             settings,
-            tally: crate::Tally::default(),
+            tally,
             disk_signal: crate::Signal::default(),
             work_signal: crate::Signal::default(),
             timer_signal: crate::Signal::default(),

@@ -6,7 +6,7 @@ use nacos::{Denial, Noted, Pushing};
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -28,7 +28,7 @@ pub struct Tally {
     /// How long the disk took to make writes of the log durable.
     pub fsync: Histogram,
     /// Of the links to other nodes.
-    pub links: crate::LinkTally,
+    pub links: Arc<crate::LinkTally>,
 }
 
 /// What became of what was sent on the streams of clients.
@@ -82,7 +82,7 @@ impl Default for Tally {
             in_flight: AtomicUsize::new(0),
             agents: Mutex::default(),
             fsync: Histogram::default(),
-            links: crate::LinkTally::default(),
+            links: Arc::default(),
         }
     }
 }

@@ -267,6 +267,10 @@ impl console::Views for ViewStore {
         nacos::Views::access(self)
     }
 
+    fn cluster(&self) -> Option<Arc<cluster::View>> {
+        Self::cluster(self)
+    }
+
     fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
         nacos::Views::freshness(self, wanted)
     }

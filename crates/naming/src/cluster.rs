@@ -1,7 +1,7 @@
 //! What an operator says of a cluster name of a service: how its persistent instances are to be checked.
 //!
-//! It is kept and shown. Nothing is probed yet: whatever checker is chosen, an instance is as healthy as it was registered.
-//! Where the checker is `None`, and only there, somebody else may say how an instance is.
+//! It is kept and shown, and `checks` does accordingly. Where the checker is `None`, and only there, somebody else may say how
+//! an instance is.
 
 use crate::{Naming, Place, Refusal, Reply, ServiceKey, check};
 use serde::{Deserialize, Serialize};

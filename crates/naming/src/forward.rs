@@ -90,6 +90,23 @@ enum Came {
     Refused,
 }
 
+#[cfg(test)]
+impl Asked {
+    /// A registration, as no node of ours would ask for it.
+    pub(crate) fn of(number: u64, at: HybridTime, one: &Instance, service: &ServiceKey) -> Self {
+        let wish = Wish::Register(Instance { weight: 9.0, ..one.clone() });
+        let (client, place) = ((one.ip.clone(), one.port), Place::of(one));
+        Self { number, at, client, service: service.clone(), place, wish, known: None }
+    }
+}
+
+#[cfg(test)]
+impl Answered {
+    pub(crate) fn of(number: u64, clock: HybridTime) -> Self {
+        Self { number, came: Came::Done, clock, records: Vec::new() }
+    }
+}
+
 /// A request that another node was asked to do.
 #[derive(Debug)]
 struct Pending {

@@ -45,11 +45,26 @@
 //! * It is an orphan (the node restarted, see `Input::Hint`) and its client was not heard in time. Whoever registers
 //!   its place, or takes that back, ends the orphan for good; for an HTTP client any beat will do.
 //!
+//! # Several nodes
+//!
+//! ```text
+//! offers      `distro`: deltas at once, digests every 2 s         owner: the node that heard the client
+//! HTTP clients `forward`: handed to the responsible node          without an answer the receiving node does it itself
+//! health      `checks`: a second `distro`, of verdicts            owner: the node that checks the instance
+//! start       `converge`: ready when all reachable digests agreed, or after a time
+//! ```
+//!
+//! Each of these may be lost with a link. Offers and verdicts come again by digests; what was handed over is done by the one
+//! that handed it over.
+//!
 //! # Invariants
 //!
 //! ```text
 //! view:      instances(view) = for each place with a persistent instance that one, else the listed offer of the greatest
 //!            incarnation; each through the overlay of its place
+//! forwarded: each request of a client is answered once, within `FORWARD_TIMEOUT` if another node has to be asked; what was
+//!            handed over is not handed on; what is done for another node loses against what that node does later
+//! owner:     nodes agree on who lives ∧ the client was heard since  ⇒  its owner is the responsible node
 //! agreed:    apply(i, c) depends on nothing but the agreed state, i and c; restore(all rows) = the agreed state
 //! described: a service that somebody created or edited is published until it is removed
 //! overlays:  an overlay whose place shows no instance for `OVERLAY_KEPT` is proposed to be forgotten
@@ -68,13 +83,13 @@
 //!
 //! Refused: more than `INSTANCES_PER_CONNECTION_MAX` instances or `SUBSCRIPTIONS_PER_CONNECTION_MAX` subscriptions of a
 //! connection; by the log more than `PERSISTENT_INSTANCES_MAX`, `SERVICES_DESCRIBED_MAX` or `OVERLAYS_MAX`. Refused too: a
-//! watch over `base::PATTERNS_PER_CONNECTION_MAX` or `base::PATTERNS_MAX`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
+//! watch over `base::PATTERNS_PER_CONNECTION_MAX` or `base::PATTERNS_MAX`. Done here instead: a request to be handed over when `FORWARDS_PENDING_MAX` wait. Waits: a check over
+//! `Settings::checks_at_once_max`. Cut short: a hint of more than `HINT_BYTES_MAX`. Work on many things (a closed connection, silence, a
 //! hint, a fan-out, idle services) goes on by `Input::Wake` after a named number of them.
 //!
 //! # What is left out
 //!
-//! Health checks of persistent instances (`cluster` keeps how they are to be done), what selectors select; talking to other
-//! nodes (`distro` merges already). A limit of ephemeral instances and services of the whole node. A restore is settled in one step.
+//! What selectors select. A limit of ephemeral instances and services of the whole node. A restore is settled in one step.
 #![forbid(unsafe_code)]
 
 mod agreed;
@@ -371,8 +386,7 @@ impl Naming {
             }
             Request::Deregister { client, service, ip, port, cluster_name } => {
                 let (client, service) = (self.client(client), self.shared(&service));
-                let place = Arc::new(Place { ip, port, cluster_name });
-                self.deregister(&client, &service, &place)
+                self.deregister(&client, &service, &Arc::new(Place { ip, port, cluster_name }))
             }
             Request::Beat { client, service, full, ip, port, cluster_name } => {
                 let (client, service) = (self.client(client), self.shared(&service));

@@ -1,6 +1,9 @@
 //! Conversations: `tests/scripts/*.txt` hold commands (`> …`) and what the registry says to each. `UPDATE_GOLDENFILES=1`
 //! writes down what it says now; read the difference before you believe it.
 
+mod checking;
+mod converging;
+mod forwarding;
 mod laws;
 mod limits;
 mod model;

@@ -214,6 +214,13 @@ impl Node {
         .min()
     }
 
+    /// Whether a snapshot of the leader is taking the place of the state: its rows are staged and needed, or not all read.
+    #[must_use]
+    pub fn installs(&self) -> bool {
+        self.reloading.is_some()
+            || self.consensus.as_ref().is_some_and(consensus::Consensus::installs)
+    }
+
     fn opened(&mut self, connection: ConnectionId) {
         self.cause = Cause::Connection(connection);
         if self.clients.insert(connection) {

@@ -6,6 +6,7 @@ use crate::{
     grpc, http_calls,
     intake::{Budget, Intake},
     limits::Limits,
+    peer::Told,
     requests::Requests,
     traffic::{Answer, InProgress, Traffic},
     turn::{Broken, Driver, Strands},
@@ -38,6 +39,8 @@ pub(crate) struct Common {
     pub(crate) limits: Arc<Limits>,
     pub(crate) bodies: Arc<Budget>,
     pub(crate) requests: Arc<Requests>,
+    /// What is known of links to other nodes.
+    pub(crate) told: Arc<Told>,
 }
 
 /// The host's side of a connection. The host wakes it when it has something to send.
@@ -48,6 +51,8 @@ pub(crate) struct Door {
     pub(crate) remote: SocketAddr,
     pub(crate) limits: Arc<Limits>,
     pub(crate) requests: Arc<Requests>,
+    /// What is known of links to other nodes.
+    pub(crate) told: Arc<Told>,
     bodies: (Arc<Budget>, Arc<Budget>),
     last_call: AtomicU64,
     /// gRPC streams opened so far.
@@ -150,7 +155,7 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
     let (Ok(remote), Ok(local)) = (socket.peer_addr(), socket.local_addr()) else { return };
     // Small answers must not wait for the next one.
     let _ = socket.set_nodelay(true);
-    let Common { host, clock, limits, bodies, requests } = common;
+    let Common { host, clock, limits, bodies, requests, told } = common;
     let connection = host.open(clock.now(), remote, local, login);
     let door = Arc::new(Door {
         host: host.clone(),
@@ -159,6 +164,7 @@ pub(crate) async fn serve(common: Common, socket: TcpStream, login: bool) {
         remote,
         limits: limits.clone(),
         requests,
+        told,
         bodies: (bodies, Arc::default()),
         last_call: AtomicU64::new(0),
         streams: Arc::default(),

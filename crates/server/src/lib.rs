@@ -13,8 +13,11 @@
 #![allow(clippy::disallowed_methods)] // this crate is where clocks, threads and chance enter
 
 mod body;
+mod checks;
 mod clock;
+mod cluster_settings;
 mod connection;
+mod doors;
 mod grpc;
 mod http_calls;
 mod intake;
@@ -22,6 +25,7 @@ mod limit_settings;
 mod limits;
 mod listen;
 mod metrics;
+mod peer;
 mod protocol;
 mod requests;
 mod running;
@@ -32,7 +36,10 @@ mod traffic;
 mod turn;
 mod udp;
 
+pub use cluster_settings::{Advertise, ClusterSettings};
+pub use doors::{Bound, bind};
 pub use limit_settings::LimitFlags;
 pub use limits::Limits;
+pub use peer::PeerCertificates;
 pub use running::{RunError, Running, start};
 pub use settings::{Auth, Flags, Listen, LogFormat, LogLevel, Settings, SettingsError};

@@ -185,6 +185,15 @@ const ROWS: &[Row] = &[
     row!("rendered-size" rendered_bytes_max Size 0 * 1, 64 * GIB;
         "Lists that are kept written out";
         "forgotten, and written out again when wanted"; []; "it_makes_once_per_version_and_never_goes_back"),
+    row!("peer-handshakes" peer_handshakes_max Count 1 * 1, 100_000 * 1;
+        "Connections to the peer door that have not proved yet that they belong";
+        "the oldest is closed"; [PeerHandshakes]; "strangers_crowd_out_strangers_and_no_node"),
+    row!("peer-handshake-timeout" peer_handshake_timeout Time 100 * 1, 1 * HOUR;
+        "From a connection between nodes to the end of the introductions";
+        "closed"; [PeerHandshakeTimeout]; "a_stranger_who_says_nothing_is_closed"),
+    row!("peer-stall-timeout" peer_stall_timeout Time 100 * 1, 1 * HOUR;
+        "How long another node may take nothing that is sent to it";
+        "the link is closed, and dialed anew"; [PeerStall]; "a_side_that_takes_nothing_is_given_up"),
 ];
 
 /// Flag, variable and key of each row. Made once: the command line wants texts that live for ever.

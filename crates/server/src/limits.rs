@@ -92,6 +92,12 @@ pub struct Limits {
     pub log_bytes_max: usize,
     /// Bytes of lists that are kept written out: forgotten, and written out again when they are wanted.
     pub rendered_bytes_max: usize,
+    /// Connections of other nodes that have not proved yet that they belong: the oldest is closed.
+    pub peer_handshakes_max: usize,
+    /// From a connection of another node to the end of the introductions: closed.
+    pub peer_handshake_timeout: Duration,
+    /// How long another node may take nothing that is sent to it: the link is closed.
+    pub peer_stall_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -137,6 +143,9 @@ impl Default for Limits {
             journal_bytes_max: host.journal_bytes_max,
             log_bytes_max: host.log_bytes_max,
             rendered_bytes_max: host.rendered_bytes_max,
+            peer_handshakes_max: 128,
+            peer_handshake_timeout: Duration::from_secs(5),
+            peer_stall_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -153,6 +162,7 @@ impl Limits {
             log_bytes_max: self.log_bytes_max,
             proposals_max: self.writes_pending_max,
             udp_subscribers_max: self.udp_subscribers_max,
+            link_bytes_max: host::BULK_BYTES_MAX,
             streams: host::StreamLimits {
                 bytes_max: self.stream_bytes_max,
                 patience: self.stream_patience,
@@ -182,6 +192,7 @@ impl Limits {
             instances_per_connection_max: self.instances_max,
             subscriptions_per_connection_max: self.subscriptions_max,
             metadata_chars_max: self.metadata_chars_max,
+            checks_at_once_max: naming::CHECKS_AT_ONCE_MAX,
             ..naming::Settings::default()
         }
     }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 /// How long to wait after the operating system refused a connection (no descriptors left).
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 /// How long to wait after a client was turned away, unless a connection ends before: whoever comes in masses waits in the
 /// operating system's queue, not in ours.
 const FULL_BACKOFF: Duration = Duration::from_millis(10);
@@ -160,13 +160,13 @@ impl Listener {
 
 /// Refusals of the operating system: the first one is told, and then how many there were.
 #[derive(Default)]
-struct Refusals {
+pub(crate) struct Refusals {
     told: Option<Instant>,
     untold_count: u64,
 }
 
 impl Refusals {
-    fn tell(&mut self, error: &std::io::Error) {
+    pub(crate) fn tell(&mut self, error: &std::io::Error) {
         self.untold_count += 1;
         if self.told.is_none_or(|told| told.elapsed() >= TOLD_INTERVAL) {
             let refused_count = std::mem::take(&mut self.untold_count);

@@ -5,6 +5,7 @@
 
 mod legacy;
 mod page;
+mod peers;
 mod process;
 
 use crate::{body::Body, connection::Door, requests::Requests};
@@ -50,7 +51,7 @@ pub(crate) fn serve(door: &Door, request: &Request<Incoming>) -> Response<Body> 
     }
     let gauges = door.host.gauges(door.clock.now());
     let page = if request.uri().path() == PATH {
-        page(&gauges, &door.host, &door.requests)
+        page(&gauges, door)
     } else {
         legacy::page(&gauges, &door.host, &door.requests)
     };
@@ -61,7 +62,8 @@ pub(crate) fn serve(door: &Door, request: &Request<Incoming>) -> Response<Body> 
     response
 }
 
-fn page(gauges: &Gauges, host: &Host, requests: &Requests) -> String {
+fn page(gauges: &Gauges, door: &Door) -> String {
+    let (host, requests) = (&*door.host, &*door.requests);
     let mut page = Page::default();
     of_node(&mut page, gauges);
     of_requests(&mut page, requests);
@@ -70,6 +72,7 @@ fn page(gauges: &Gauges, host: &Host, requests: &Requests) -> String {
     of_pushes(&mut page, gauges, host);
     of_config(&mut page, gauges);
     of_raft(&mut page, gauges, host);
+    peers::write(&mut page, host, &door.told);
     of_journal(&mut page, gauges);
     of_refusals(&mut page, gauges, host);
     process::write(&mut page);

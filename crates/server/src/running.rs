@@ -1,14 +1,14 @@
 //! Starting a server and stopping it.
 
 use crate::{
-    Auth, Settings,
+    Auth, Bound, Settings, bind, checks,
     clock::Clock,
     connection::Common,
-    listen::{Listener, Seats},
+    listen::Seats,
     metrics,
+    peer::{Peers, Told, door, links},
     requests::Requests,
     threads::Threads,
-    udp::Udp,
 };
 use base::Rng;
 use host::{Begun, Host};
@@ -20,13 +20,12 @@ use std::{
 };
 use storage::Place;
 use tokio::{
-    sync::{Notify, watch},
+    net::TcpListener,
+    sync::{Notify, oneshot, watch},
     task::JoinHandle,
     time::Instant,
 };
 
-/// How often a pair of free ports (p, p + 1000) is looked for.
-const PORT_PAIR_TRIES: u32 = 64;
 /// Cost of new password hashes: 60 ms, as everywhere in this field.
 const BCRYPT_COST: u32 = 10;
 
@@ -71,6 +70,9 @@ pub enum RunError {
     /// The disk.
     #[error(transparent)]
     Start(#[from] host::StartError),
+    /// No TLS between nodes.
+    #[error("no TLS for the peer door: {0}")]
+    PeerTls(String),
     /// The operating system gave no thread or no randomness.
     #[error("the operating system refused {what}: {problem}")]
     System {
@@ -89,6 +91,8 @@ pub struct Running {
     pub api: Option<SocketAddr>,
     /// Where gRPC is served for SDKs, if at all.
     pub grpc: Option<SocketAddr>,
+    /// Where other nodes are served, if it was known at the start that there are any.
+    pub peer: Option<SocketAddr>,
     phase: watch::Sender<Phase>,
     stop_timeout: Duration,
     chance: Rng,
@@ -113,67 +117,113 @@ impl Wake for Notifying {
 /// # Errors
 /// When a door, the disk, a thread or randomness is not to be had. Nothing runs then.
 pub async fn start(settings: Settings) -> Result<Running, RunError> {
-    let limits = settings.limits.clone();
-    metrics::note_start();
-    let clock = Clock::start();
-    let (api, grpc) = open_doors(&settings).await?;
-    let udp = match &api {
-        Some(api) => Some(open_udp(api.address).await?),
-        None => None,
-    };
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)
-        .map_err(|error| RunError::System { what: "randomness", problem: error.to_string() })?;
-    let place = settings.data.clone().map_or(Place::Memory, Place::Directory);
-    let host_settings = host::Settings {
-        bcrypt_cost: BCRYPT_COST,
-        auth: settings.auth == Auth::On,
-        admin_password: settings.admin_password.clone(),
-        doors: doors(api.as_ref(), grpc.as_ref()),
-        disk_kept: settings.data.is_some(),
-        version: env!("CARGO_PKG_VERSION"),
-        cluster: host::ClusterSettings::alone(),
-        naming: limits.of_naming(),
-        limits: limits.of_host(),
-        planted: host::Planted::Nothing,
-    };
-    let mut rng = Rng::from_seed(seed);
-    let chance = rng.fork();
-    let Begun { host, worker } = Host::begin(host_settings, clock.now(), rng, place)?;
-    let workers = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
-    let threads = Threads::start(&host, clock, worker, workers)
-        .map_err(|error| RunError::System { what: "a thread", problem: error.to_string() })?;
-    let (stop, stopping) = watch::channel(Phase::Serving);
-    let state_changed = Arc::new(Notify::new());
-    host.state_signal.listen(Waker::from(Arc::new(Notifying(state_changed.clone()))));
-    let mut running = Running {
-        api: api.as_ref().map(|listener| listener.address),
-        grpc: grpc.as_ref().map(|listener| listener.address),
-        host: host.clone(),
-        clock,
-        phase: stop,
-        stop_timeout: settings.stop_timeout,
-        chance,
-        listeners: Vec::new(),
-        tasks: vec![tokio::spawn(run_timer(host.clone(), clock, stopping.clone()))],
-        threads,
-        state_changed,
-    };
-    if let Some(udp) = udp {
-        running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));
+    bind(settings).await?.start().await
+}
+
+impl Bound {
+    /// Starts the server behind the doors.
+    ///
+    /// # Errors
+    /// When the disk, a thread or randomness is not to be had. Nothing runs then.
+    pub async fn start(self) -> Result<Running, RunError> {
+        let cluster = self.cluster().await?;
+        let tls = self.tls()?;
+        let doors = self.shown();
+        let Self { settings, api, grpc, udp, peer } = self;
+        let limits = settings.limits.clone();
+        metrics::note_start();
+        let clock = Clock::start();
+        let mut seed = [0; 32];
+        fill(&mut seed)?;
+        let place = settings.data.clone().map_or(Place::Memory, Place::Directory);
+        let host_settings = host::Settings {
+            bcrypt_cost: BCRYPT_COST,
+            auth: settings.auth == Auth::On,
+            admin_password: settings.admin_password.clone(),
+            doors,
+            disk_kept: settings.data.is_some(),
+            version: env!("CARGO_PKG_VERSION"),
+            cluster,
+            naming: limits.of_naming(),
+            limits: limits.of_host(),
+            planted: host::Planted::Nothing,
+        };
+        let mut rng = Rng::from_seed(seed);
+        let chance = rng.fork();
+        let Begun { host, worker } = Host::begin(host_settings, clock.now(), rng, place)?;
+        let workers =
+            std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+        let threads = Threads::start(&host, clock, worker, workers)
+            .map_err(|error| RunError::System { what: "a thread", problem: error.to_string() })?;
+        let (stop, stopping) = watch::channel(Phase::Serving);
+        let state_changed = Arc::new(Notify::new());
+        host.state_signal.listen(Waker::from(Arc::new(Notifying(state_changed.clone()))));
+        let mut running = Running {
+            api: api.as_ref().map(|listener| listener.address),
+            grpc: grpc.as_ref().map(|listener| listener.address),
+            peer: peer.as_ref().and_then(|socket| socket.local_addr().ok()),
+            host: host.clone(),
+            clock,
+            phase: stop,
+            stop_timeout: settings.stop_timeout,
+            chance,
+            listeners: Vec::new(),
+            tasks: vec![tokio::spawn(run_timer(host.clone(), clock, stopping.clone()))],
+            threads,
+            state_changed,
+        };
+        running.tasks.push(tokio::spawn(checks::run(host.clone(), clock, stopping.clone())));
+        if let Some(udp) = udp {
+            running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));
+        }
+        let told = Arc::new(Told::default());
+        let peers = Peers::new(host.clone(), clock, tls, told.clone(), &limits);
+        running.link(peers, peer, settings.listen.peer, &stopping);
+        let seats = Seats::new(limits.connections_max, limits.connections_per_address_max);
+        let requests = Arc::new(Requests::new());
+        let (limits, bodies) = (Arc::new(limits), Arc::default());
+        let common = Common { host, clock, limits, bodies, requests, told };
+        let login = settings.auth == Auth::On;
+        for listener in [api, grpc].into_iter().flatten() {
+            let task = listener.run(common.clone(), seats.clone(), login, stopping.clone());
+            running.listeners.push(tokio::spawn(task));
+        }
+        Ok(running)
     }
-    let login = settings.auth == Auth::On;
-    let seats = Seats::new(limits.connections_max, limits.connections_per_address_max);
-    let requests = Arc::new(Requests::new());
-    let common = Common { host, clock, limits: Arc::new(limits), bodies: Arc::default(), requests };
-    for listener in [api, grpc].into_iter().flatten() {
-        let task = listener.run(common.clone(), seats.clone(), login, stopping.clone());
-        running.listeners.push(tokio::spawn(task));
-    }
-    Ok(running)
+}
+
+/// Fills bytes by chance.
+pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), RunError> {
+    getrandom::fill(bytes)
+        .map_err(|error| RunError::System { what: "randomness", problem: error.to_string() })
 }
 
 impl Running {
+    /// Dials other nodes, and lets them in: at once through an open door, or once there is a secret that they can prove.
+    fn link(
+        &mut self,
+        peers: Peers,
+        open: Option<TcpListener>,
+        listen: Option<SocketAddr>,
+        phase: &watch::Receiver<Phase>,
+    ) {
+        let (known, secret_known) = oneshot::channel();
+        match (open, listen) {
+            (Some(socket), _) => {
+                self.tasks.push(tokio::spawn(door::run(peers.clone(), socket, phase.clone())));
+            }
+            (None, Some(address)) => {
+                tracing::info!(
+                    "the peer door stays closed: there is neither a secret, nor --join, nor --token"
+                );
+                let later = door::run_later(peers.clone(), address, secret_known, phase.clone());
+                self.tasks.push(tokio::spawn(later));
+            }
+            (None, None) => {}
+        }
+        self.tasks.push(tokio::spawn(links::run(peers, known, phase.clone())));
+    }
+
     /// Whether the node serves.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -290,50 +340,4 @@ async fn run_timer(host: Arc<Host>, clock: Clock, mut phase: watch::Receiver<Pha
             () = sleep => host.wake(clock.now()),
         }
     }
-}
-
-async fn open_doors(settings: &Settings) -> Result<(Option<Listener>, Option<Listener>), RunError> {
-    let listen = &settings.listen;
-    if let (Some(api), None) = (listen.api, listen.grpc)
-        && api.port() == 0
-    {
-        let (api, grpc) = free_pair(api).await?;
-        return Ok((Some(api), Some(grpc)));
-    }
-    Ok((open(listen.api).await?, open(listen.grpc).await?))
-}
-
-async fn open(address: Option<SocketAddr>) -> Result<Option<Listener>, RunError> {
-    match address {
-        None => Ok(None),
-        Some(address) => Listener::bind(address)
-            .await
-            .map(Some)
-            .map_err(|source| RunError::Listen { address, source }),
-    }
-}
-
-async fn open_udp(api: SocketAddr) -> Result<Udp, RunError> {
-    let address = SocketAddr::new(api.ip(), 0);
-    Udp::bind(address.ip()).await.map_err(|source| RunError::Listen { address, source })
-}
-
-/// Two free ports, the second 1000 above the first, as SDKs compute it.
-async fn free_pair(address: SocketAddr) -> Result<(Listener, Listener), RunError> {
-    for _ in 0..PORT_PAIR_TRIES {
-        let api =
-            Listener::bind(address).await.map_err(|source| RunError::Listen { address, source })?;
-        let Some(port) = api.address.port().checked_add(1000) else { continue };
-        if let Ok(grpc) = Listener::bind(SocketAddr::new(address.ip(), port)).await {
-            return Ok((api, grpc));
-        }
-    }
-    Err(RunError::NoPorts)
-}
-
-fn doors(api: Option<&Listener>, grpc: Option<&Listener>) -> Vec<console::Door> {
-    let door = |name, listener: &Listener| console::Door { name, address: listener.address };
-    let api = api.map(|listener| door("api", listener));
-    let grpc = grpc.map(|listener| door("grpc", listener));
-    [api, grpc].into_iter().flatten().collect()
 }

@@ -4,7 +4,8 @@
 //! it and `_`. A flag beats a variable beats the file beats the default. An unknown key in the file is an error.
 
 use crate::{
-    LimitFlags, Limits,
+    ClusterSettings, LimitFlags, Limits,
+    cluster_settings::{self, PEER_PORT},
     limit_settings::{self, FileLimits},
 };
 use serde::Deserialize;
@@ -41,8 +42,8 @@ pub struct Flags {
     /// Planes that this node serves, separated by commas [default: registry,config,cache]
     #[arg(long, value_name = "ROLES", env = "TRINE_ROLE")]
     pub role: Option<String>,
-    /// What clients and peers are told to connect to
-    #[arg(long, value_name = "HOST", env = "TRINE_ADVERTISE")]
+    /// What clients and other nodes are told to connect to [default: where the peer door listens]
+    #[arg(long, value_name = "HOST[:PORT]", env = "TRINE_ADVERTISE")]
     pub advertise: Option<String>,
     /// HTTP and gRPC for clients; "" closes the door [default: 0.0.0.0:8848]
     #[arg(long, value_name = "ADDR", env = "TRINE_LISTEN_API")]
@@ -65,9 +66,18 @@ pub struct Flags {
     /// How many nodes the new cluster has
     #[arg(long, value_name = "N", env = "TRINE_EXPECT")]
     pub expect: Option<u32>,
-    /// The secret that all nodes of the cluster share
+    /// The secret that all nodes of the cluster share, 32 bytes or more
     #[arg(long, value_name = "FILE", env = "TRINE_CLUSTER_SECRET_FILE")]
     pub cluster_secret_file: Option<PathBuf>,
+    /// This node's certificate for other nodes, in PEM, if they are to know each other by certificates
+    #[arg(long, value_name = "FILE", env = "TRINE_PEER_TLS_CERT")]
+    pub peer_tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, in PEM
+    #[arg(long, value_name = "FILE", env = "TRINE_PEER_TLS_KEY")]
+    pub peer_tls_key: Option<PathBuf>,
+    /// The authority that signs the certificates of all nodes, in PEM, and nobody else's
+    #[arg(long, value_name = "FILE", env = "TRINE_PEER_TLS_CA")]
+    pub peer_tls_ca: Option<PathBuf>,
     /// Whether clients need a login [default: on]
     #[arg(long, value_enum, env = "TRINE_AUTH")]
     pub auth: Option<Auth>,
@@ -139,6 +149,9 @@ struct File {
     token: Option<String>,
     expect: Option<u32>,
     cluster_secret_file: Option<PathBuf>,
+    peer_tls_cert: Option<PathBuf>,
+    peer_tls_key: Option<PathBuf>,
+    peer_tls_ca: Option<PathBuf>,
     auth: Option<Auth>,
     admin_password_file: Option<PathBuf>,
     cache: FileCache,
@@ -186,6 +199,9 @@ const KEYS: &[&str] = &[
     "token",
     "expect",
     "cluster_secret_file",
+    "peer_tls_cert",
+    "peer_tls_key",
+    "peer_tls_ca",
     "auth",
     "admin_password_file",
     "cache",
@@ -206,6 +222,8 @@ pub struct Listen {
     pub api: Option<SocketAddr>,
     /// gRPC for SDKs. `None` while `api` has port 0: then both get free ports that fit.
     pub grpc: Option<SocketAddr>,
+    /// Other nodes, once there are any to be expected.
+    pub peer: Option<SocketAddr>,
 }
 
 /// The checked settings of a server.
@@ -215,6 +233,8 @@ pub struct Settings {
     pub data: Option<PathBuf>,
     /// Doors.
     pub listen: Listen,
+    /// How the node comes to others.
+    pub cluster: ClusterSettings,
     /// Whether clients need a login.
     pub auth: Auth,
     /// The first administrator's password, if given.
@@ -269,10 +289,13 @@ impl Settings {
     /// The first thing that is wrong, with its place.
     pub fn resolve(flags: Flags, file: Option<&Path>) -> Result<Self, SettingsError> {
         let file = file.map_or_else(|| Ok(File::default()), read_file)?;
-        refuse_clusters(&flags, &file)?;
         check_roles(&flags, &file)?;
         let memory = flags.memory.or(file.memory).unwrap_or(false);
+        let given = given_of_cluster(&flags, &file);
         let data = flags.data.or(file.data).unwrap_or_else(|| PathBuf::from("trine-data"));
+        let data = (!memory).then_some(data);
+        let restarted = data.as_deref().is_some_and(is_used);
+        let cluster = cluster_settings::resolve(given, restarted)?;
         let api = flags.listen_api.or(file.listen.api).unwrap_or_else(|| "0.0.0.0:8848".to_owned());
         let api = address("listen-api", &api)?;
         let grpc = match flags.listen_grpc.or(file.listen.grpc) {
@@ -280,18 +303,20 @@ impl Settings {
             None => grpc_beside(api)?,
         };
         let password_file = flags.admin_password_file.or(file.admin_password_file);
+        let peer = flags.listen_peer.or(file.listen.peer);
+        let peer = peer.unwrap_or_else(|| format!("0.0.0.0:{PEER_PORT}"));
+        let peer = address("listen-peer", &peer)?;
+        if peer.is_none() && cluster.is_asked_for() {
+            let problem = "the other nodes must reach this one: name an address, or leave out --join, --token and the secret";
+            return Err(SettingsError::Value { name: "listen-peer", problem: problem.to_owned() });
+        }
         let mut notices = Vec::new();
-        for (name, asked) in [
-            ("listen-peer", flags.listen_peer.or(file.listen.peer)),
-            ("listen-redis", flags.listen_redis.or(file.listen.redis)),
-        ] {
-            if let Some(text) = asked.filter(|text| !text.is_empty()) {
-                let name: &'static str = name;
-                address(name, &text)?;
-                notices.push(format!(
-                    "--{name} {text}: this build does not serve it, the door stays closed"
-                ));
-            }
+        let redis = flags.listen_redis.or(file.listen.redis).filter(|text| !text.is_empty());
+        if let Some(text) = redis {
+            address("listen-redis", &text)?;
+            notices.push(format!(
+                "--listen-redis {text}: this build does not serve it, the door stays closed"
+            ));
         }
         let cache = [&flags.cache_cluster, &flags.cache_node_timeout, &flags.cache_max_memory];
         let file_cache = [&file.cache.cluster, &file.cache.node_timeout, &file.cache.max_memory];
@@ -310,12 +335,10 @@ impl Settings {
             flags.cache_max_memory.or(file.cache.max_memory),
             &["KiB", "MiB", "GiB", "B"],
         )?;
-        if let Some(host) = flags.advertise.or(file.advertise) {
-            notices.push(format!("--advertise {host}: used once there are other nodes"));
-        }
         Ok(Self {
-            data: (!memory).then_some(data),
-            listen: Listen { api, grpc },
+            data,
+            listen: Listen { api, grpc, peer },
+            cluster,
             auth: flags.auth.or(file.auth).unwrap_or(Auth::On),
             admin_password: password_file.map(|path| read_password(&path)).transpose()?,
             notices,
@@ -337,7 +360,8 @@ impl Settings {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
             data: None,
-            listen: Listen { api: Some(loopback), grpc: None },
+            listen: Listen { api: Some(loopback), grpc: None, peer: None },
+            cluster: ClusterSettings::default(),
             auth: Auth::On,
             admin_password: Some(admin_password.to_owned()),
             notices: Vec::new(),
@@ -414,20 +438,29 @@ fn read_password(path: &Path) -> Result<String, SettingsError> {
     Ok(password.to_owned())
 }
 
-fn refuse_clusters(flags: &Flags, file: &File) -> Result<(), SettingsError> {
-    let reason = "this build runs one node; forming a cluster is not served yet";
-    let asked = [
-        ("join", !flags.join.is_empty() || file.join.as_ref().is_some_and(|join| !join.is_empty())),
-        ("token", flags.token.is_some() || file.token.is_some()),
-        ("expect", flags.expect.or(file.expect).is_some_and(|nodes| nodes != 1)),
-        (
-            "cluster-secret-file",
-            flags.cluster_secret_file.is_some() || file.cluster_secret_file.is_some(),
-        ),
-    ];
-    match asked.into_iter().find(|(_, asked)| *asked) {
-        Some((name, _)) => Err(SettingsError::Unsupported { name, reason }),
-        None => Ok(()),
+/// Whether something is in the data directory. Volumes are there, and empty, before the first start.
+fn is_used(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn given_of_cluster(flags: &Flags, file: &File) -> cluster_settings::Given {
+    fn either<T: Clone>(flag: &Option<T>, file: &Option<T>) -> Option<T> {
+        flag.clone().or_else(|| file.clone())
+    }
+    let join = if flags.join.is_empty() {
+        file.join.clone().unwrap_or_default()
+    } else {
+        flags.join.clone()
+    };
+    cluster_settings::Given {
+        advertise: either(&flags.advertise, &file.advertise),
+        join,
+        expect: either(&flags.expect, &file.expect),
+        secret_file: either(&flags.cluster_secret_file, &file.cluster_secret_file),
+        token: either(&flags.token, &file.token),
+        certificate: either(&flags.peer_tls_cert, &file.peer_tls_cert),
+        key: either(&flags.peer_tls_key, &file.peer_tls_key),
+        authority: either(&flags.peer_tls_ca, &file.peer_tls_ca),
     }
 }
 
@@ -515,8 +548,13 @@ mod tests {
     #[test]
     fn what_is_not_served_is_refused_or_noted_and_wrong_values_say_what_is_right() {
         let error = |flags| Settings::resolve(flags, None).expect_err("refused").to_string();
-        let join = Flags { join: vec!["a:1".to_owned()], ..Flags::default() };
-        assert!(error(join).starts_with("--join: this build runs one node"));
+        let closed = Flags {
+            join: vec!["a:1".to_owned()],
+            token: Some("trine-0000000000000abc-".to_owned() + &"07".repeat(32)),
+            listen_peer: Some(String::new()),
+            ..Flags::default()
+        };
+        assert!(error(closed).starts_with("--listen-peer: the other nodes must reach"));
         let role = Flags { role: Some("registry,kitchen".to_owned()), ..Flags::default() };
         assert!(error(role).contains("`kitchen` is none of"));
         let half = Flags { role: Some("registry".to_owned()), ..Flags::default() };
@@ -525,8 +563,8 @@ mod tests {
         assert!(error(timeout).contains("units ms, s, m, h"));
         let port = Flags { listen_api: Some("127.0.0.1:65000".to_owned()), ..Flags::default() };
         assert!(error(port).contains("over 65535"));
-        let peer = Flags { listen_peer: Some("127.0.0.1:7848".to_owned()), ..Flags::default() };
-        let settings = Settings::resolve(peer, None).expect("no error");
+        let redis = Flags { listen_redis: Some("127.0.0.1:6379".to_owned()), ..Flags::default() };
+        let settings = Settings::resolve(redis, None).expect("no error");
         assert!(settings.notices[0].contains("stays closed"));
     }
 }

@@ -51,7 +51,11 @@ async fn a_change_arrives_by_udp_and_is_confirmed() {
     let list = http(server, "GET", &poll).await;
     assert!(list.contains(r#""hosts":[]"#), "{list}");
     http(server, "POST", "instance?serviceName=s&ip=10.0.0.1&port=80").await;
-    let (first, from) = push(&socket).await;
+    // What the service was before may be pushed as well, if the registration took longer than the push window.
+    let (mut first, mut from) = push(&socket).await;
+    if first.contains(r#"\"hosts\":[]"#) {
+        (first, from) = push(&socket).await;
+    }
     assert!(
         first.starts_with(r#"{"type":"dom","data":"{\"name\":\"DEFAULT_GROUP@@s\""#),
         "{first}"

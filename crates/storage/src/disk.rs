@@ -36,6 +36,8 @@ pub struct Disk {
     hint: Hint,
     /// `None` only when a [`Disk::reopen`] failed.
     open: Option<Open>,
+    /// What was received of a snapshot.
+    incoming: Option<Incoming>,
     /// Set by what must stop the node; every later change is refused with it.
     stopped: Option<Error>,
 }
@@ -44,7 +46,6 @@ pub struct Disk {
 struct Open {
     log: Log,
     tables: Tables,
-    incoming: Option<Incoming>,
     witness: Witness,
     marks: Marks,
 }
@@ -67,11 +68,11 @@ impl Disk {
         let area = Area::open(place)?;
         let (open, recovered) = open_files(&area)?;
         let hint = Hint::new(area.clone());
-        Ok((Self { area, hint, open: Some(open), stopped: None }, recovered))
+        Ok((Self { area, hint, open: Some(open), incoming: None, stopped: None }, recovered))
     }
 
     /// After [`Error::Full`]: opens both files anew and reads back what is durable. Changes that were not acknowledged,
-    /// and rows applied since the last checkpoint, may be gone.
+    /// and rows applied since the last checkpoint, may be gone; so is a snapshot that was not received whole before it.
     ///
     /// # Errors
     /// As [`Disk::open`]; still [`Error::Full`] as long as there is no space, so it can be tried again. After
@@ -81,6 +82,7 @@ impl Disk {
             return Err(error.clone());
         }
         self.open = None;
+        self.incoming = self.incoming.take().filter(Incoming::is_settled);
         let (open, recovered) = open_files(&self.area).map_err(|error| self.noted(error))?;
         self.open = Some(open);
         Ok(recovered)
@@ -116,11 +118,15 @@ impl Disk {
     /// # Errors
     /// As [`Disk::append`].
     pub fn checkpoint(&mut self) -> Result<u64, Error> {
-        self.change(|open| {
+        let applied = self.change(|open| {
             let applied = open.tables.checkpoint()?;
             open.witnessed(Some(applied));
             Ok(applied)
-        })
+        })?;
+        if let Some(incoming) = &mut self.incoming {
+            incoming.settle();
+        }
+        Ok(applied)
     }
 
     /// One row.
@@ -219,47 +225,58 @@ impl Disk {
     /// # Errors
     /// As [`Disk::append`].
     pub fn begin_install(&mut self) -> Result<(), Error> {
-        self.change(|open| {
-            open.incoming = None;
-            open.tables.begin_install()?;
-            open.incoming = Some(Incoming::default());
-            Ok(())
-        })
+        self.abandon_install()?;
+        self.incoming = Some(Incoming::default());
+        Ok(())
     }
 
-    /// Takes the next piece. True when it was the last one.
+    /// Forgets what was received of a snapshot.
+    ///
+    /// # Errors
+    /// As [`Disk::append`].
+    pub fn abandon_install(&mut self) -> Result<(), Error> {
+        self.incoming = None;
+        self.change(|open| open.tables.forget_install())
+    }
+
+    /// Takes the next piece. True when it was the last one: with the next checkpoint all of it is durable, and outlasts a
+    /// [`Disk::reopen`].
     ///
     /// # Errors
     /// [`Error::Piece`] if the piece does not fit, or as [`Disk::append`].
     pub fn install_piece(&mut self, piece: &[u8]) -> Result<bool, Error> {
-        self.change(|open| {
-            let incoming = open
-                .incoming
-                .as_mut()
-                .ok_or(Error::Piece { number: 0, why: "no transfer has begun" })?;
-            let rows = incoming.take(piece)?;
-            let complete = incoming.is_complete();
-            open.tables.install_rows(&rows)?;
-            Ok(complete)
-        })
+        let mut incoming =
+            self.incoming.ok_or(Error::Piece { number: 0, why: "no transfer has begun" })?;
+        let rows = incoming.take(piece)?;
+        self.change(|open| open.tables.install_rows(&rows))?;
+        self.incoming = Some(incoming);
+        Ok(incoming.is_complete())
     }
 
     /// The received snapshot takes the place of the state tables and of the whole log, durably. After a crash either all
-    /// of it happened or none.
+    /// of it happened or none. After [`Error::Full`] and a [`Disk::reopen`] it is tried again.
     ///
     /// # Errors
     /// [`Error::Piece`] if not all pieces are here, or as [`Disk::append`].
     pub fn finish_install(&mut self, index: u64, snapshot: &[u8]) -> Result<(), Error> {
+        let is_complete = self.incoming.is_some_and(|incoming| incoming.is_complete());
         self.change(|open| {
-            if !open.incoming.take().is_some_and(Incoming::is_complete) {
-                return Err(Error::Piece { number: 0, why: "the last piece is missing" });
+            let installed = open.tables.installed()?;
+            if installed.is_none_or(|installed| installed.index != index) {
+                if !is_complete {
+                    return Err(Error::Piece { number: 0, why: "the last piece is missing" });
+                }
+                open.tables.finish_install(index, snapshot)?;
             }
-            open.tables.finish_install(index, snapshot)?;
             // A crash between the two is repaired when the disk is opened.
-            open.log.restart_after(index, snapshot)?;
+            if open.log.compacted()? < index {
+                open.log.restart_after(index, snapshot)?;
+            }
             open.witnessed(Some(index));
             Ok(())
-        })
+        })?;
+        self.incoming = None;
+        Ok(())
     }
 
     fn opened(&self) -> Result<&Open, Error> {
@@ -306,5 +323,5 @@ fn open_files(area: &Area) -> Result<(Open, Recovered), Error> {
         applied: tables.applied()?,
         identity: log.value(IDENTITY)?,
     };
-    Ok((Open { log, tables, incoming: None, witness, marks }, recovered))
+    Ok((Open { log, tables, witness, marks }, recovered))
 }

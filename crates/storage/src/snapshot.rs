@@ -98,11 +98,22 @@ impl std::fmt::Debug for SnapshotReader {
 pub(crate) struct Incoming {
     next: u64,
     complete: bool,
+    settled: bool,
 }
 
 impl Incoming {
-    pub(crate) fn is_complete(self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Whether all of it is durable.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// The tables were made durable.
+    pub(crate) fn settle(&mut self) {
+        self.settled = self.complete;
     }
 
     /// Checks the next piece and gives its rows. A refused piece does not count.

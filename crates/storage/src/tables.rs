@@ -185,7 +185,7 @@ impl Tables {
         Ok((self.file.read()?, applied, GENERATIONS[self.generation]))
     }
 
-    pub(crate) fn begin_install(&self) -> Result<(), Error> {
+    pub(crate) fn forget_install(&self) -> Result<(), Error> {
         let write = self.begin(Durability::None)?;
         write.delete_table(self.other()).map_err(|error| self.file.words(error))?;
         self.file.commit(write)

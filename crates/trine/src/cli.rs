@@ -151,7 +151,7 @@ impl Page {
 }
 
 /// `500ms`, `10s`, `2m` or `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let unit_ms = match unit {
@@ -237,6 +237,10 @@ mod tests {
             "ns put team --name Team --description d",
             "ns delete team",
             "ns history team",
+            "cluster members",
+            "cluster join-token --ttl 2h",
+            "cluster remove n7",
+            "cluster transfer-leader n7",
             "explain instance web 10.0.0.1:8080",
             "explain config app",
             "completion zsh",

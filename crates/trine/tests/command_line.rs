@@ -120,6 +120,22 @@ impl Drop for Following {
 }
 
 #[test]
+fn the_cluster_is_shown_and_changed_by_those_who_may() {
+    let server = Server::start("cluster");
+    assert!(server.fails(4, "cluster members").starts_with("error[unauthenticated]: "));
+    server.log_in();
+    let cluster: serde_json::Value =
+        serde_json::from_str(&server.run("cluster members -o json")).expect("JSON");
+    assert_eq!(cluster["formation"], "formed");
+    assert_eq!(cluster["id"].as_str().map(str::len), Some(16));
+    assert!(server.run("cluster members").starts_with("NODE\tSTATE\tROLE\tLINK\t"));
+    assert!(server.run("status").contains("\ncluster\t"));
+    assert!(server.fails(2, "cluster remove web").starts_with("error[invalid]: `web` is no node"));
+    server.fails(2, "cluster transfer-leader -- -1");
+    server.fails(2, "cluster join-token --ttl 5");
+}
+
+#[test]
 fn one_logs_in_and_out() {
     let server = Server::start("login");
     assert!(server.fails(4, "status").starts_with("error[unauthenticated]: "));

@@ -12,12 +12,16 @@ pub(crate) mod instance_beat;
 pub(crate) mod instance_delete;
 pub(crate) mod instance_get;
 pub(crate) mod instance_put;
+pub(crate) mod join_token;
+pub(crate) mod leader_put;
 pub(crate) mod lock_delete;
 pub(crate) mod lock_get;
 pub(crate) mod lock_list;
 pub(crate) mod lock_put;
 pub(crate) mod lock_renew;
 pub(crate) mod login;
+pub(crate) mod member_delete;
+pub(crate) mod member_list;
 pub(crate) mod namespace_delete;
 pub(crate) mod namespace_get;
 pub(crate) mod namespace_list;
@@ -230,4 +234,70 @@ fn config_outcome(answer: Option<Answer>) -> Result<config::Outcome, Problem> {
         config::Reply::Outcome(outcome) => Ok(outcome),
         other => mismatch(&Some(Answer::Config(other))),
     }
+}
+
+/// The cluster's answer.
+fn cluster_reply(answer: Option<Answer>) -> Result<cluster::Reply, Problem> {
+    match answer {
+        Some(Answer::Cluster(cluster::Reply::Refused(why))) => Err(cluster_refusal(&why)),
+        Some(Answer::Cluster(reply)) => Ok(reply),
+        other => mismatch(&other),
+    }
+}
+
+fn cluster_refusal(why: &cluster::Why) -> Problem {
+    use cluster::Why;
+    match why {
+        Why::NotFormed => Problem::new(
+            503,
+            "not-formed",
+            "nothing was done",
+            "this node belongs to no cluster yet",
+            "wait until /readyz?verbose says that it does, or ask a member",
+        ),
+        Why::UnknownNode(node) => Problem::not_found(
+            format!("there is no member {node}"),
+            "`trine cluster members` shows who there is",
+        ),
+        Why::UnknownToken(id) => Problem::not_found(
+            format!("there is no join token {id}"),
+            "`trine cluster members -o json` shows the open ones",
+        ),
+        Why::LastVoter => Problem::conflict(
+            "the member was not removed",
+            "it is the only one that decides",
+            "let another node join first",
+        ),
+        Why::NoMajority => Problem::conflict(
+            "the member was not removed",
+            "too few of the voters that would remain are alive: nothing could be decided any more",
+            "bring other members back first; `trine cluster members` shows them",
+        ),
+        Why::CannotLead(node) => Problem::conflict(
+            "the leader is as it was",
+            format!("{node} has no vote, or is not alive"),
+            "name a voter that is alive; `trine cluster members` shows them",
+        ),
+        Why::TimedOut => Problem::new(
+            504,
+            "timeout",
+            "the leader has not handed over",
+            "it did not do so in time; it may yet",
+            "look at `trine cluster members`, and ask again",
+        ),
+        Why::TtlTooLong => Problem::invalid(
+            "no token was made",
+            "a join token may not hold that long",
+            "ask for a shorter time",
+        ),
+        Why::TooManyTokens => too_many_tokens(),
+    }
+}
+
+fn too_many_tokens() -> Problem {
+    Problem::limit(
+        "no token was made",
+        "there are too many open ones",
+        "use one of them, or wait until they end",
+    )
 }

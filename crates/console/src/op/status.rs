@@ -16,10 +16,13 @@ pub(crate) fn parse(_asked: &mut Asked) -> Result<Plan, Problem> {
 struct Status;
 
 impl Operation for Status {
-    fn go(&mut self, _cx: &Context<'_>, answer: Option<Answer>) -> Result<Next, Problem> {
+    fn go(&mut self, cx: &Context<'_>, answer: Option<Answer>) -> Result<Next, Problem> {
         match answer {
             None => Ok(Next::Ask(Ask::Status)),
-            Some(Answer::Status(status)) => Ok(Reply::json(&shape::Status::from(&*status))),
+            Some(Answer::Status(status)) => {
+                let cluster = cx.views.cluster();
+                Ok(Reply::json(&shape::Status::of(&status, cluster.as_deref())))
+            }
             other => mismatch(&other),
         }
     }

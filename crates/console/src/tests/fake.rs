@@ -17,6 +17,7 @@ pub(super) struct Fake {
     pub(super) lock: Option<Arc<lock::View>>,
     pub(super) config: Option<Arc<Entry>>,
     pub(super) access: Arc<View>,
+    pub(super) cluster: Option<Arc<cluster::View>>,
     /// A linearizable read must be asked for.
     pub(super) needs_waiting: bool,
     pub(super) remembers: bool,
@@ -50,6 +51,7 @@ impl Fake {
             lock: None,
             config: None,
             access: Arc::new(access),
+            cluster: None,
             needs_waiting: false,
             remembers: false,
         }
@@ -121,6 +123,40 @@ impl Fake {
         self.config = Some(Arc::new(entry(revision, content)));
         md5
     }
+}
+
+/// Three nodes, of which this one leads, the second is doubted and the third is gone and was never heard of; and one
+/// open invitation.
+pub(super) fn three_nodes() -> cluster::View {
+    use cluster::{
+        Address, Cluster, ClusterId, Formation, Identity, Member, Role, Secret, Settings, State,
+        Token, TokenId,
+    };
+    let address = |text: &str| Address::new(text).expect("plain");
+    let member = |number: u64, state, role| Member {
+        node: NodeId(number),
+        peer: (number < 3).then(|| address(&format!("10.0.0.{number}:7848"))),
+        api: (number < 3).then(|| address(&format!("10.0.0.{number}:8848"))),
+        life: (number < 3).then(|| HybridTime::from_unix_ms(1_795_232_600_000)),
+        state,
+        role,
+        is_self: number == 1,
+        is_leader: number == 1,
+        is_linked: number == 1,
+    };
+    let settings = Settings::alone(Identity::fresh(NodeId(1)), address("10.0.0.1:7848"));
+    let rng = base::Rng::from_seed([1; 32]);
+    let plane = Cluster::new(settings, base::Now::START, HybridTime(0), rng).expect("alone");
+    let mut view = cluster::View::clone(plane.view());
+    view.formation = Formation::Formed { cluster: ClusterId(0xc1), founders: Vec::new() };
+    view.members = vec![
+        member(1, State::Alive, Role::Voter),
+        member(2, State::Suspect, Role::Voter),
+        member(3, State::Down, Role::Learner),
+    ];
+    let key = Secret::new(&[7; 32]).expect("long enough");
+    view.tokens = [(TokenId(5), Token { key, expires_ms: 1_795_236_295_824 })].into();
+    view
 }
 
 fn entry(revision: u64, content: &str) -> Entry {
@@ -228,6 +264,10 @@ impl Views for Fake {
 
     fn access(&self) -> Arc<View> {
         Arc::clone(&self.access)
+    }
+
+    fn cluster(&self) -> Option<Arc<cluster::View>> {
+        self.cluster.clone()
     }
 
     fn freshness(&self, wanted: Consistency) -> Option<Freshness> {

@@ -53,6 +53,7 @@ impl Conversation {
                 };
             }
             ["state", word] => self.views.state = state(word),
+            ["three", "nodes"] => self.views.cluster = Some(fake::three_nodes().into()),
             ["needs", "waiting"] => self.views.needs_waiting = true,
             ["after", seconds] => {
                 let seconds = seconds.parse().expect("seconds");
@@ -185,6 +186,23 @@ impl Conversation {
             "unknown client" => {
                 Answer::Naming(naming::Reply::Refused(naming::Refusal::UnknownClient))
             }
+            "token" => {
+                let key = cluster::Secret::new(&[7; 32]).expect("long enough");
+                let token = cluster::JoinToken { id: cluster::TokenId(5), key };
+                Answer::Cluster(cluster::Reply::Outcome(cluster::Outcome::Token(token)))
+            }
+            "too many tokens" => {
+                Answer::Cluster(cluster::Reply::Outcome(cluster::Outcome::TooManyTokens))
+            }
+            "removed" => Answer::Cluster(cluster::Reply::Outcome(cluster::Outcome::Done)),
+            "leads" => Answer::Cluster(cluster::Reply::Leads(NodeId(2))),
+            "not formed" => refused(cluster::Why::NotFormed),
+            "unknown node" => refused(cluster::Why::UnknownNode(NodeId(9))),
+            "last voter" => refused(cluster::Why::LastVoter),
+            "no majority" => refused(cluster::Why::NoMajority),
+            "cannot lead" => refused(cluster::Why::CannotLead(NodeId(3))),
+            "timed out" => refused(cluster::Why::TimedOut),
+            "ttl" => refused(cluster::Why::TtlTooLong),
             "no leader" => Answer::Unavailable(Unavailable::NoLeader),
             "unknown" => Answer::Unavailable(Unavailable::OutcomeUnknown),
             other => panic!("unknown answer {other}"),
@@ -194,6 +212,10 @@ impl Conversation {
 
 fn lock_answer(outcome: lock::Outcome) -> Answer {
     Answer::Lock(lock::Reply::Outcome(outcome))
+}
+
+fn refused(why: cluster::Why) -> Answer {
+    Answer::Cluster(cluster::Reply::Refused(why))
 }
 
 fn status() -> Status {
@@ -314,7 +336,7 @@ fn conversations_go_as_written() {
 fn no_query_makes_a_session_panic() {
     use proptest::prelude::*;
     proptest!(ProptestConfig::with_cases(500), |(
-        path in "/(v1|livez|readyz)(/(login|status|services|configs|namespaces|[%a-z@:.]{0,6})){0,5}",
+        path in "/(v1|livez|readyz)(/(login|status|services|configs|namespaces|cluster|members|leader|[%a-z@:.]{0,6})){0,5}",
         query in "[a-z%=&0-9()]{0,20}",
         body in any::<Vec<u8>>(),
         method in prop_oneof!["GET", "PUT", "POST", "DELETE", "PATCH"],

@@ -59,7 +59,10 @@ pub(crate) enum Output {
         address: Address,
         peer: Introduction,
     },
-    Down(NodeId),
+    Down {
+        link: LinkId,
+        node: NodeId,
+    },
     /// This node, or the other one, wants no link there.
     Refused {
         address: Address,
@@ -228,7 +231,7 @@ impl Dialing {
         } else {
             self.links.remove(&up.link);
             self.outputs.push_back(Output::HangUp(up.link));
-            self.down(now, node);
+            self.down(now, up.link, node);
         }
     }
 
@@ -236,12 +239,12 @@ impl Dialing {
         let Some(address) = self.links.get(&link).cloned() else {
             return self.outputs.push_back(Output::HangUp(link)); // no longer wanted
         };
+        if !matches!(self.target(&address).state, State::Dialing(_)) {
+            return; // said twice
+        }
         let node = peer.node;
         let before = self.ups().find(|up| up.peer.node == node).map(|up| (up.link, up.peer.life));
         if let Some((other, life)) = before {
-            if other == link {
-                return; // said twice
-            }
             if life >= peer.life {
                 self.links.remove(&link);
                 self.target(&address).state = State::Served(node);
@@ -286,14 +289,14 @@ impl Dialing {
         target.state = State::Waiting { until: now.after(wait) };
         target.why = Some(why);
         if let Some(node) = lost {
-            self.down(now, node);
+            self.down(now, link, node);
         }
     }
 
     /// The link to a node is lost: whatever else leads to it is dialed.
-    fn down(&mut self, now: Instant, node: NodeId) {
+    fn down(&mut self, now: Instant, link: LinkId, node: NodeId) {
         self.peers.remove(&node);
-        self.outputs.push_back(Output::Down(node));
+        self.outputs.push_back(Output::Down { link, node });
         for target in self.targets.values_mut() {
             if matches!(target.state, State::Served(served) if served == node) {
                 target.state = State::Waiting { until: now };
@@ -345,3 +348,6 @@ fn jittered(wait: Duration, rng: &mut Rng) -> Duration {
     let ms = u64::try_from(half.as_millis()).expect("waits are seconds");
     half + Duration::from_millis(rng.below(ms + 1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,3 +182,6 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, BadFrame> {
     let nothing_behind = inflate.total_in() == packed.len() as u64;
     if whole && nothing_behind { Ok(message) } else { Err(BadFrame::Inflate) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Connections that other nodes dialed.
 
-use crate::{Signal, links::KeyName};
+use crate::Signal;
 use base::{HybridTime, NodeId};
 use cluster::{Introduction, Refusal};
 use node::Lane;
@@ -52,7 +52,8 @@ pub(crate) struct Inbound {
     pub(crate) node: NodeId,
     life: HybridTime,
     lane: Lane,
-    pub(crate) key: KeyName,
+    /// It sends a snapshot that this node has no room for.
+    is_deaf: bool,
     pub(crate) signal: Arc<Signal>,
 }
 
@@ -69,7 +70,6 @@ impl Inbounds {
         &mut self,
         peer: &Introduction,
         lane: Lane,
-        key: KeyName,
     ) -> Result<(InboundId, Vec<InboundId>), NotAccepted> {
         let replaced: Vec<InboundId> = self
             .open
@@ -84,9 +84,8 @@ impl Inbounds {
         }
         self.last += 1;
         let id = InboundId(self.last);
-        let inbound =
-            Inbound { node: peer.node, life: peer.life, lane, key, signal: Arc::default() };
-        self.open.insert(id, inbound);
+        let (node, life, signal) = (peer.node, peer.life, Arc::default());
+        self.open.insert(id, Inbound { node, life, lane, is_deaf: false, signal });
         Ok((id, replaced))
     }
 
@@ -101,6 +100,22 @@ impl Inbounds {
             inbound.signal.raise();
         }
         closed.is_some()
+    }
+
+    pub(crate) fn is_deaf(&self, id: InboundId) -> bool {
+        self.open.get(&id).is_some_and(|inbound| inbound.is_deaf)
+    }
+
+    pub(crate) fn set_deaf(&mut self, id: InboundId, is_deaf: bool) {
+        if let Some(inbound) = self.open.get_mut(&id) {
+            inbound.is_deaf = is_deaf;
+        }
+    }
+
+    pub(crate) fn wake(&self, id: InboundId) {
+        if let Some(inbound) = self.open.get(&id) {
+            inbound.signal.raise();
+        }
     }
 
     pub(crate) fn listen(&self, id: InboundId, waker: Waker) {

@@ -83,7 +83,11 @@ impl Host {
     /// The next frame to write to a lane of a link.
     #[must_use]
     pub fn take_frame(&self, link: LinkId, lane: Lane) -> Option<Bytes> {
-        let frame = lock(&self.links).outboxes.get_mut(&link)?.of(lane).pop()?;
+        let frame = self.with_links(|links| {
+            let frame = links.outboxes.get_mut(&link)?.of(lane).pop()?;
+            links.read_pieces();
+            Some(frame)
+        })?;
         // Not under the lock: it takes as long as a message is long.
         Some(match lane {
             Lane::Urgent => frame,
@@ -98,23 +102,18 @@ impl Host {
         }
     }
 
-    /// Takes in a connection on which the other end proved `key` and said who it is. One of the same node and lane that
-    /// was there before is closed.
+    /// Takes in a connection on which the other end proved a key and said who it is. One of the same node and lane that was
+    /// there before is closed.
     ///
     /// # Errors
     /// Why not: the connection is then to be closed.
-    pub fn accept(
-        &self,
-        peer: &Introduction,
-        lane: Lane,
-        key: KeyName,
-    ) -> Result<InboundId, NotAccepted> {
+    pub fn accept(&self, peer: &Introduction, lane: Lane) -> Result<InboundId, NotAccepted> {
         let view = self.views.cluster().filter(|_| self.halted().is_none());
         let view = view.ok_or(NotAccepted::NotRunning)?;
         let accepted = view
             .admits(peer)
             .map_err(NotAccepted::Refused)
-            .and_then(|()| self.with_links(|links| links.accept(peer, lane, key)));
+            .and_then(|()| self.with_links(|links| links.accept(peer, lane)));
         if accepted.is_err() {
             self.tally.links.not_accepted();
         }
@@ -128,7 +127,7 @@ impl Host {
     pub fn peer_frame(&self, now: Now, inbound: InboundId, frame: Bytes) -> Result<Flow, BadFrame> {
         let bytes = frame.len();
         let taken = frame::decode(&frame)
-            .and_then(|frame| self.with_links(|links| links.received(inbound, frame, bytes)));
+            .and_then(|frame| self.with_links(|links| links.received(now, inbound, frame, bytes)));
         if let Err(bad) = taken {
             if bad != BadFrame::Closed {
                 self.tally.links.bad_frame();
@@ -149,8 +148,14 @@ impl Host {
     /// Whether to read on.
     #[must_use]
     pub fn reading(&self, inbound: InboundId) -> Reading {
-        if lock(&self.links).inbounds.get(inbound).is_none() {
-            return Reading::Closed;
+        {
+            let links = lock(&self.links);
+            if links.inbounds.get(inbound).is_none() {
+                return Reading::Closed;
+            }
+            if links.stage_crowded(inbound) {
+                return Reading::Pause;
+            }
         }
         // Noted before the look: whoever makes room in between finds the note.
         self.inbounds_paused.store(true, Ordering::SeqCst);

@@ -12,6 +12,7 @@ mod junk;
 mod limits;
 mod logins;
 mod paths;
+mod peers;
 mod setup;
 mod slow_readers;
 mod stopping;

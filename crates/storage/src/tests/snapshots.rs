@@ -81,3 +81,42 @@ fn pieces_that_do_not_fit_are_refused() {
     assert!(matches!(early, Err(Error::Piece { .. })), "{early:?}");
     assert_eq!(target.range(&Range::all(1, 10)).unwrap(), [], "nothing of it is seen");
 }
+
+#[test]
+fn a_snapshot_that_is_whole_and_durable_outlasts_a_reopened_disk_and_another_one_does_not() {
+    let source = source(1000);
+    let pieces = pieces(&source);
+    for (checkpoint, outlasts) in [(true, true), (false, false)] {
+        let (mut target, _) = Disk::open(Place::Memory).unwrap();
+        target.append(&[put(vec![entry(1, "old")])]).unwrap();
+        target.begin_install().unwrap();
+        for piece in &pieces {
+            target.install_piece(piece).unwrap();
+        }
+        if checkpoint {
+            target.checkpoint().unwrap();
+        }
+        target.reopen().unwrap();
+        let finished = target.finish_install(77, b"meta");
+        assert_eq!(finished.is_ok(), outlasts, "{finished:?}");
+        if outlasts {
+            assert_eq!(target.finish_install(77, b"meta"), Ok(()), "asked again after a full disk");
+            assert_eq!(target.range(&Range::all(1, usize::MAX)).unwrap().len(), 1000);
+        }
+    }
+}
+
+#[test]
+fn an_abandoned_snapshot_leaves_nothing() {
+    let source = source(10);
+    let (mut target, _) = Disk::open(Place::Memory).unwrap();
+    target.begin_install().unwrap();
+    target.install_piece(&pieces(&source)[0]).unwrap();
+    target.abandon_install().unwrap();
+    assert!(target.finish_install(77, b"meta").is_err());
+    target.begin_install().unwrap();
+    let mut empty = Disk::open(Place::Memory).unwrap().0.snapshot_reader().unwrap();
+    target.install_piece(&empty.next_piece().unwrap().unwrap()).unwrap();
+    target.finish_install(78, b"meta").unwrap();
+    assert_eq!(target.range(&Range::all(1, 10)).unwrap(), []);
+}

@@ -1,5 +1,6 @@
 //! The commands that ask a running server: one file per noun.
 
+mod cluster;
 mod completion;
 mod config;
 mod events;
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     /// Namespaces
     #[command(subcommand)]
     Ns(ns::Verb),
+    /// Nodes that belong together
+    #[command(subcommand)]
+    Cluster(cluster::Verb),
     /// Why something is as it is
     #[command(subcommand)]
     Explain(explain::What),
@@ -55,6 +59,7 @@ pub(crate) async fn run(global: &Global, command: Command) -> Result<(), Failure
         Command::Instance(verb) => instance::run(&Client::new(global)?, format, verb).await,
         Command::Config(verb) => config::run(&Client::new(global)?, format, verb).await,
         Command::Ns(verb) => ns::run(&Client::new(global)?, format, verb).await,
+        Command::Cluster(verb) => cluster::run(&Client::new(global)?, format, verb).await,
         Command::Explain(what) => explain::run(&Client::new(global)?, format, what).await,
     }
 }

@@ -1,5 +1,6 @@
 //! `trine status`: how a node is.
 
+use super::cluster;
 use crate::{
     client::{Call, Client},
     output::{self, Format, Rows},
@@ -41,7 +42,8 @@ async fn ready(client: &Client) -> Result<(), Failure> {
 fn rows(status: &Status) -> Rows {
     let mut rows = Rows::new(&["WHAT", "VALUE"]);
     let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
-    let Status { node, state, version, uptime_s, raft, counts, listen, disk, auth } = status;
+    let Status { node, state, version, uptime_s, raft, cluster, counts, listen, disk, auth } =
+        status;
     row("node", node.clone());
     row("state", state.clone());
     row("version", version.clone());
@@ -50,6 +52,16 @@ fn rows(status: &Status) -> Rows {
     row("term", raft.term.to_string());
     row("log", format!("committed {}, applied {}", raft.commit_index, raft.applied_index));
     row("voters", raft.voters.join(", "));
+    let id = cluster.id.as_deref().unwrap_or("none");
+    row("cluster", format!("{id} ({})", cluster.formation));
+    for member in cluster.members.iter().filter(|member| !member.is_self) {
+        let (role, link, lag) =
+            (cluster::role(member), cluster::link(member), cluster::lag(member));
+        row(
+            &format!("member {}", member.node),
+            format!("{}, {role}, link {link}, lag {lag}", member.state),
+        );
+    }
     row("services", format!("{} with {} instances", counts.services, counts.instances));
     row("configs", counts.configs.to_string());
     row("clients", format!("{} ({} subscriptions)", counts.connections, counts.subscriptions));

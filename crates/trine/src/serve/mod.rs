@@ -5,7 +5,7 @@ mod logs;
 mod signals;
 
 use server::{Auth, Flags, LogLevel, RunError, Running, Settings};
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{convert::Infallible, path::PathBuf, process::ExitCode, time::Duration};
 
 /// The server ended as it was told to.
 const STOPPED: u8 = 0;
@@ -17,8 +17,6 @@ const NOT_STARTED: u8 = 1;
 const WRONG_SETTINGS: u8 = 2;
 /// A broken invariant, or a disk that cannot be trusted.
 const BROKEN: u8 = 70;
-/// How long a start may take before the banner is shown without "ready".
-const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Arguments of `trine dev`.
 #[derive(Debug, clap::Args)]
@@ -90,12 +88,17 @@ async fn serve(settings: Settings, show: fn(&Settings, &Running, Duration)) -> E
         Ok(running) => running,
         Err(error) => return fail(NOT_STARTED, "the server did not start", &explain(&error)),
     };
-    let _ = tokio::time::timeout(START_PATIENCE, running.ready()).await;
-    if running.is_ready() {
-        show(&settings, &running, begun.elapsed());
-    }
+    // A node that comes before the others of its cluster serves when they have come, however late that is.
+    let shown = async {
+        running.ready().await;
+        if running.is_ready() {
+            show(&settings, &running, begun.elapsed());
+        }
+        std::future::pending::<Infallible>().await
+    };
     tokio::select! {
         biased;
+        never = shown => match never {},
         reason = running.halted() => fail(BROKEN, "the node stopped itself", &reason),
         () = signals.stop() => {
             tracing::info!(timeout_s = settings.stop_timeout.as_secs_f64(), "stopping");
@@ -122,6 +125,7 @@ fn explain(error: &RunError) -> String {
             "is another server running? choose other doors with --listen-api"
         }
         RunError::NoPorts => "",
+        RunError::PeerTls(_) => "look at the certificates for other nodes",
         RunError::Start(_) => "look at the data directory; --data DIR chooses another",
         RunError::System { .. } => "look at the limits of this process",
     };

@@ -1,0 +1,5 @@
+//! Whole hosts in one process, linked by pipes: what the world has to do, and nothing of a network.
+
+mod net;
+mod several;
+mod snapshots;

@@ -1,0 +1,148 @@
+//! Servers that find each other, and a client that asks any of them.
+
+use cluster::{Address, Secret};
+use server::{Auth, ClusterSettings, Limits, Running, Settings};
+use std::{future::Future, net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// How long anything that must happen may take. Nothing waits this long unless it is broken.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Cluster {
+    nodes: Vec<Option<Running>>,
+    seeds: Vec<Address>,
+}
+
+/// Free ports of loopback, nothing on disk, nobody needs a login.
+pub fn settings(secret: u8) -> Settings {
+    let secret = Secret::new(&[secret; 32]).expect("long enough");
+    let mut settings = Settings::in_memory("a password of these tests", Limits::default());
+    settings.auth = Auth::Off;
+    settings.listen.peer = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    settings.stop_timeout = Duration::from_secs(5);
+    settings.cluster = ClusterSettings { secret: Some(secret), ..ClusterSettings::default() };
+    settings
+}
+
+impl Cluster {
+    /// Nodes that found a cluster together.
+    pub async fn start(len: usize) -> Self {
+        let mut bound = Vec::new();
+        for _ in 0..len {
+            bound.push(server::bind(settings(7)).await.expect("free ports"));
+        }
+        let seeds: Vec<Address> = bound
+            .iter()
+            .map(|node| node.peer().expect("open: there is a secret"))
+            .map(|address| Address::new(&address.to_string()).expect("an address"))
+            .collect();
+        let mut nodes = Vec::new();
+        for mut node in bound {
+            if len > 1 {
+                node.settings.cluster.join = seeds.clone();
+                node.settings.cluster.expect = Some(u32::try_from(len).expect("few"));
+            }
+            nodes.push(Some(node.start().await.expect("nothing is missing")));
+        }
+        let cluster = Self { nodes, seeds };
+        for node in cluster.nodes.iter().flatten() {
+            soon("the cluster forms", node.ready()).await;
+            assert!(node.is_ready());
+        }
+        cluster
+    }
+
+    /// Somebody who knows where the nodes are and does not know their secret.
+    pub async fn stranger(&self) -> Running {
+        let mut stranger = settings(8);
+        stranger.cluster.join = self.seeds.clone();
+        stranger.cluster.expect = Some(2);
+        server::start(stranger).await.expect("free ports")
+    }
+
+    pub async fn publish(&self, node: usize, data_id: &str, content: &str) {
+        let form = format!("group=g&dataId={data_id}&content={content}");
+        let (status, text) = self.ask(node, "POST", "/nacos/v1/cs/configs", &form).await;
+        assert_eq!((status, &text[..]), (200, "true"));
+    }
+
+    /// Once somebody leads.
+    pub async fn publish_soon(&self, node: usize, data_id: &str, content: &str) {
+        let form = format!("group=g&dataId={data_id}&content={content}");
+        let published = async {
+            while self.ask(node, "POST", "/nacos/v1/cs/configs", &form).await.0 != 200 {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("a write is taken", published).await;
+    }
+
+    /// The node shows this content, now or soon.
+    pub async fn reads(&self, node: usize, data_id: &str, content: &str) {
+        let path = format!("/nacos/v1/cs/configs?group=g&dataId={data_id}");
+        self.shows(node, &path, |text| text == content).await;
+    }
+
+    pub async fn register(&self, node: usize, service: &str, ip: &str) {
+        let form = format!("serviceName={service}&ip={ip}&port=80");
+        let (status, text) = self.ask(node, "POST", "/nacos/v1/ns/instance", &form).await;
+        assert_eq!((status, &text[..]), (200, "ok"));
+    }
+
+    /// The node lists these instances among others, now or soon.
+    pub async fn lists(&self, node: usize, service: &str, ips: &[&str]) {
+        let path = format!("/nacos/v1/ns/instance/list?serviceName={service}");
+        self.shows(node, &path, |text| ips.iter().all(|ip| text.contains(ip))).await;
+    }
+
+    async fn shows(&self, node: usize, path: &str, fits: impl Fn(&str) -> bool) {
+        let shown = async {
+            while !fits(&self.page(node, path).await) {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(path, shown).await;
+    }
+
+    pub async fn page(&self, node: usize, path: &str) -> String {
+        self.ask(node, "GET", path, "").await.1
+    }
+
+    pub async fn stop(&mut self, node: usize) {
+        self.nodes[node].take().expect("it runs").stop().await;
+    }
+
+    pub async fn end(self) {
+        let stopping = self.nodes.into_iter().flatten().map(|node| tokio::spawn(node.stop()));
+        for stopped in stopping.collect::<Vec<_>>() {
+            stopped.await.expect("it stops");
+        }
+    }
+
+    async fn ask(&self, node: usize, verb: &str, target: &str, body: &str) -> (u16, String) {
+        let api = self.nodes[node].as_ref().expect("it runs").api.expect("open");
+        let mut stream = TcpStream::connect(api).await.expect("it listens");
+        let request = format!(
+            "{verb} {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\
+             content-type: application/x-www-form-urlencoded\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.expect("room");
+        let mut reply = String::new();
+        soon("an answer", stream.read_to_string(&mut reply)).await.expect("text");
+        let (head, text) = reply.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
+        (status, text.to_owned())
+    }
+}
+
+/// Waits for something that must happen.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("did not happen: {what}"),
+    }
+}

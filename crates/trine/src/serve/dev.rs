@@ -1,11 +1,11 @@
 //! `trine dev`: one node, or a cluster of several in this process.
 
-use super::{
-    BROKEN, NOT_STARTED, START_PATIENCE, STOPPED, banner, explain, fail, signals::Signals,
-};
+use super::{BROKEN, NOT_STARTED, STOPPED, banner, explain, fail, signals::Signals};
 use server::{Bound, RunError, Running, Settings};
-use std::{net::SocketAddr, process::ExitCode, task::Poll};
+use std::{net::SocketAddr, process::ExitCode, task::Poll, time::Duration};
 
+/// How long a start may take before something is said about it.
+const START_PATIENCE: Duration = Duration::from_secs(30);
 /// Between the ports of one node and those of the next.
 const PORTS_APART: u16 = 10;
 

@@ -35,6 +35,7 @@ use std::{cell::Cell, collections::BTreeMap, fmt::Write, sync::Arc};
 /// What the tests' sessions look at.
 struct Scene {
     state: NodeState,
+    complete: bool,
     services: BTreeMap<ServiceKey, Arc<ServiceView>>,
     configs: BTreeMap<ConfigKey, Arc<Entry>>,
     grays: BTreeMap<ConfigKey, Arc<config::Grays>>,
@@ -50,6 +51,7 @@ impl Scene {
     fn new() -> Self {
         Self {
             state: NodeState::Ready,
+            complete: true,
             services: BTreeMap::new(),
             configs: BTreeMap::new(),
             grays: BTreeMap::new(),
@@ -82,6 +84,9 @@ fn freshness(level: Consistency) -> Freshness {
 impl Views for Scene {
     fn state(&self) -> NodeState {
         self.state
+    }
+    fn is_complete(&self) -> bool {
+        self.complete
     }
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
         self.services.get(key).cloned()
@@ -264,6 +269,10 @@ impl Stage {
             }
             "state" => {
                 self.scene.state = match rest {
+                    "behind" => {
+                        self.scene.complete = false;
+                        NodeState::Ready
+                    }
                     "starting" => NodeState::Starting,
                     "ready" => NodeState::Ready,
                     _ => NodeState::Draining,

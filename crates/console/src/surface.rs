@@ -309,6 +309,9 @@ pub struct Page<T> {
 pub trait Views {
     /// Whether the node serves.
     fn state(&self) -> NodeState;
+    /// Whether this node has caught up with what was agreed: until then a config that is not here may exist elsewhere, and
+    /// no answer says that it does not.
+    fn is_complete(&self) -> bool;
     /// What readiness depends on. Takes no lock: probes come often and when things are worst.
     fn checks(&self) -> Vec<Check>;
     /// The newest view of a service; `None` if there is no such service.

@@ -49,7 +49,7 @@ impl ViewStore {
         credentials: Credentials,
         rendered_bytes_max: usize,
     ) -> Self {
-        let standing = Standing { ready: false, sole_voter: false, applied: LogIndex(0) };
+        let standing = Standing::default();
         Self {
             node,
             services: RwLock::default(),
@@ -202,6 +202,10 @@ impl console::Views for ViewStore {
         }
     }
 
+    fn is_complete(&self) -> bool {
+        self.standing().complete
+    }
+
     fn checks(&self) -> Vec<console::Check> {
         let standing = self.standing();
         let check = |name, passed, good: &str, bad: &str| console::Check {
@@ -310,6 +314,10 @@ impl nacos::Views for ViewStore {
         } else {
             NodeState::Starting
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.standing().complete
     }
 
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {

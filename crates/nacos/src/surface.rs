@@ -364,6 +364,9 @@ pub struct Page<T> {
 pub trait Views {
     /// Whether the node serves.
     fn state(&self) -> NodeState;
+    /// Whether this node has caught up with what was agreed: until then a config that is not here may exist elsewhere, and
+    /// no answer says that it does not.
+    fn is_complete(&self) -> bool;
     /// The newest view of a service; `None` if there is no such service.
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>>;
     /// The names of a group's services in order, from `offset` (0-based), at most `limit`.

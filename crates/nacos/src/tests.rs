@@ -39,6 +39,7 @@ use std::{cell::Cell, collections::BTreeMap, fmt::Write, sync::Arc};
 /// What the tests' sessions look at.
 struct Scene {
     state: NodeState,
+    complete: bool,
     services: BTreeMap<ServiceKey, Arc<ServiceView>>,
     configs: BTreeMap<ConfigKey, Arc<Entry>>,
     grays: BTreeMap<ConfigKey, Arc<config::Grays>>,
@@ -55,6 +56,7 @@ impl Scene {
     fn new() -> Self {
         Self {
             state: NodeState::Ready,
+            complete: true,
             services: BTreeMap::new(),
             configs: BTreeMap::new(),
             grays: BTreeMap::new(),
@@ -88,6 +90,9 @@ fn freshness(level: Consistency) -> Freshness {
 impl Views for Scene {
     fn state(&self) -> NodeState {
         self.state
+    }
+    fn is_complete(&self) -> bool {
+        self.complete
     }
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
         self.services.get(key).cloned()
@@ -275,6 +280,10 @@ impl Stage {
             }
             "state" => {
                 self.scene.state = match rest {
+                    "behind" => {
+                        self.scene.complete = false;
+                        NodeState::Ready
+                    }
                     "starting" => NodeState::Starting,
                     "ready" => NodeState::Ready,
                     _ => NodeState::Draining,

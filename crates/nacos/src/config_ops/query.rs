@@ -120,9 +120,16 @@ impl Operate for QueryConfig {
         }
         if self.view == View::Catalog {
             let entry = self.key.as_ref().and_then(|key| context.views.config(key));
+            if entry.is_none() && self.may_exist(context) {
+                return Next::Fault(Fault::starting());
+            }
             return Next::Reply(catalog(entry.as_deref()));
         }
-        match (self.version(context), context.door) {
+        let version = self.version(context);
+        if version.is_none() && self.may_exist(context) {
+            return Next::Fault(Fault::starting());
+        }
+        match (version, context.door) {
             (None, Door::Grpc { .. }) => Next::Reply(context.door.answer(
                 500,
                 300,
@@ -155,6 +162,11 @@ impl Operate for QueryConfig {
 }
 
 impl QueryConfig {
+    /// Whether what is not here may be elsewhere. Clients take "not found" for "deleted".
+    fn may_exist(&self, context: &Context<'_>) -> bool {
+        self.key.is_some() && !context.views.is_complete()
+    }
+
     /// What this caller sees. Whoever asks for a tag is never given what has none.
     fn version(&self, context: &Context<'_>) -> Option<Version> {
         let (views, key) = (context.views, self.key.as_ref()?);

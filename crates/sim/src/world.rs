@@ -209,6 +209,7 @@ pub(crate) enum ToMachine {
 pub(crate) enum Event {
     Machine(usize, ToMachine),
     DatagramToClient {
+        machine: usize,
         client: usize,
         bytes: Bytes,
     },
@@ -514,7 +515,9 @@ impl World {
     pub(crate) fn dispatch(&mut self, event: Event) {
         match event {
             Event::Machine(machine, what) => self.step_machine(machine, what),
-            Event::DatagramToClient { client, bytes } => self.hear_datagram(client, &bytes),
+            Event::DatagramToClient { machine, client, bytes } => {
+                self.hear_datagram(machine, client, &bytes);
+            }
             Event::ToClient { link, heard } => self.hear(link, heard),
             Event::ClientWake { client, deadline } => self.wake_client(client, deadline),
             Event::Network(fault) => self.inject_network(fault),

@@ -390,7 +390,10 @@ impl World {
     }
 
     fn add(&mut self, client: Client) -> usize {
-        let machine = self.actors.len() % self.machines.len();
+        self.add_at(self.actors.len() % self.machines.len(), client)
+    }
+
+    pub(crate) fn add_at(&mut self, machine: usize, client: Client) -> usize {
         self.actors.push(Actor { client, link: None, machine, alive: true, wake_for: None });
         let index = self.actors.len() - 1;
         self.after_client(index);

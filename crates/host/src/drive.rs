@@ -111,8 +111,12 @@ impl Host {
             }
             dirty.clear();
             self.step_udp(now);
+            self.gather(&mut dirty);
             if lock(&self.lanes).is_empty() {
-                break;
+                if dirty.is_empty() {
+                    break;
+                }
+                continue;
             }
             let mut cell = match self.node.try_lock() {
                 Ok(cell) => cell,
@@ -195,14 +199,7 @@ impl Host {
                 }
             }
             Output::Push { to, clusters, view } => {
-                if let Some(slot) = self.slot(to) {
-                    let (same, alike) = (clusters.clone(), view.clone());
-                    slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
-                    slot.post(Message::Console(console::Input::Push { clusters, view }));
-                    dirty.insert(to, slot);
-                } else {
-                    self.udp.post(nacos::UdpInput::Push { connection: to, view });
-                }
+                self.push(to, clusters, view, dirty);
             }
             Output::Watched { to, service } => {
                 if let Some(slot) = self.slot(to) {
@@ -254,9 +251,28 @@ impl Host {
         }
     }
 
+    /// Hands a view to a subscriber, whichever way it came.
+    fn push(
+        &self,
+        to: ConnectionId,
+        clusters: naming::ClusterNames,
+        view: Arc<naming::ServiceView>,
+        dirty: &mut Dirty,
+    ) {
+        if let Some(slot) = self.slot(to) {
+            let (same, alike) = (clusters.clone(), view.clone());
+            slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
+            slot.post(Message::Console(console::Input::Push { clusters, view }));
+            dirty.insert(to, slot);
+        } else {
+            self.udp.post(nacos::UdpInput::Push { connection: to, view });
+        }
+    }
+
     /// Swaps a view in, and tells those who wait for a change of it.
     fn publish(&self, view: node::View, dirty: &mut Dirty) {
         let of_access = matches!(view, node::View::Access(_));
+        let of_cluster = matches!(view, node::View::Cluster(_));
         let turned = matches!(&view, node::View::Standing(new)
             if new.ready != self.views.standing().ready);
         self.views.swap(view);
@@ -265,6 +281,10 @@ impl Host {
         }
         if turned {
             self.state_signal.raise();
+        }
+        if of_cluster {
+            // There may be a secret now that others can prove.
+            self.link_signal.raise();
         }
     }
 

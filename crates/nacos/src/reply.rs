@@ -54,13 +54,15 @@ pub(crate) enum Envelope {
 }
 
 impl Envelope {
-    /// As the generation of a path has it. The search of v2 is bare, as in Nacos, and the config of v3 wraps itself.
+    /// As the generation of a path has it. The search and the loader of v2 are bare, as in Nacos, and the config of v3
+    /// wraps itself.
     pub(crate) fn of(method: &http::Method, path: &str) -> Self {
         let path = path.strip_suffix('/').unwrap_or(path);
         let wrapped = path.starts_with("/nacos/v2/")
             || path.starts_with("/nacos/v3/client/ns/")
             || path.starts_with("/nacos/v3/console/");
-        if !wrapped || path.ends_with("/searchDetail") {
+        let bare = path.ends_with("/searchDetail") || path.starts_with("/nacos/v2/core/loader/");
+        if !wrapped || bare {
             return Self::Bare;
         }
         // The API for clients reads all its parameters as a form, also those of a GET.

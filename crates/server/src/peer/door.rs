@@ -166,7 +166,7 @@ async fn greet(peers: &Peers, socket: TcpStream) -> Result<(Stream, Inbound), Br
         let peer =
             Introduction::decode(&peer).map_err(|error| Broken::Introduction(error.to_string()))?;
         let me = peers.host.introduction().map_or_else(Vec::new, |me| me.encode());
-        let taken = peers.host.accept(&peer, lane, key);
+        let taken = peers.host.accept(&peer, lane);
         let inbound = match taken {
             Ok(id) => Inbound { peers: peers.clone(), id },
             Err(not) => {

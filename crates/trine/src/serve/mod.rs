@@ -142,7 +142,6 @@ fn explain(error: &RunError) -> String {
         }
         RunError::PeerTls(_) => "look at --peer-tls-cert, --peer-tls-key and --peer-tls-ca",
         RunError::NoPorts => "",
-        RunError::PeerTls(_) => "look at the certificates for other nodes",
         RunError::Start(_) => "look at the data directory; --data DIR chooses another",
         RunError::System { .. } => "look at the limits of this process",
     };

@@ -111,8 +111,12 @@ impl Host {
             }
             dirty.clear();
             self.step_udp(now);
+            self.gather(&mut dirty);
             if lock(&self.lanes).is_empty() {
-                break;
+                if dirty.is_empty() {
+                    break;
+                }
+                continue;
             }
             let mut cell = match self.node.try_lock() {
                 Ok(cell) => cell,
@@ -142,6 +146,8 @@ impl Host {
             if cell.planting.is(Planted::Nothing) {
                 cell.node.step(now, input);
             } else {
+                let status = cell.node.status();
+                cell.planting.note_leader(status.leader == Some(status.node));
                 for input in cell.planting.input(&self.views, input) {
                     cell.node.step(now, input);
                 }
@@ -193,14 +199,7 @@ impl Host {
                 }
             }
             Output::Push { to, clusters, view } => {
-                if let Some(slot) = self.slot(to) {
-                    let (same, alike) = (clusters.clone(), view.clone());
-                    slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
-                    slot.post(Message::Console(console::Input::Push { clusters, view }));
-                    dirty.insert(to, slot);
-                } else {
-                    self.udp.post(nacos::UdpInput::Push { connection: to, view });
-                }
+                self.push(to, clusters, view, dirty);
             }
             Output::Watched { to, service } => {
                 if let Some(slot) = self.slot(to) {
@@ -249,6 +248,24 @@ impl Host {
                 self.push_disk_job(DiskJob::Restore { table, after: None });
             }
             Output::NeedSecrets | Output::Halt(_) => unreachable!("taken by `drive`"),
+        }
+    }
+
+    /// Hands a view to a subscriber, whichever way it came.
+    fn push(
+        &self,
+        to: ConnectionId,
+        clusters: naming::ClusterNames,
+        view: Arc<naming::ServiceView>,
+        dirty: &mut Dirty,
+    ) {
+        if let Some(slot) = self.slot(to) {
+            let (same, alike) = (clusters.clone(), view.clone());
+            slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
+            slot.post(Message::Console(console::Input::Push { clusters, view }));
+            dirty.insert(to, slot);
+        } else {
+            self.udp.post(nacos::UdpInput::Push { connection: to, view });
         }
     }
 

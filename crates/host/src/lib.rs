@@ -20,14 +20,19 @@
 //!
 //! # Order of locks
 //!
-//! `node` → (`links`, `lanes`, views, inboxes, job queues); `links` → (`lanes`, views, job queues); `sessions of a slot` → (`lanes`, outbox, streams, UDP inbox); `UDP session` →
-//! (`lanes`, timers, its inbox and outbox). No thread holds two of node, a slot's sessions and the UDP session at once, so there
+//! `node` → (`links`, `lanes`, views, inboxes, job queues); `links` → (`lanes`, views, job queues); `sessions of a slot` →
+//! (`lanes`, outbox, streams, UDP inbox); `UDP session` → (`lanes`, timers, its inbox and outbox). No thread holds two of node, a slot's sessions and the UDP session at once, so there
 //! is no cycle. The timers, the sets and the queues are locked last and for a moment. Wakers are called under some of these
 //! locks, so what they do must not call back into `run`.
 //!
+//! # Other nodes
+//!
+//! `links` dials them, bounds what waits for them, and carries snapshots between disks and links; its documentation says
+//! what the world has to do.
+//!
 //! # When a node ends
 //!
-//! `Output::Halt` or a panic while the node is stepped ends this one node: `halted` tells why, every session is closed, and
+//! `Output::Halt` or a panic while the node is stepped ends this one node: `halted` tells why, every session and link is closed, and
 //! later calls do nothing. Other hosts in the process live on. A panic in a session ends its connection alone, and is
 //! counted: a session holds nothing that others share.
 #![forbid(unsafe_code)]
@@ -38,10 +43,12 @@ mod credentials;
 mod deliver;
 mod disk;
 mod drive;
+mod gathering;
 mod lanes;
 mod limits;
 mod links;
 mod planted;
+mod probe;
 mod rendered;
 mod scrape;
 mod sessions;
@@ -67,7 +74,8 @@ pub use links::{
 pub use naming::{Check, Checker};
 pub use node::Lane;
 pub use planted::Planted;
-pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
+pub use probe::Probe;
+pub use scrape::{Gauges, LinkGauge, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
 pub use start::{Begun, ClusterSettings, Settings, StartError, password};
@@ -110,6 +118,8 @@ pub struct Host {
     sessions_broken: AtomicU64,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
+    /// What sessions asked of all other sessions.
+    gatherings: Mutex<VecDeque<gathering::Asked>>,
     /// Connections that want to hear of changes of the access tables.
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
@@ -265,6 +275,7 @@ impl Host {
         for slot in slots {
             slot.close();
         }
+        self.end_links();
         self.state_signal.raise();
     }
 }

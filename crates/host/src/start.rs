@@ -146,6 +146,7 @@ impl Host {
             connections_open: 0.into(),
             sessions_broken: 0.into(),
             streams_bytes: Arc::default(),
+            gatherings: Mutex::default(),
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),

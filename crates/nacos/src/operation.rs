@@ -218,4 +218,5 @@ operations!(
     ServerList,
     ServerState,
     ClusterNodes,
+    Loader,
 );

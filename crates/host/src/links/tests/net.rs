@@ -337,13 +337,20 @@ impl Net {
 
     /// Gives a frame of our own making to the bulk lane of the link between these two.
     pub(crate) fn inject(&mut self, from: usize, to: usize, frame: Bytes) -> Option<String> {
-        let found = self.pipes.iter().find(|(_, pipe)| (pipe.from, pipe.to) == (from, to));
-        let (&(from, link), pipe) = found.expect("they are linked");
-        let inbound = pipe.inbounds[1];
-        let bad = self.host(to).peer_frame(self.now, inbound, frame).err()?;
-        assert_eq!(self.host(to).reading(inbound), Reading::Closed);
+        let (host, inbound) = self.inbound(from, to);
+        let bad = host.peer_frame(self.now, inbound, frame).err()?;
+        assert_eq!(host.reading(inbound), Reading::Closed);
+        let mut links = self.pipes.iter();
+        let ended = links.find(|(_, pipe)| pipe.inbounds[1] == inbound && pipe.to == to);
+        let (&(from, link), _) = ended.expect("just used");
         self.close(from, link, true);
         Some(bad.to_string())
+    }
+
+    /// The host at the end of the link between these two, and what it calls the bulk lane of it.
+    pub(crate) fn inbound(&self, from: usize, to: usize) -> (Arc<Host>, InboundId) {
+        let pipe = self.pipes.values().find(|pipe| (pipe.from, pipe.to) == (from, to));
+        (self.host(to).clone(), pipe.expect("they are linked").inbounds[1])
     }
 
     pub(crate) fn are_linked(&self, from: usize, to: usize) -> bool {

@@ -134,6 +134,7 @@ impl Planting {
             | Request::Config(_)
             | Request::Access(_)
             | Request::Cluster(_)
+            | Request::Lock(_)
             | Request::Fresh(_)
             | Request::Explain { .. }
             | Request::Status => None,

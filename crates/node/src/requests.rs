@@ -29,6 +29,9 @@ impl Node {
             Request::Cluster(request) => {
                 self.cluster.step(now, cluster::Input::Request { from, id, request });
             }
+            Request::Lock(request) => {
+                self.lock.step(now, lock::Input::Request { from, id, request });
+            }
             Request::Fresh(level) => self.read(from, id, level),
             Request::Explain { subject, limit } => self.gather(from, id, subject, limit),
             Request::Status => {
@@ -126,7 +129,11 @@ impl Request {
     /// Status and the journal can be asked of a node that does not serve: that is when they are needed most.
     fn needs_ready(&self) -> bool {
         match self {
-            Self::Naming(_) | Self::Config(_) | Self::Access(_) | Self::Fresh(_) => true,
+            Self::Naming(_)
+            | Self::Config(_)
+            | Self::Access(_)
+            | Self::Lock(_)
+            | Self::Fresh(_) => true,
             Self::Explain { .. } | Self::Status | Self::Cluster(_) => false,
         }
     }

@@ -31,6 +31,7 @@ pub(crate) struct ViewStore {
     configs: RwLock<BTreeMap<ConfigKey, Arc<Entry>>>,
     config_counts: RwLock<BTreeMap<Arc<str>, usize>>,
     grays: RwLock<BTreeMap<ConfigKey, Arc<Grays>>>,
+    locks: RwLock<BTreeMap<Arc<str>, Arc<lock::View>>>,
     access: RwLock<Arc<AccessView>>,
     standing: RwLock<Standing>,
     switches: RwLock<Switches>,
@@ -56,6 +57,7 @@ impl ViewStore {
             configs: RwLock::default(),
             config_counts: RwLock::default(),
             grays: RwLock::default(),
+            locks: RwLock::default(),
             access: RwLock::new(Arc::new(AccessView::empty())),
             standing: RwLock::new(standing),
             switches: RwLock::default(),
@@ -110,6 +112,12 @@ impl ViewStore {
             }
             View::Standing(standing) => *write(&self.standing) = standing,
             View::Switches(switches) => *write(&self.switches) = switches,
+            View::Lock(view) => {
+                write(&self.locks).insert(view.key.clone(), view);
+            }
+            View::LockGone(key) => {
+                write(&self.locks).remove(&key);
+            }
             View::Cluster(view) => *write(&self.cluster) = Some(view),
         }
     }
@@ -172,6 +180,11 @@ impl ViewStore {
             all.insert("other".into(), others);
         }
         all
+    }
+
+    /// All configs, by key.
+    pub(crate) fn all_configs(&self) -> Vec<Arc<Entry>> {
+        read(&self.configs).values().cloned().collect()
     }
 
     /// How many configs there are, of all namespaces.
@@ -242,6 +255,16 @@ impl console::Views for ViewStore {
             .take_while(|(key, _)| &*key.namespace == namespace)
             .filter(|(key, _)| filter.wants(&key.group, &key.data_id))
             .map(|(_, entry)| entry);
+        page(wanted, offset, limit)
+    }
+
+    fn lock(&self, key: &str) -> Option<Arc<lock::View>> {
+        read(&self.locks).get(key).cloned()
+    }
+
+    fn locks(&self, contains: &str, offset: usize, limit: usize) -> console::Page<Arc<lock::View>> {
+        let locks = read(&self.locks);
+        let wanted = locks.iter().filter(|(key, _)| key.contains(contains)).map(|(_, view)| view);
         page(wanted, offset, limit)
     }
 
@@ -399,6 +422,10 @@ impl nacos::Views for ViewStore {
 
     fn access(&self) -> Arc<AccessView> {
         read(&self.access).clone()
+    }
+
+    fn cluster(&self) -> Option<Arc<cluster::View>> {
+        Self::cluster(self)
     }
 
     fn freshness(&self, wanted: Consistency) -> Option<Freshness> {

@@ -14,6 +14,7 @@ mod configs;
 mod details_access;
 mod details_config;
 mod details_naming;
+mod freshness;
 mod inquiries;
 mod junk;
 mod members;
@@ -30,7 +31,9 @@ mod wrapped;
 use super::*;
 use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};
 use access::View;
-use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId};
+use base::{
+    Completeness, Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId,
+};
 use bytes::Bytes;
 use config::{ConfigKey, Entry};
 use std::{cell::Cell, collections::BTreeMap, fmt::Write, sync::Arc};
@@ -44,6 +47,7 @@ struct Scene {
     access: View,
     switches: ::naming::Switches,
     cluster: Option<Arc<cluster::View>>,
+    configs_there: Completeness,
     /// Whether the views are fresh without waiting.
     fresh: bool,
     remembered: Vec<(String, String)>,
@@ -67,6 +71,7 @@ impl Scene {
             },
             switches: ::naming::Switches::default(),
             cluster: None,
+            configs_there: Completeness::Whole,
             fresh: true,
             remembered: Vec::new(),
             renderings: Cell::new(0),
@@ -81,7 +86,8 @@ impl Scene {
 }
 
 fn freshness(level: Consistency) -> Freshness {
-    Freshness { level, staleness: Duration::ZERO, applied: LogIndex(7), served_by: NodeId(1) }
+    let staleness = (level == Consistency::Linearizable).then_some(Duration::ZERO);
+    Freshness { level, staleness, applied: LogIndex(7), served_by: NodeId(1) }
 }
 
 impl Views for Scene {
@@ -148,8 +154,18 @@ impl Views for Scene {
     fn cluster(&self) -> Option<Arc<cluster::View>> {
         self.cluster.clone()
     }
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        (self.fresh || wanted == Consistency::Stale).then(|| freshness(wanted))
+    fn freshness(&self, _: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
+        if self.fresh {
+            return Some(freshness(wanted));
+        }
+        let staleness = Some(Duration::from_millis(1_500));
+        Freshness { staleness, ..freshness(Consistency::Stale) }.meeting(wanted, seen)
+    }
+    fn registry_freshness(&self) -> Freshness {
+        freshness(Consistency::Stale)
+    }
+    fn configs_there(&self) -> Completeness {
+        self.configs_there
     }
     fn remembered(&self, user: &str, password: &str) -> bool {
         self.remembered.iter().any(|(u, p)| u == user && p == password)
@@ -288,6 +304,13 @@ impl Stage {
                 self.scene.remembered.push((user.into(), password.into()));
             }
             "fresh" => self.scene.fresh = rest == "yes",
+            "configs" => {
+                self.scene.configs_there = match rest {
+                    "unread" => Completeness::Unread,
+                    "partial" => Completeness::Partial,
+                    _ => Completeness::Whole,
+                }
+            }
             other => panic!("unknown command {other}"),
         }
     }

@@ -17,9 +17,6 @@ use std::collections::{BTreeMap, VecDeque};
 /// How long a read waits to become as fresh as it was asked for; then it is answered with what there is, and marked.
 const FRESH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a node goes on believing in a leader that it does not hear any more.
-const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(2);
-
 /// The read that tells a joining node how far it must come. Other reads count from 1.
 const JOIN_READ: RequestId = RequestId(0);
 
@@ -43,15 +40,14 @@ pub(crate) struct Reads {
 struct WaitingRead {
     to: ConnectionId,
     id: RequestId,
-    level: Consistency,
+    asked: Instant,
     /// `None` until the engine answered.
     index: Option<LogIndex>,
-    deadline: Instant,
 }
 
 impl Reads {
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.waiting.first_key_value().map(|(_, read)| read.deadline)
+        self.waiting.first_key_value().map(|(_, read)| read.asked.after(FRESH_TIMEOUT))
     }
 }
 
@@ -66,14 +62,14 @@ impl Node {
         }
         self.reads.next += 1;
         let key = RequestId(self.reads.next);
-        let deadline = self.now.instant.after(FRESH_TIMEOUT);
-        self.reads.waiting.insert(key, WaitingRead { to, id, level, index: None, deadline });
+        let asked = self.now.instant;
+        self.reads.waiting.insert(key, WaitingRead { to, id, asked, index: None });
         self.engine(consensus::Input::ReadIndex { id: key });
     }
 
     pub(crate) fn expire_reads(&mut self) {
         while let Some(entry) = self.reads.waiting.first_entry() {
-            if entry.get().deadline > self.now.instant {
+            if entry.get().asked.after(FRESH_TIMEOUT) > self.now.instant {
                 break;
             }
             let read = entry.remove();
@@ -93,17 +89,21 @@ impl Node {
             .collect();
         for key in due {
             let read = self.reads.waiting.remove(&key).expect("just listed");
-            self.answer_read(read.to, read.id, read.level);
+            // Everything that was decided when it was asked is here.
+            self.confirmed = self.confirmed.max(Some(read.asked));
+            self.answer_read(read.to, read.id, Consistency::Linearizable);
         }
     }
 
     fn answer_read(&mut self, to: ConnectionId, id: RequestId, level: Consistency) {
         let freshness = Freshness {
             level,
-            // Whoever leads elsewhere had to be elected first.
-            staleness: self.leaderless_since.map_or(Duration::ZERO, |since| {
-                self.now.instant.since(since) + ELECTION_TIMEOUT_MAX
-            }),
+            staleness: match level {
+                Consistency::Linearizable => Some(Duration::ZERO),
+                Consistency::Stale | Consistency::Bounded(_) | Consistency::Session => {
+                    self.confirmed.map(|at| self.now.instant.since(at))
+                }
+            },
             applied: self.applied,
             served_by: self.id,
         };
@@ -257,6 +257,8 @@ impl Node {
         self.pump_naming();
         self.pump_cluster();
         if origin.node == self.id && origin.life == self.life {
+            // Before the reply: whoever asks next with the index of this one finds it reached.
+            self.refresh_standing();
             self.settle(origin.proposal, reply);
         }
         self.advanced(index);

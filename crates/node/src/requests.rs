@@ -6,7 +6,7 @@ use crate::{
     proposals::Waiter,
     surface::{Output, Standing},
 };
-use base::{ConnectionId, RequestId};
+use base::{Completeness, ConnectionId, RequestId};
 use journal::Cause;
 
 impl Node {
@@ -95,6 +95,12 @@ impl Node {
             ready: self.phase == Phase::Ready,
             sole_voter: self.is_sole_voter(),
             applied: self.applied,
+            confirmed: self.confirmed,
+            configs: if self.phase == Phase::Ready {
+                Completeness::Whole
+            } else {
+                Completeness::Unread
+            },
         };
         if standing != self.standing {
             self.standing = standing;

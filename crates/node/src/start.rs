@@ -7,7 +7,7 @@ use crate::{
     proposals::Proposals,
     tables::{self, Plane},
 };
-use base::{ConnectionId, HybridClock, HybridTime, LogIndex, NodeId, Now, RequestId, Rng, Term};
+use base::{ConnectionId, HybridClock, HybridTime, NodeId, Now, RequestId, Rng, Term};
 use journal::{Cause, Journal, Kind, Subject};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -108,7 +108,8 @@ impl Node {
             gatherings: crate::gather::Gatherings::default(),
             loads: BTreeMap::new(),
             next_load: 0,
-            standing: Standing { ready: false, sole_voter: false, applied: LogIndex(0) },
+            standing: Standing::START,
+            confirmed: None,
             join: Join::NotAsked,
             started: now.instant,
             leader: None,

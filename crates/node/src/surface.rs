@@ -2,7 +2,8 @@
 
 use crate::PeerMessage;
 use base::{
-    ConnectionId, Consistency, Duration, Freshness, Limit, LogIndex, NodeId, RequestId, Term,
+    Completeness, ConnectionId, Consistency, Duration, Freshness, Instant, Limit, LogIndex, NodeId,
+    RequestId, Term,
 };
 use cluster::{Address, Introduction};
 use config::{ConfigKey, Entry, Grays};
@@ -360,6 +361,21 @@ pub struct Standing {
     pub sole_voter: bool,
     /// Through which entry the views are.
     pub applied: LogIndex,
+    /// The newest moment of which all that was decided is known to be in the views.
+    pub confirmed: Option<Instant>,
+    /// How much of the configs there is.
+    pub configs: Completeness,
+}
+
+impl Standing {
+    /// Of a node that has not read anything.
+    pub const START: Self = Self {
+        ready: false,
+        sole_voter: false,
+        applied: LogIndex(0),
+        confirmed: None,
+        configs: Completeness::Unread,
+    };
 }
 
 /// What goes out. The host starts these in order and waits for none of them.

@@ -9,7 +9,7 @@ use crate::{
     stream::Watch,
 };
 use access::Action;
-use base::Consistency;
+use base::{Completeness, Consistency};
 use config::ConfigKey;
 use std::sync::Arc;
 
@@ -33,8 +33,22 @@ struct ConfigGet {
 
 impl Operation for ConfigGet {
     fn go(&mut self, cx: &Context<'_>, _answer: Option<Answer>) -> Result<Next, Problem> {
-        let entry = cx.views.config(&self.key).ok_or_else(|| no_config(&self.key))?;
+        let entry = cx.views.config(&self.key).ok_or_else(|| missing(cx, &self.key))?;
         Ok(Reply::tagged(&Config::from(&*entry), &entry.md5))
+    }
+}
+
+/// What is not here may exist, as long as this node has not caught up.
+fn missing(cx: &Context<'_>, key: &ConfigKey) -> Problem {
+    match cx.views.configs_there() {
+        Completeness::Whole => no_config(key),
+        Completeness::Partial | Completeness::Unread => Problem::new(
+            503,
+            "not-current",
+            format!("whether there is a config {key} is not known here"),
+            "this node has not caught up with the others since it started",
+            "try again in a moment, or ask another node",
+        ),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The end of a server: clients are asked to go elsewhere, and are closed when they do not.
 
 use crate::{
-    calls::{Client, Stream, kind},
+    calls::{Client, Open, kind},
     setup::{Target, soon},
     wire::{connect, read_reply, request},
 };
@@ -39,7 +39,7 @@ async fn at_the_end_clients_are_asked_to_go_and_polls_are_answered() {
 }
 
 /// What a client is told when it is asked to go.
-async fn told(stream: &mut Stream) -> String {
+async fn told(stream: &mut Open) -> String {
     let asked = async {
         loop {
             let payload = stream.next().await.expect("the stream lives");

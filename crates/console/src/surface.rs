@@ -139,6 +139,8 @@ pub enum Ask {
     Config(config::Request),
     /// Access.
     Access(access::Request),
+    /// Locks.
+    Lock(lock::Request),
     /// The cluster.
     Cluster(cluster::Request),
     /// The newest events about a subject in the journals of all nodes.
@@ -175,6 +177,8 @@ pub enum Answer {
     Config(config::Reply),
     /// To `Access`.
     Access(access::Reply),
+    /// To `Lock`.
+    Lock(lock::Reply),
     /// To `Cluster`.
     Cluster(cluster::Reply),
     /// To `Explain`.
@@ -329,6 +333,10 @@ pub trait Views {
         offset: usize,
         limit: usize,
     ) -> Page<Arc<config::Entry>>;
+    /// Who holds a lock; `None` if it is free.
+    fn lock(&self, key: &str) -> Option<Arc<lock::View>>;
+    /// The locks that are held and whose key contains this text, by key, from `offset` (0-based), at most `limit`.
+    fn locks(&self, contains: &str, offset: usize, limit: usize) -> Page<Arc<lock::View>>;
     /// Users, roles, permissions, namespaces.
     fn access(&self) -> Arc<access::View>;
     /// Who is in the cluster; `None` before the node has said so.

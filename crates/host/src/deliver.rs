@@ -282,6 +282,7 @@ impl Host {
             nacos::Ask::Naming(request) => node::Request::Naming(request),
             nacos::Ask::Config(request) => node::Request::Config(request),
             nacos::Ask::Access(request) => node::Request::Access(request),
+            nacos::Ask::Lock(request) => node::Request::Lock(request),
             nacos::Ask::Verify { user, password, hash } => {
                 let revision = nacos::Views::access(&self.views).revision;
                 let task = Task::Verify { user, password: password.0, hash, revision };
@@ -320,6 +321,7 @@ impl Host {
             console::Ask::Naming(request) => node::Request::Naming(request),
             console::Ask::Config(request) => node::Request::Config(request),
             console::Ask::Access(request) => node::Request::Access(request),
+            console::Ask::Lock(request) => node::Request::Lock(request),
             console::Ask::Cluster(request) => node::Request::Cluster(request),
             console::Ask::Explain { subject, limit } => node::Request::Explain { subject, limit },
             console::Ask::Status => node::Request::Status,

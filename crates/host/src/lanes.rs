@@ -122,10 +122,14 @@ fn lane(input: &Input) -> Lane {
         // The end of a connection must not overtake what was asked on it.
         Input::Opened(_) | Input::Closed { .. } | Input::Leave => Lane::Write,
         Input::Request { request, .. } => match request {
-            Request::Naming(naming::Request::Beat { .. }) => Lane::Vital,
-            Request::Naming(_) | Request::Config(_) | Request::Access(_) | Request::Cluster(_) => {
-                Lane::Write
-            }
+            // Load must not make a holder lose its lock.
+            Request::Naming(naming::Request::Beat { .. })
+            | Request::Lock(lock::Request::Renew { .. }) => Lane::Vital,
+            Request::Naming(_)
+            | Request::Config(_)
+            | Request::Access(_)
+            | Request::Lock(_)
+            | Request::Cluster(_) => Lane::Write,
             Request::Fresh(_) => Lane::Read,
             Request::Explain { .. } | Request::Status => Lane::Inspect,
         },
@@ -149,5 +153,24 @@ mod tests {
         lanes.push(Input::Wake).expect("no limit");
         assert_eq!(lanes.batch()[0], Input::Wake);
         assert!(!lanes.is_empty());
+    }
+
+    #[test]
+    fn what_peers_say_is_always_taken_and_crowded_by_number_or_by_bytes() {
+        let mut lanes = Lanes::new(LANE_LEN_MAX);
+        let gone = || Input::PeerDown(NodeId(2));
+        lanes.push_peer(gone(), PEERS_BYTES_MAX - 1);
+        assert!(!lanes.peers_crowded());
+        lanes.push_peer(gone(), 1);
+        assert!(lanes.peers_crowded());
+        assert_eq!(lanes.batch().len(), 2);
+        assert!(!lanes.peers_crowded());
+        for _ in 0..PEERS_LEN_MAX {
+            assert!(!lanes.peers_crowded());
+            lanes.push(gone()).expect("no limit");
+        }
+        assert!(lanes.peers_crowded());
+        while !lanes.batch().is_empty() {}
+        assert_eq!((lanes.peers.len(), lanes.peers_bytes), (0, 0));
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct ViewStore {
     configs: RwLock<BTreeMap<ConfigKey, Arc<Entry>>>,
     config_counts: RwLock<BTreeMap<Arc<str>, usize>>,
     grays: RwLock<BTreeMap<ConfigKey, Arc<Grays>>>,
+    locks: RwLock<BTreeMap<Arc<str>, Arc<lock::View>>>,
     access: RwLock<Arc<AccessView>>,
     standing: RwLock<Standing>,
     switches: RwLock<Switches>,
@@ -57,6 +58,7 @@ impl ViewStore {
             configs: RwLock::default(),
             config_counts: RwLock::default(),
             grays: RwLock::default(),
+            locks: RwLock::default(),
             access: RwLock::new(Arc::new(AccessView::empty())),
             standing: RwLock::new(standing),
             switches: RwLock::default(),
@@ -111,6 +113,12 @@ impl ViewStore {
             }
             View::Standing(standing) => *write(&self.standing) = standing,
             View::Switches(switches) => *write(&self.switches) = switches,
+            View::Lock(view) => {
+                write(&self.locks).insert(view.key.clone(), view);
+            }
+            View::LockGone(key) => {
+                write(&self.locks).remove(&key);
+            }
             View::Cluster(view) => *write(&self.cluster) = Some(view),
         }
     }
@@ -173,6 +181,11 @@ impl ViewStore {
             all.insert("other".into(), others);
         }
         all
+    }
+
+    /// All configs, by key.
+    pub(crate) fn all_configs(&self) -> Vec<Arc<Entry>> {
+        read(&self.configs).values().cloned().collect()
     }
 
     /// How many configs there are, of all namespaces.
@@ -259,6 +272,16 @@ impl console::Views for ViewStore {
             .take_while(|(key, _)| &*key.namespace == namespace)
             .filter(|(key, _)| filter.wants(&key.group, &key.data_id))
             .map(|(_, entry)| entry);
+        page(wanted, offset, limit)
+    }
+
+    fn lock(&self, key: &str) -> Option<Arc<lock::View>> {
+        read(&self.locks).get(key).cloned()
+    }
+
+    fn locks(&self, contains: &str, offset: usize, limit: usize) -> console::Page<Arc<lock::View>> {
+        let locks = read(&self.locks);
+        let wanted = locks.iter().filter(|(key, _)| key.contains(contains)).map(|(_, view)| view);
         page(wanted, offset, limit)
     }
 

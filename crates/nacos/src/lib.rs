@@ -45,7 +45,7 @@
 //!
 //! # Left out
 //!
-//! Health checks of persistent instances, locks, the API of v3 but for logins, probes and what clients use: each is answered
+//! Health checks of persistent instances, the API of v3 but for logins, probes and what clients use: each is answered
 //! by a typed refusal, and those of HTTP stand in the routing table with their fate.
 #![forbid(unsafe_code)]
 
@@ -64,6 +64,7 @@ mod grpc;
 mod json;
 mod limits;
 mod liveness;
+mod lock_ops;
 mod multipart;
 mod naming_ops;
 mod notify;

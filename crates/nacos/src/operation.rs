@@ -6,6 +6,7 @@ use crate::{
     client::Client,
     config_ops::*,
     fault::Fault,
+    lock_ops::*,
     naming_ops::*,
     reply::{Door, Rendered},
     server_ops::*,
@@ -219,4 +220,5 @@ operations!(
     ServerState,
     ClusterNodes,
     Loader,
+    OperateLock,
 );

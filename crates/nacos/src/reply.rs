@@ -133,10 +133,13 @@ pub(crate) fn add(response: &mut http::Response<Bytes>, name: &'static str, valu
     }
 }
 
+/// Under this name an answer says how fresh it is.
+const CONSISTENCY: &str = "x-trine-consistency";
+
 /// Says what a read is worth.
 pub(crate) fn stamp(response: &mut http::Response<Bytes>, freshness: &Freshness) {
     let lag = freshness.staleness.map(|lag| lag.as_millis().to_string());
-    add(response, "x-trine-consistency", &freshness.level.to_string());
+    add(response, CONSISTENCY, &freshness.level.to_string());
     add(response, "x-trine-staleness-ms", lag.as_deref().unwrap_or("unknown"));
     stamp_write(response, freshness);
 }
@@ -145,6 +148,12 @@ pub(crate) fn stamp(response: &mut http::Response<Bytes>, freshness: &Freshness)
 pub(crate) fn stamp_write(response: &mut http::Response<Bytes>, freshness: &Freshness) {
     add(response, INDEX_HEADER, &freshness.applied.to_string());
     add(response, "x-trine-served-by", &freshness.served_by.to_string());
+}
+
+/// Says in the headers of a gRPC answer, which SDKs do not read, that it is worth less than was asked for.
+pub(crate) fn stamp_payload(payload: &mut Payload, freshness: &Freshness) {
+    let metadata = payload.metadata.get_or_insert_default();
+    metadata.headers.insert(CONSISTENCY.to_owned(), freshness.level.to_string());
 }
 
 impl Rendered {

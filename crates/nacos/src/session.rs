@@ -360,8 +360,12 @@ impl Session {
             }
             Next::Reply(rendered) => {
                 let mut rendered = call.door.wrapped(rendered);
-                if let Rendered::Http(response) = &mut rendered {
-                    self.stamp(now, views, &call, response);
+                match (&mut rendered, &call.freshness) {
+                    (Rendered::Http(response), _) => self.stamp(now, views, &call, response),
+                    (Rendered::Grpc(payload), Some(fresh)) if call.is_staler_than_wanted() => {
+                        reply::stamp_payload(payload, fresh);
+                    }
+                    (Rendered::Grpc(_), _) => {}
                 }
                 rendered
             }

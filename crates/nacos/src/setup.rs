@@ -93,7 +93,7 @@ pub(crate) fn abilities(request: u64) -> Payload {
     let ability_table = Table {
         support_persistent_instance_by_grpc: true,
         fuzzy_watch: true,
-        lock: false,
+        lock: true,
         mcp: false,
     };
     internal("SetupAckRequest", request, Abilities { ability_table })

@@ -170,6 +170,8 @@ pub enum Ask {
     Config(config::Request),
     /// Access.
     Access(access::Request),
+    /// Locks.
+    Lock(lock::Request),
 }
 
 /// Which clients are to go elsewhere, and where to: one like `10.0.0.2:8848`, or any other member.
@@ -279,6 +281,8 @@ pub enum Answer {
     Config(config::Reply),
     /// To `Access`.
     Access(access::Reply),
+    /// To `Lock`.
+    Lock(lock::Reply),
     /// To any: the node could not do it.
     Unavailable(Unavailable),
 }

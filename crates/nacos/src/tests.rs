@@ -17,6 +17,7 @@ mod details_naming;
 mod freshness;
 mod inquiries;
 mod junk;
+mod locks;
 mod members;
 mod naming;
 mod operator;
@@ -560,10 +561,21 @@ fn outcome_refused(refusal: ::naming::Refusal) -> Answer {
     Answer::Naming(::naming::Reply::Outcome(::naming::Outcome::Refused(refusal)))
 }
 
+fn locked(outcome: lock::Outcome) -> Answer {
+    Answer::Lock(lock::Reply::Outcome(outcome))
+}
+
 fn answer(text: &str) -> Answer {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     let keys = || rest.split(' ').filter(|k| !k.is_empty()).map(config_key).collect();
     match word {
+        "granted" => locked(lock::Outcome::Granted { token: lock::Token(4), ttl_ms: 1 }),
+        "lock-held" => locked(lock::Outcome::Held { owner: "x".into(), token: lock::Token(4) }),
+        "released" => locked(lock::Outcome::Released),
+        "not-held" => locked(lock::Outcome::NotHeld { current: None }),
+        "locks-full" => locked(lock::Outcome::Full { what: "locks", limit: 100_000 }),
+        "lock-unknown" => Answer::Lock(lock::Reply::Unknown),
+        "lock-refused" => Answer::Lock(lock::Reply::Refused(lock::Refusal::Empty { what: "key" })),
         "done" => Answer::Naming(::naming::Reply::Done),
         "known" => Answer::Naming(::naming::Reply::Beat {
             known: rest == "yes",

@@ -182,6 +182,7 @@ impl Node {
             self.file(Kind::Leads { term: term.0 }, Subject::Node);
         }
         self.cluster.step(self.now, cluster::Input::Leader { leader, is_self });
+        self.lock.step(self.now, lock::Input::Leads(is_self));
         self.send_held();
         self.catch_up();
     }
@@ -196,6 +197,7 @@ impl Node {
         self.access.step(self.now, access::Input::Reset);
         self.naming.step(self.now, naming::Input::Reset);
         self.cluster.step(self.now, cluster::Input::Reset);
+        self.lock.step(self.now, lock::Input::Reset);
         self.outputs.push_back(Output::Reload);
     }
 
@@ -233,22 +235,27 @@ impl Node {
             Command::Config(command) => {
                 let applied = self.config.apply(index, &command);
                 self.rows.extend(applied.rows.into_iter().map(|row| Plane::Config.to_disk(row)));
-                Reply::Config(config::Reply::Outcome(applied.outcome))
+                Some(Reply::Config(config::Reply::Outcome(applied.outcome)))
             }
             Command::Access(command) => {
                 let applied = self.access.apply(index, &command);
                 self.rows.extend(applied.rows.into_iter().map(|row| Plane::Access.to_disk(row)));
-                Reply::Access(access::Reply::Outcome(applied.outcome))
+                Some(Reply::Access(access::Reply::Outcome(applied.outcome)))
             }
             Command::Naming(command) => {
                 let applied = self.naming.apply(index, &command);
                 self.rows.extend(applied.rows.into_iter().map(|row| Plane::Naming.to_disk(row)));
-                Reply::Naming(naming::Reply::Outcome(applied.outcome))
+                Some(Reply::Naming(naming::Reply::Outcome(applied.outcome)))
             }
             Command::Cluster(command) => {
                 let applied = self.cluster.apply(index, &command);
                 self.rows.extend(applied.rows.into_iter().map(|row| Plane::Cluster.to_disk(row)));
-                Reply::Cluster(cluster::Reply::Outcome(applied.outcome))
+                Some(Reply::Cluster(cluster::Reply::Outcome(applied.outcome)))
+            }
+            Command::Lock(command) => {
+                let applied = self.lock.apply(index, &command);
+                self.rows.extend(applied.rows.into_iter().map(|row| Plane::Lock.to_disk(row)));
+                applied.outcome.map(|outcome| Reply::Lock(lock::Reply::Outcome(outcome)))
             }
         };
         // Views first: whoever reads after the reply reads what was written.
@@ -256,10 +263,15 @@ impl Node {
         self.pump_access();
         self.pump_naming();
         self.pump_cluster();
+        self.pump_lock();
         if origin.node == self.id && origin.life == self.life {
             // Before the reply: whoever asks next with the index of this one finds it reached.
             self.refresh_standing();
-            self.settle(origin.proposal, reply);
+            match reply {
+                Some(reply) => self.settle(origin.proposal, reply),
+                // Whoever asked waits on: the plane answers later.
+                None => drop(self.proposals.settle(origin.proposal)),
+            }
         }
         self.advanced(index);
     }
@@ -269,6 +281,7 @@ impl Node {
         assert!(index >= self.applied, "the log went back from {} to {index}", self.applied);
         self.applied = index;
         self.cluster.step(self.now, cluster::Input::Applied(index));
+        self.lock.step(self.now, lock::Input::Applied);
         self.release_reads();
         self.catch_up();
         self.initialize();

@@ -93,6 +93,7 @@ pub struct Node {
     config: config::Config,
     access: access::Access,
     cluster: cluster::Cluster,
+    lock: lock::Lock,
     /// `None` until the state tables are restored: the engine replays onto them.
     consensus: Option<consensus::Consensus>,
     /// What the engine starts from, once the tables are restored.
@@ -204,6 +205,7 @@ impl Node {
             self.config.deadline(),
             self.access.deadline(),
             self.cluster.deadline(),
+            self.lock.deadline(),
             self.consensus.as_ref().and_then(consensus::Consensus::deadline),
             self.proposals.deadline(self.leader.is_some()),
             self.gatherings.deadline(),
@@ -237,6 +239,7 @@ impl Node {
             self.naming.step(self.now, naming::Input::Closed(connection));
         }
         self.config.step(self.now, config::Input::Closed(connection));
+        self.lock.step(self.now, lock::Input::Closed(connection));
     }
 
     fn wake(&mut self) {
@@ -255,6 +258,8 @@ impl Node {
             };
             self.reply(waiter.to, waiter.id, Reply::Unavailable(why));
         }
+        // After the proposals: what was answered just now is not answered by the plane as well.
+        self.lock.step(now, lock::Input::Wake);
         self.expire_reads();
         self.expire_gatherings();
     }
@@ -271,6 +276,7 @@ impl Node {
         loop {
             let said =
                 self.pump_cluster() | self.pump_naming() | self.pump_config() | self.pump_access();
+            let said = self.pump_lock() | said;
             if !said && !self.pump_engine() {
                 break;
             }
@@ -383,6 +389,31 @@ impl Node {
         said
     }
 
+    fn pump_lock(&mut self) -> bool {
+        let mut said = false;
+        while let Some(output) = self.lock.poll() {
+            said = true;
+            match output {
+                lock::Output::Propose { to, id, command } => {
+                    self.propose(to, id, command::Command::Lock(command));
+                }
+                lock::Output::Tidy(command) => {
+                    let command = command::Command::Lock(command);
+                    self.propose(start::OURSELVES, RequestId(0), command);
+                }
+                lock::Output::Publish(view) => {
+                    self.outputs.push_back(Output::Publish(View::Lock(view)));
+                }
+                lock::Output::Retire(key) => {
+                    self.outputs.push_back(Output::Publish(View::LockGone(key)));
+                }
+                lock::Output::Reply { to, id, reply } => self.reply(to, id, Reply::Lock(reply)),
+                lock::Output::Halt(reason) => self.halt(reason),
+            }
+        }
+        said
+    }
+
     fn loaded(&mut self, id: u64, rows: config::LoadedRows) {
         let id =
             self.loads.remove(&id).expect("the host answers only loads that were asked for, once");
@@ -391,6 +422,10 @@ impl Node {
 
     fn reply(&mut self, to: ConnectionId, id: RequestId, reply: Reply) {
         if to != start::OURSELVES {
+            if matches!(reply, Reply::Unavailable(_)) {
+                let asker = lock::Asker { connection: to, id };
+                self.lock.step(self.now, lock::Input::Unanswered(asker));
+            }
             self.tally.count(&reply);
             self.outputs.push_back(Output::Reply { to, id, reply });
         }

@@ -29,6 +29,9 @@ impl Node {
             Request::Cluster(request) => {
                 self.cluster.step(now, cluster::Input::Request { from, id, request });
             }
+            Request::Lock(request) => {
+                self.lock.step(now, lock::Input::Request { from, id, request });
+            }
             Request::Fresh(level) => self.read(from, id, level),
             Request::Explain { subject, limit } => self.gather(from, id, subject, limit),
             Request::Status => {
@@ -77,6 +80,20 @@ impl Node {
         }
     }
 
+    /// How far the registry of a linked node is from this one's: since when they agreed last (`None` if never), and how
+    /// many records it has still to be sent.
+    #[must_use]
+    pub fn registry_lag(&self, peer: base::NodeId) -> (Option<base::Duration>, usize) {
+        let (agreed_at, unsent) = self.naming.peer_standing(peer);
+        (agreed_at.map(|at| self.now.instant.since(at)), unsent)
+    }
+
+    /// Whether the planes have all that is applied: their tables are read, and no snapshot is being loaded.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.phase != Phase::Restoring && self.reloading.is_none()
+    }
+
     fn tally(&self) -> Tally {
         Tally {
             config_listeners: self.config.listeners_len(),
@@ -118,7 +135,11 @@ impl Request {
     /// Status and the journal can be asked of a node that does not serve: that is when they are needed most.
     fn needs_ready(&self) -> bool {
         match self {
-            Self::Naming(_) | Self::Config(_) | Self::Access(_) | Self::Fresh(_) => true,
+            Self::Naming(_)
+            | Self::Config(_)
+            | Self::Access(_)
+            | Self::Lock(_)
+            | Self::Fresh(_) => true,
             Self::Explain { .. } | Self::Status | Self::Cluster(_) => false,
         }
     }

@@ -94,6 +94,7 @@ impl Node {
             config: config::Config::new(settings.config),
             access: access::Access::new(settings.access),
             cluster,
+            lock: lock::Lock::new(),
             consensus: None,
             unstarted: Some(Unstarted { settings: consensus, recovered: recovered.consensus }),
             secrets: Secrets::NotAsked,
@@ -130,8 +131,8 @@ impl Node {
         let expected = self.phase == Phase::Restoring || self.reloading.is_some();
         assert!(expected, "rows come before `Restored`, or after `Reload`");
         self.cause = Cause::Start;
-        let (mut config, mut access, mut naming, mut cluster) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut config, mut access, mut naming) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut cluster, mut lock) = (Vec::new(), Vec::new());
         for row in rows {
             let table = row.table;
             match tables::from_disk(row) {
@@ -139,6 +140,7 @@ impl Node {
                 Some((Plane::Access, row)) => access.push(row),
                 Some((Plane::Naming, row)) => naming.push(row),
                 Some((Plane::Cluster, row)) => cluster.push(row),
+                Some((Plane::Lock, row)) => lock.push(row),
                 None => {
                     return self.halt(format!(
                         "state table {table} is unknown to this build: start the build that wrote it"
@@ -150,11 +152,13 @@ impl Node {
         self.access.step(self.now, access::Input::Restore(access));
         self.naming.step(self.now, naming::Input::Restore(naming));
         self.cluster.step(self.now, cluster::Input::Restore(cluster));
+        self.lock.step(self.now, lock::Input::Restore(lock));
     }
 
     pub(crate) fn restored(&mut self) {
         self.config.step(self.now, config::Input::Restored);
         self.naming.step(self.now, naming::Input::Restored);
+        self.lock.step(self.now, lock::Input::Restored);
         if let Some(held) = self.reloading.take() {
             return self.reloaded(held);
         }

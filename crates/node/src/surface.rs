@@ -137,6 +137,8 @@ pub enum Request {
     Access(access::Request),
     /// For the cluster.
     Cluster(cluster::Request),
+    /// For locks.
+    Lock(lock::Request),
     /// Answer when the views are at least this fresh, or as fresh as they can be.
     Fresh(Consistency),
     /// The newest events about this subject in the journals of all nodes.
@@ -161,6 +163,8 @@ pub enum Reply {
     Access(access::Reply),
     /// Of the cluster.
     Cluster(cluster::Reply),
+    /// Of locks.
+    Lock(lock::Reply),
     /// What the views are worth.
     Fresh(Freshness),
     /// What the journals of all nodes hold.
@@ -186,6 +190,7 @@ impl Reply {
             Self::Naming(reply) => reply.limit(),
             Self::Config(reply) => reply.limit(),
             Self::Access(reply) => reply.limit(),
+            Self::Lock(reply) => reply.limit(),
             // Lanes are the host's: a node is overloaded with writes alone.
             Self::Unavailable(Unavailable::Overloaded) => Some(Limit::WritesPending),
             Self::Unavailable(
@@ -309,6 +314,7 @@ impl Tally {
             | Reply::Config(_)
             | Reply::Access(_)
             | Reply::Cluster(_)
+            | Reply::Lock(_)
             | Reply::Fresh(_)
             | Reply::Events { .. }
             | Reply::Status(_)
@@ -350,6 +356,10 @@ pub enum View {
     Switches(naming::Switches),
     /// The cluster.
     Cluster(Arc<cluster::View>),
+    /// A lock that is held.
+    Lock(Arc<lock::View>),
+    /// A lock is free.
+    LockGone(Arc<str>),
 }
 
 /// How the node stands: decides what a read from the views is worth.

@@ -16,6 +16,7 @@ use std::{
 pub(super) struct Fake {
     pub(super) state: NodeState,
     pub(super) service: Option<Arc<ServiceView>>,
+    pub(super) lock: Option<Arc<lock::View>>,
     pub(super) config: Option<Arc<Entry>>,
     pub(super) access: Arc<View>,
     pub(super) cluster: Option<Arc<cluster::View>>,
@@ -50,6 +51,7 @@ impl Fake {
         Self {
             state: NodeState::Ready,
             service: None,
+            lock: None,
             config: None,
             access: Arc::new(access),
             cluster: None,
@@ -102,6 +104,21 @@ impl Fake {
         });
         self.service = Some(Arc::clone(&view));
         view
+    }
+
+    /// The lock `job`, held by `alice`.
+    pub(super) fn put_lock(&mut self) {
+        let asker = lock::Asker { connection: super::CONNECTION, id: base::RequestId(1) };
+        let lease = lock::Lease {
+            owner: "alice".into(),
+            token: lock::Token(41),
+            renewed: LogIndex(43),
+            ttl_ms: 10_000,
+            asker,
+            granted_ms: 1_795_232_690_000,
+            renewed_ms: 1_795_232_691_000,
+        };
+        self.lock = Some(Arc::new(lock::View { key: "job".into(), lease, waiters: 2 }));
     }
 
     /// The config `app`; gives its md5.
@@ -241,6 +258,16 @@ impl Views for Fake {
             &*entry.key.namespace == namespace && filter.wants(&entry.key.group, &entry.key.data_id)
         };
         let all: Vec<_> = self.config.iter().filter(wanted).cloned().collect();
+        Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
+    }
+
+    fn lock(&self, key: &str) -> Option<Arc<lock::View>> {
+        self.lock.clone().filter(|view| &*view.key == key)
+    }
+
+    fn locks(&self, contains: &str, offset: usize, limit: usize) -> Page<Arc<lock::View>> {
+        let all: Vec<_> =
+            self.lock.iter().filter(|view| view.key.contains(contains)).cloned().collect();
         Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
     }
 

@@ -88,6 +88,8 @@ impl Conversation {
                 let md5 = self.views.put_config(revision.parse().expect("a revision"), &content);
                 self.step(Input::Notify { listener, key: key(), md5 });
             }
+            ["lock"] => self.views.put_lock(),
+            ["unlock"] => self.views.lock = None,
             ["unconfig", listener] => {
                 self.views.config = None;
                 let listener = listener.parse().expect("a listener");
@@ -160,6 +162,22 @@ impl Conversation {
             "not empty" => Answer::Naming(naming::Reply::Refused(
                 naming::Refusal::ServiceNotEmpty("g@@web".to_owned()),
             )),
+            "granted" => {
+                lock_answer(lock::Outcome::Granted { token: lock::Token(41), ttl_ms: 5_000 })
+            }
+            "held" => {
+                lock_answer(lock::Outcome::Held { owner: "alice".into(), token: lock::Token(41) })
+            }
+            "timed out" => lock_answer(lock::Outcome::TimedOut),
+            "renewed" => {
+                lock_answer(lock::Outcome::Renewed { token: lock::Token(41), ttl_ms: 5_000 })
+            }
+            "released" => lock_answer(lock::Outcome::Released),
+            "not held" => lock_answer(lock::Outcome::NotHeld { current: Some(lock::Token(42)) }),
+            "free" => lock_answer(lock::Outcome::NotHeld { current: None }),
+            "full" => lock_answer(lock::Outcome::Full { what: "locks", limit: 100_000 }),
+            "lock unknown" => Answer::Lock(lock::Reply::Unknown),
+            "bad ttl" => Answer::Lock(lock::Reply::Refused(lock::Refusal::Empty { what: "owner" })),
             "listening" => Answer::Config(config::Reply::Listening(Vec::new())),
             "published" => {
                 Answer::Config(config::Reply::Outcome(config::Outcome::Published(Revision(12))))
@@ -201,13 +219,17 @@ impl Conversation {
             "last voter" => refused(cluster::Why::LastVoter),
             "no majority" => refused(cluster::Why::NoMajority),
             "cannot lead" => refused(cluster::Why::CannotLead(NodeId(3))),
-            "timed out" => refused(cluster::Why::TimedOut),
+            "leader silent" => refused(cluster::Why::TimedOut),
             "ttl" => refused(cluster::Why::TtlTooLong),
             "no leader" => Answer::Unavailable(Unavailable::NoLeader),
             "unknown" => Answer::Unavailable(Unavailable::OutcomeUnknown),
             other => panic!("unknown answer {other}"),
         }
     }
+}
+
+fn lock_answer(outcome: lock::Outcome) -> Answer {
+    Answer::Lock(lock::Reply::Outcome(outcome))
 }
 
 fn refused(why: cluster::Why) -> Answer {

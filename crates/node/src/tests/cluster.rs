@@ -3,7 +3,7 @@
 
 use super::{address, config_key, instance, replied, service};
 use crate::{
-    Initial, Input, Node, Output, PeerMessage, Recovered, Request, Settings, TableRow, View,
+    Initial, Input, Node, Output, PeerMessage, Recovered, Reply, Request, Settings, TableRow, View,
 };
 use base::{
     ConnectionId, Consistency, Duration, HybridTime, Instant, LogIndex, NodeId, Now, RequestId, Rng,
@@ -82,6 +82,8 @@ struct Cluster {
     names: BTreeMap<String, NodeId>,
     lives: u64,
     asked: u64,
+    /// Of all grants of locks, in the order of their replies.
+    tokens: Vec<lock::Token>,
     transcript: String,
 }
 
@@ -102,6 +104,7 @@ impl Cluster {
             names: BTreeMap::new(),
             lives: 0,
             asked: 0,
+            tokens: Vec::new(),
             transcript: String::new(),
         };
         for id in 1..=count {
@@ -230,9 +233,16 @@ impl Cluster {
                 | View::Grays(_)
                 | View::Access(_)
                 | View::Switches(_)
+                | View::Lock(_)
+                | View::LockGone(_)
                 | View::Cluster(_) => {}
             },
             Output::Reply { id: asked, reply, .. } => {
+                if let Reply::Lock(lock::Reply::Outcome(lock::Outcome::Granted { token, .. })) =
+                    reply
+                {
+                    self.tokens.push(token);
+                }
                 writeln!(self.transcript, "reply {asked} {}", replied(&reply)).expect("text");
             }
             Output::Peer { to, message } => {
@@ -383,6 +393,30 @@ impl Cluster {
                 let (service, instance) = (service(), instance(port.parse().expect("a port")));
                 let request = naming::Request::Register { client, service, instance };
                 self.ask(id, Request::Naming(request));
+            }
+            ["acquire", name, owner, ttl, wait] => {
+                let millis = |text: &str| Duration::from_millis(text.parse().expect("a number"));
+                let (id, owner) = (self.named(name), owner.into());
+                let (ttl, wait) = (millis(ttl), millis(wait));
+                let request = lock::Request::Acquire { key: "job".into(), owner, ttl, wait };
+                self.ask(id, Request::Lock(request));
+            }
+            // With the token of the newest grant, or of the one before, and so on.
+            ["renew", name, back] => {
+                let id = self.named(name);
+                let back: usize = back.parse().expect("a number");
+                let token = self.tokens[self.tokens.len() - 1 - back];
+                let request = lock::Request::Renew { key: "job".into(), token, ttl: None };
+                self.ask(id, Request::Lock(request));
+            }
+            ["release", name] => {
+                let (id, token) = (self.named(name), self.tokens.last().copied());
+                self.ask(id, Request::Lock(lock::Request::Release { key: "job".into(), token }));
+            }
+            ["tokens"] => {
+                let grow = self.tokens.is_sorted_by(|one, next| one < next);
+                let count = self.tokens.len();
+                writeln!(self.transcript, "{count} tokens, growing: {grow}").expect("text");
             }
             ["read", name] => {
                 let id = self.named(name);
@@ -609,5 +643,122 @@ fn the_story_of_a_config_is_told_by_all_nodes_and_says_who_is_missing() {
          > explain a
          > wait 10
          reply q3 4 events of 2 nodes, 1 silent",
+    );
+}
+
+#[test]
+fn a_lock_outlives_its_leader_and_nobody_else_has_it_before_its_time() {
+    check(
+        "3 nodes
+         > wait 5000
+         > acquire a alice 3000 0
+         > wait 20
+         reply q1 granted
+         > acquire b bob 3000 20000
+         > acquire b carol 3000 0
+         > wait 2000
+         reply q3 held by alice
+         > kill leader
+         > wait 2900
+         > wait 2500
+         reply q2 granted
+         > renew a 1
+         > wait 20
+         reply q4 not held
+         > tokens
+         2 tokens, growing: true
+         > start leader
+         > wait 1000
+         > release b
+         > wait 20
+         reply q5 released
+         > acquire leader dave 3000 0
+         > wait 20
+         reply q6 granted
+         > tokens
+         3 tokens, growing: true",
+    );
+}
+
+#[test]
+fn a_lock_is_renewed_through_any_node_across_a_change_of_the_leader() {
+    check(
+        "3 nodes
+         > wait 5000
+         > acquire leader alice 3000 0
+         > wait 20
+         reply q1 granted
+         > acquire a bob 1000 20000
+         > wait 1000
+         > kill leader
+         > wait 1000
+         > renew b 0
+         > wait 2000
+         reply q3 renewed
+         > renew a 0
+         > wait 20
+         reply q4 renewed
+         > wait 2800
+         > release b
+         > wait 20
+         reply q2 granted
+         reply q5 released
+         > wait 1100
+         > acquire b carol 1000 0
+         > wait 20
+         reply q6 granted
+         > tokens
+         3 tokens, growing: true",
+    );
+}
+
+#[test]
+fn a_waiter_learns_its_turn_and_its_timeout_where_it_asked() {
+    check(
+        "3 nodes
+         > wait 5000
+         > acquire leader alice 60000 0
+         > wait 20
+         reply q1 granted
+         > acquire a bob 1000 500
+         > acquire b carol 1000 60000
+         > wait 600
+         reply q2 timed out
+         > release leader
+         > wait 20
+         reply q4 released
+         reply q3 granted
+         > wait 1100
+         > acquire leader dave 1000 0
+         > wait 20
+         reply q5 granted
+         > tokens
+         3 tokens, growing: true",
+    );
+}
+
+#[test]
+fn a_lock_of_a_sole_node_lives_its_full_time_again_after_a_restart() {
+    check(
+        "1 nodes
+         > wait 5000
+         > acquire leader alice 3000 0
+         reply q1 granted
+         > wait 20
+         > acquire leader bob 3000 60000
+         > wait 2000
+         > kill leader
+         > wait 500
+         > start leader
+         > wait 2500
+         > acquire leader carol 3000 0
+         reply q3 held by alice
+         > wait 20
+         > wait 2500
+         > acquire leader carol 3000 0
+         reply q4 held by bob
+         > wait 20
+         > tokens
+         1 tokens, growing: true",
     );
 }

@@ -32,17 +32,6 @@ pub struct Freshness {
     pub served_by: NodeId,
 }
 
-/// How much of what is agreed on a node holds: whether what is not there does not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Completeness {
-    /// It is not read yet: nothing can be said.
-    Unread,
-    /// What is here was agreed on, and more may have been since: what is missing may exist.
-    Partial,
-    /// It was all that there was, at some moment of this life of the node.
-    Whole,
-}
-
 impl Freshness {
     /// The same for a reader who wants this and has seen the log through `seen`; `None` if it is not enough.
     #[must_use]

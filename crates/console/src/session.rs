@@ -10,7 +10,7 @@ use crate::{
     stream::Stream,
 };
 use access::Principal;
-use base::{Completeness, Consistency, Freshness, Instant, Limit, LogIndex, Now, RequestId};
+use base::{Consistency, Freshness, Instant, Limit, LogIndex, Now, RequestId};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use naming::ServiceKey;
@@ -179,9 +179,6 @@ impl Session {
         let plan = (route.parse)(&mut asked)?;
         asked.params.finish()?;
         gate::authorize(views, &principal, &plan.right)?;
-        if reads_configs(&plan.right) && views.configs_there() == Completeness::Unread {
-            return Err(Problem::unavailable(Unavailable::Starting));
-        }
         let work = Box::new(Work {
             call,
             place: place.to_owned(),
@@ -340,10 +337,6 @@ impl Session {
 /// Whether what is read or changed under this right is the registry's.
 fn of_registry(right: &Right) -> bool {
     matches!(right, Right::To(_, access::Resource::Service { .. }))
-}
-
-fn reads_configs(right: &Right) -> bool {
-    matches!(right, Right::To(access::Action::Read, access::Resource::Config { .. }))
 }
 
 /// Through which entry the client has seen the log, on whatever node, if it says so.

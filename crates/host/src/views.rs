@@ -3,7 +3,7 @@
 
 use crate::{NamespaceCounts, credentials::Credentials, rendered::RenderedBytes};
 use access::View as AccessView;
-use base::{Completeness, Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now};
 use bytes::Bytes;
 use cluster::Formation;
 use config::{ConfigKey, Entry, Grays};
@@ -50,7 +50,7 @@ impl ViewStore {
         credentials: Credentials,
         rendered_bytes_max: usize,
     ) -> Self {
-        let standing = Standing::START;
+        let standing = Standing::default();
         Self {
             node,
             services: RwLock::default(),
@@ -203,6 +203,10 @@ impl console::Views for ViewStore {
         }
     }
 
+    fn is_complete(&self) -> bool {
+        self.standing().complete
+    }
+
     fn checks(&self) -> Vec<console::Check> {
         let standing = self.standing();
         let check = |name, passed, good: &str, bad: &str| console::Check {
@@ -301,10 +305,6 @@ impl console::Views for ViewStore {
         nacos::Views::registry_freshness(self)
     }
 
-    fn configs_there(&self) -> Completeness {
-        nacos::Views::configs_there(self)
-    }
-
     fn remembered(&self, user: &str, password: &str) -> bool {
         nacos::Views::remembered(self, user, password)
     }
@@ -335,6 +335,10 @@ impl nacos::Views for ViewStore {
         } else {
             NodeState::Starting
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.standing().complete
     }
 
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
@@ -475,10 +479,6 @@ impl nacos::Views for ViewStore {
         };
         let applied = self.standing().applied;
         Freshness { level, staleness, applied, served_by: self.node }
-    }
-
-    fn configs_there(&self) -> Completeness {
-        self.standing().configs
     }
 
     fn remembered(&self, user: &str, password: &str) -> bool {

@@ -9,7 +9,7 @@ use crate::{
     reply::Door,
 };
 use access::{Action, Principal, Resource};
-use base::{Completeness, Consistency, Freshness, Instant, LogIndex, Now};
+use base::{Consistency, Freshness, Instant, LogIndex, Now};
 use std::sync::Arc;
 
 /// Said to whoever cannot prove a name: the same for an unknown user and a wrong password.
@@ -106,9 +106,6 @@ impl Call {
             return self.run(around);
         }
         if around.views.state() == NodeState::Starting {
-            return Next::Fault(Fault::starting());
-        }
-        if reads_configs(&need) && around.views.configs_there() == Completeness::Unread {
             return Next::Fault(Fault::starting());
         }
         match (need, around.facts.login) {
@@ -287,12 +284,6 @@ impl Call {
 
 fn of_registry(resources: &[Resource]) -> bool {
     matches!(resources.first(), Some(Resource::Service { .. }))
-}
-
-fn reads_configs(need: &Need) -> bool {
-    let Need::Right { action: Action::Read, resources, .. } = need else { return false };
-    // Those that look at each config by itself name none before.
-    matches!(resources.first(), None | Some(Resource::Config { .. }))
 }
 
 /// Why a password may not be tried. No hint whether the user exists.

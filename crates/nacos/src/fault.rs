@@ -187,15 +187,6 @@ impl Fault {
     }
 }
 
-impl Fault {
-    /// The node has not caught up, and what it does not have may exist.
-    pub(crate) fn not_current() -> Self {
-        let text = "this node has not caught up with the others: whether there is such a config is \
-                    not known here; try again, or another node";
-        Self::new(Shape::Plain, StatusCode::SERVICE_UNAVAILABLE, 500, text)
-    }
-}
-
 impl From<Unavailable> for Fault {
     fn from(why: Unavailable) -> Self {
         let code = match why {

@@ -32,9 +32,7 @@ mod wrapped;
 use super::*;
 use ::naming::{ClusterNames, Instance, ServiceKey, ServiceView};
 use access::View;
-use base::{
-    Completeness, Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId,
-};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId};
 use bytes::Bytes;
 use config::{ConfigKey, Entry};
 use std::{cell::Cell, collections::BTreeMap, fmt::Write, sync::Arc};
@@ -42,13 +40,13 @@ use std::{cell::Cell, collections::BTreeMap, fmt::Write, sync::Arc};
 /// What the tests' sessions look at.
 struct Scene {
     state: NodeState,
+    complete: bool,
     services: BTreeMap<ServiceKey, Arc<ServiceView>>,
     configs: BTreeMap<ConfigKey, Arc<Entry>>,
     grays: BTreeMap<ConfigKey, Arc<config::Grays>>,
     access: View,
     switches: ::naming::Switches,
     cluster: Option<Arc<cluster::View>>,
-    configs_there: Completeness,
     /// Whether the views are fresh without waiting.
     fresh: bool,
     remembered: Vec<(String, String)>,
@@ -59,6 +57,7 @@ impl Scene {
     fn new() -> Self {
         Self {
             state: NodeState::Ready,
+            complete: true,
             services: BTreeMap::new(),
             configs: BTreeMap::new(),
             grays: BTreeMap::new(),
@@ -72,7 +71,6 @@ impl Scene {
             },
             switches: ::naming::Switches::default(),
             cluster: None,
-            configs_there: Completeness::Whole,
             fresh: true,
             remembered: Vec::new(),
             renderings: Cell::new(0),
@@ -94,6 +92,9 @@ fn freshness(level: Consistency) -> Freshness {
 impl Views for Scene {
     fn state(&self) -> NodeState {
         self.state
+    }
+    fn is_complete(&self) -> bool {
+        self.complete
     }
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
         self.services.get(key).cloned()
@@ -164,9 +165,6 @@ impl Views for Scene {
     }
     fn registry_freshness(&self) -> Freshness {
         freshness(Consistency::Stale)
-    }
-    fn configs_there(&self) -> Completeness {
-        self.configs_there
     }
     fn remembered(&self, user: &str, password: &str) -> bool {
         self.remembered.iter().any(|(u, p)| u == user && p == password)
@@ -291,6 +289,10 @@ impl Stage {
             }
             "state" => {
                 self.scene.state = match rest {
+                    "behind" => {
+                        self.scene.complete = false;
+                        NodeState::Ready
+                    }
                     "starting" => NodeState::Starting,
                     "ready" => NodeState::Ready,
                     _ => NodeState::Draining,
@@ -305,13 +307,6 @@ impl Stage {
                 self.scene.remembered.push((user.into(), password.into()));
             }
             "fresh" => self.scene.fresh = rest == "yes",
-            "configs" => {
-                self.scene.configs_there = match rest {
-                    "unread" => Completeness::Unread,
-                    "partial" => Completeness::Partial,
-                    _ => Completeness::Whole,
-                }
-            }
             other => panic!("unknown command {other}"),
         }
     }

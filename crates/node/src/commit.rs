@@ -1,7 +1,7 @@
 //! From a committed entry to the plane that applies it, and from a read index to the reads that wait for it.
 
 use crate::{
-    Node, Output, PeerMessage, Phase, Reply,
+    Node, Output, PeerMessage, Phase, Reply, Unavailable,
     command::{Command, Entry},
     peers::NotProposed,
     start::{Initialization, Secrets},
@@ -16,6 +16,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// How long a read waits to become as fresh as it was asked for; then it is answered with what there is, and marked.
 const FRESH_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long a read waits for a node that has just started and does not know yet what was agreed meanwhile. Without a
+/// leader in all that time, it is answered from what is here; SDKs give up after 3 s.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many reads may wait for that; one more is answered "starting".
+const READS_EARLY_MAX: usize = 16_384;
 
 /// The read that tells a joining node how far it must come. Other reads count from 1.
 const JOIN_READ: RequestId = RequestId(0);
@@ -34,6 +41,16 @@ pub(crate) struct Reads {
     next: u64,
     /// By the id that the engine was asked with; ids grow with time.
     waiting: BTreeMap<RequestId, WaitingRead>,
+    /// Of a node that has not caught up yet, in the order in which they came.
+    early: VecDeque<EarlyRead>,
+}
+
+#[derive(Debug)]
+struct EarlyRead {
+    to: ConnectionId,
+    id: RequestId,
+    level: Consistency,
+    deadline: Instant,
 }
 
 #[derive(Debug)]
@@ -47,7 +64,10 @@ struct WaitingRead {
 
 impl Reads {
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.waiting.first_key_value().map(|(_, read)| read.asked.after(FRESH_TIMEOUT))
+        let waiting = self.waiting.first_key_value();
+        let waiting = waiting.map(|(_, read)| read.asked.after(FRESH_TIMEOUT));
+        let early = self.early.front().map(|read| read.deadline);
+        waiting.into_iter().chain(early).min()
     }
 }
 
@@ -57,6 +77,9 @@ impl Node {
             Consistency::Stale => false,
             Consistency::Bounded(_) | Consistency::Session | Consistency::Linearizable => true,
         };
+        if needs_index && self.phase == Phase::Joining {
+            return self.read_early(to, id, level);
+        }
         if !needs_index || self.leader.is_none() {
             return self.answer_read(to, id, Consistency::Stale);
         }
@@ -67,7 +90,34 @@ impl Node {
         self.engine(consensus::Input::ReadIndex { id: key });
     }
 
+    /// A read before the node has caught up.
+    fn read_early(&mut self, to: ConnectionId, id: RequestId, level: Consistency) {
+        let now = self.now.instant;
+        if self.leaderless_since.is_some_and(|since| now.since(since) >= CATCH_UP_TIMEOUT) {
+            self.answer_read(to, id, Consistency::Stale);
+        } else if self.reads.early.len() >= READS_EARLY_MAX {
+            self.reply(to, id, Reply::Unavailable(Unavailable::Starting));
+        } else {
+            let deadline = now.after(CATCH_UP_TIMEOUT);
+            self.reads.early.push_back(EarlyRead { to, id, level, deadline });
+        }
+    }
+
+    fn expire_early_reads(&mut self) {
+        let now = self.now.instant;
+        while let Some(EarlyRead { to, id, .. }) =
+            self.reads.early.pop_front_if(|read| read.deadline <= now)
+        {
+            if self.leader.is_some() {
+                self.reply(to, id, Reply::Unavailable(Unavailable::Starting));
+            } else {
+                self.answer_read(to, id, Consistency::Stale);
+            }
+        }
+    }
+
     pub(crate) fn expire_reads(&mut self) {
+        self.expire_early_reads();
         while let Some(entry) = self.reads.waiting.first_entry() {
             if entry.get().asked.after(FRESH_TIMEOUT) > self.now.instant {
                 break;
@@ -126,6 +176,7 @@ impl Node {
     fn engine_said(&mut self, output: consensus::Output) {
         match output {
             consensus::Output::Persist { id, write } => {
+                self.pace.began(id, self.now.instant);
                 self.outputs.push_back(Output::Persist { id, write });
             }
             consensus::Output::Send { to, message } => {
@@ -358,6 +409,9 @@ impl Node {
             Initialization::Done => {
                 self.phase = Phase::Ready;
                 self.file(Kind::Ready, Subject::Node);
+                for EarlyRead { to, id, level, .. } in std::mem::take(&mut self.reads.early) {
+                    self.read(to, id, level);
+                }
             }
         }
     }

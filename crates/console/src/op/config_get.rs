@@ -2,14 +2,14 @@
 
 use super::{config_reply, config_right, no_config};
 use crate::{
-    Answer, Ask, CallId,
+    Answer, Ask, CallId, Unavailable,
     operation::{Asked, Context, Next, Operation, Plan, Reply, mismatch},
     problem::Problem,
     shape::Config,
     stream::Watch,
 };
 use access::Action;
-use base::{Completeness, Consistency};
+use base::Consistency;
 use config::ConfigKey;
 use std::sync::Arc;
 
@@ -33,22 +33,14 @@ struct ConfigGet {
 
 impl Operation for ConfigGet {
     fn go(&mut self, cx: &Context<'_>, _answer: Option<Answer>) -> Result<Next, Problem> {
-        let entry = cx.views.config(&self.key).ok_or_else(|| missing(cx, &self.key))?;
+        let Some(entry) = cx.views.config(&self.key) else {
+            return Err(if cx.views.is_complete() {
+                no_config(&self.key)
+            } else {
+                Problem::unavailable(Unavailable::Starting)
+            });
+        };
         Ok(Reply::tagged(&Config::from(&*entry), &entry.md5))
-    }
-}
-
-/// What is not here may exist, as long as this node has not caught up.
-fn missing(cx: &Context<'_>, key: &ConfigKey) -> Problem {
-    match cx.views.configs_there() {
-        Completeness::Whole => no_config(key),
-        Completeness::Partial | Completeness::Unread => Problem::new(
-            503,
-            "not-current",
-            format!("whether there is a config {key} is not known here"),
-            "this node has not caught up with the others since it started",
-            "try again in a moment, or ask another node",
-        ),
     }
 }
 

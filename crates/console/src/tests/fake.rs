@@ -2,9 +2,7 @@
 
 use crate::{Check, Filter, NodeState, Page, Views};
 use access::{ADMINISTRATOR, ADMINISTRATOR_ROLE, Namespace, Permission, Secret, User, View};
-use base::{
-    Completeness, Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, Revision,
-};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, Revision};
 use config::{ConfigKey, Details, Entry, HistoryRow, Operation};
 use journal::{Cause, Event, EventId, Kind, Subject};
 use naming::{Instance, ServiceKey, ServiceView};
@@ -23,7 +21,7 @@ pub(super) struct Fake {
     /// A linearizable read must be asked for.
     pub(super) needs_waiting: bool,
     pub(super) remembers: bool,
-    pub(super) configs_there: Completeness,
+    pub(super) complete: bool,
 }
 
 pub(super) fn key() -> ConfigKey {
@@ -57,7 +55,7 @@ impl Fake {
             cluster: None,
             needs_waiting: false,
             remembers: false,
-            configs_there: Completeness::Whole,
+            complete: true,
         }
     }
 
@@ -216,6 +214,10 @@ impl Views for Fake {
         self.state
     }
 
+    fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     fn checks(&self) -> Vec<Check> {
         let read = self.state != NodeState::Starting;
         let detail = if read { "read" } else { "still being read" };
@@ -292,10 +294,6 @@ impl Views for Fake {
     fn registry_freshness(&self) -> Freshness {
         let (level, served_by) = (Consistency::Stale, NodeId(1));
         Freshness { level, staleness: None, applied: LogIndex(9), served_by }
-    }
-
-    fn configs_there(&self) -> Completeness {
-        self.configs_there
     }
 
     fn remembered(&self, _user: &str, _password: &str) -> bool {

@@ -8,8 +8,8 @@ use crate::{
 };
 use access::View;
 use base::{
-    Completeness, ConnectionId, Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId,
-    Now, RequestId, Revision, Term,
+    ConnectionId, Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, RequestId,
+    Revision, Term,
 };
 use bytes::Bytes;
 use fake::{Fake, key};
@@ -54,14 +54,7 @@ impl Conversation {
             }
             ["state", word] => self.views.state = state(word),
             ["three", "nodes"] => self.views.cluster = Some(fake::three_nodes().into()),
-            ["configs", word] => {
-                self.views.configs_there = match *word {
-                    "unread" => Completeness::Unread,
-                    "partial" => Completeness::Partial,
-                    "whole" => Completeness::Whole,
-                    other => panic!("unknown completeness {other}"),
-                }
-            }
+            ["behind"] => self.views.complete = false,
             ["needs", "waiting"] => self.views.needs_waiting = true,
             ["after", seconds] => {
                 let seconds = seconds.parse().expect("seconds");

@@ -15,7 +15,7 @@ use crate::{
     operation::{Context, Need, Next, Operate, Operation},
     reply::{self, Door, Rendered},
 };
-use base::{Completeness, Consistency};
+use base::Consistency;
 use config::{ConfigKey, Entry, GrayName};
 use http::StatusCode;
 use serde::Serialize;
@@ -115,8 +115,9 @@ impl Operate for QueryConfig {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
-        if context.views.configs_there() != Completeness::Whole && !self.is_there(context) {
-            return Next::Fault(Fault::not_current());
+        // What is not here may be elsewhere, and clients take "not found" for "deleted".
+        if self.key.is_some() && !context.views.is_complete() && !self.is_there(context) {
+            return Next::Fault(Fault::starting());
         }
         if self.view == View::Beta {
             return Next::Reply(self.beta(context));

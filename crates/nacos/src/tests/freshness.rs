@@ -1,4 +1,4 @@
-//! What reads of configs are worth, how fresh they are asked for, and what a node says that has not caught up.
+//! What reads of configs are worth, how fresh they are asked for.
 
 use super::*;
 
@@ -84,45 +84,6 @@ fn a_write_tells_the_index_by_which_it_is_found() {
         - - 7 n1 http 1 200 application/json;charset=UTF-8 | true
         ask q2 Naming(Register { client: Address { ip: "10.0.0.1", port: 80 }, service: ServiceKey { namespace: "public", group: "DEFAULT_GROUP", name: "s" }, instance: Instance { ip: "10.0.0.1", port: 80, cluster_name: "DEFAULT", weight: 1.0, healthy: true, enabled: true, ephemeral: true, metadata: {}, instance_id: None } })
         - - - - http 2 200 text/plain;charset=UTF-8 | ok
-        "#,
-    );
-}
-
-/// A client takes "not found" for "deleted": it is said only where all is known.
-#[test]
-fn a_node_that_has_not_caught_up_calls_nothing_missing() {
-    let transcript = run("
-        setup
-        config public/G/a 1 text x
-        configs partial
-        http GET /nacos/v1/cs/configs?dataId=a&group=G
-        http GET /nacos/v1/cs/configs?dataId=b&group=G
-        http GET /nacos/v2/cs/config?dataId=b&group=G
-        http GET /nacos/v3/client/cs/config?dataId=b&groupName=G
-        http GET /nacos/v1/cs/configs?dataId=a&group=G&beta=true
-        http GET /nacos/v1/cs/configs/catalog?dataId=b&group=G
-        unary ConfigQueryRequest {\"dataId\":\"b\",\"group\":\"G\"}
-        configs unread
-        http GET /nacos/v1/cs/configs?dataId=a&group=G
-        http GET /nacos/v1/cs/configs?search=accurate&dataId=&group=&pageNo=1&pageSize=9
-        unary ConfigQueryRequest {\"dataId\":\"a\",\"group\":\"G\"}
-        service s@3 10.0.0.1:80
-        http GET /nacos/v1/ns/service/list?pageNo=1&pageSize=9
-        ");
-    check(
-        &transcript,
-        r#"
-        http 1 200 text/plain;charset=UTF-8 linearizable@7 | x
-        http 2 503 text/plain;charset=UTF-8 | this node has not caught up with the others: whether there is such a config is not known here; try again, or another node
-        http 3 503 application/json | {"code":30000,"message":"server error","data":"this node has not caught up with the others: whether there is such a config is not known here; try again, or another node"}
-        http 4 503 text/plain;charset=UTF-8 | this node has not caught up with the others: whether there is such a config is not known here; try again, or another node
-        http 5 503 text/plain;charset=UTF-8 | this node has not caught up with the others: whether there is such a config is not known here; try again, or another node
-        http 6 503 text/plain;charset=UTF-8 | this node has not caught up with the others: whether there is such a config is not known here; try again, or another node
-        unary 7 ConfigQueryResponse {"resultCode":500,"errorCode":500,"message":"this node has not caught up with the others: whether there is such a config is not known here; try again, or another node","success":false}
-        http 8 503 text/plain;charset=UTF-8 | server is starting, please try again later!
-        http 9 503 text/plain;charset=UTF-8 | server is starting, please try again later!
-        unary 10 ErrorResponse {"resultCode":500,"errorCode":300,"message":"server is starting, please try again later!","success":false}
-        http 11 200 application/json stale@7 | {"count":1,"doms":["s"]}
         "#,
     );
 }

@@ -2,7 +2,8 @@
 
 use crate::PeerMessage;
 use base::{
-    ConnectionId, Consistency, Duration, Freshness, Limit, LogIndex, NodeId, RequestId, Term,
+    ConnectionId, Consistency, Duration, Freshness, Instant, Limit, LogIndex, NodeId, RequestId,
+    Term,
 };
 use cluster::{Address, Introduction};
 use config::{ConfigKey, Entry, Grays};
@@ -378,6 +379,8 @@ pub struct Standing {
     pub sole_voter: bool,
     /// Through which entry the views are.
     pub applied: LogIndex,
+    /// The newest moment of which all that was decided is known to be in the views.
+    pub confirmed: Option<Instant>,
 }
 
 /// What goes out. The host starts these in order and waits for none of them.

@@ -2,6 +2,7 @@
 
 use crate::{
     Chunk, Host, Sending, StreamId, Work,
+    gathering::Gathering,
     sessions::{Door, Message, Sessions, Slot, lock},
     streams::Streams,
     work::{Asker, Task},
@@ -296,6 +297,12 @@ impl Host {
             nacos::Ask::NewId => {
                 let answer = nacos::Answer::NewId(uuid(&mut lock(&self.salts)).into());
                 return slot.post(Message::Nacos(nacos::Input::Answer { id, answer }));
+            }
+            nacos::Ask::Clients { limit } => {
+                return self.ask_all(slot.connection, id, Gathering::Clients { limit });
+            }
+            nacos::Ask::Move(clients) => {
+                return self.ask_all(slot.connection, id, Gathering::Move(clients));
             }
             nacos::Ask::Hash(password) => {
                 let cost = self.settings.bcrypt_cost;

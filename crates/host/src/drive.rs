@@ -12,7 +12,7 @@ use std::{
     collections::BTreeMap,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, TryLockError},
+    sync::{Arc, TryLockError, atomic::Ordering},
 };
 
 /// How often a full disk is looked at.
@@ -111,8 +111,12 @@ impl Host {
             }
             dirty.clear();
             self.step_udp(now);
+            self.gather(&mut dirty);
             if lock(&self.lanes).is_empty() {
-                break;
+                if dirty.is_empty() {
+                    break;
+                }
+                continue;
             }
             let mut cell = match self.node.try_lock() {
                 Ok(cell) => cell,
@@ -142,6 +146,8 @@ impl Host {
             if cell.planting.is(Planted::Nothing) {
                 cell.node.step(now, input);
             } else {
+                let status = cell.node.status();
+                cell.planting.note_leader(status.leader == Some(status.node));
                 for input in cell.planting.input(&self.views, input) {
                     cell.node.step(now, input);
                 }
@@ -193,14 +199,7 @@ impl Host {
                 }
             }
             Output::Push { to, clusters, view } => {
-                if let Some(slot) = self.slot(to) {
-                    let (same, alike) = (clusters.clone(), view.clone());
-                    slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
-                    slot.post(Message::Console(console::Input::Push { clusters, view }));
-                    dirty.insert(to, slot);
-                } else {
-                    self.udp.post(nacos::UdpInput::Push { connection: to, view });
-                }
+                self.push(to, clusters, view, dirty);
             }
             Output::Watched { to, service } => {
                 if let Some(slot) = self.slot(to) {
@@ -235,7 +234,10 @@ impl Host {
             Output::Check(check) => self.want_check(check),
             Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
             Output::Links(addresses) => self.want_links(now, addresses),
-            Output::Left => {}
+            Output::Left => {
+                self.left.store(true, Ordering::Relaxed);
+                self.state_signal.raise();
+            }
             Output::Peer { to, message } => self.say(now, to, &message),
             Output::OpenSnapshot { to } => self.open_snapshot(to),
             Output::SendSnapshot { to, through, message } => {
@@ -249,9 +251,28 @@ impl Host {
         }
     }
 
+    /// Hands a view to a subscriber, whichever way it came.
+    fn push(
+        &self,
+        to: ConnectionId,
+        clusters: naming::ClusterNames,
+        view: Arc<naming::ServiceView>,
+        dirty: &mut Dirty,
+    ) {
+        if let Some(slot) = self.slot(to) {
+            let (same, alike) = (clusters.clone(), view.clone());
+            slot.post(Message::Nacos(nacos::Input::Push { clusters: same, view: alike }));
+            slot.post(Message::Console(console::Input::Push { clusters, view }));
+            dirty.insert(to, slot);
+        } else {
+            self.udp.post(nacos::UdpInput::Push { connection: to, view });
+        }
+    }
+
     /// Swaps a view in, and tells those who wait for a change of it.
     fn publish(&self, view: node::View, dirty: &mut Dirty) {
         let of_access = matches!(view, node::View::Access(_));
+        let of_cluster = matches!(view, node::View::Cluster(_));
         let turned = matches!(&view, node::View::Standing(new)
             if new.ready != self.views.standing().ready);
         self.views.swap(view);
@@ -260,6 +281,10 @@ impl Host {
         }
         if turned {
             self.state_signal.raise();
+        }
+        if of_cluster {
+            // There may be a secret now that others can prove.
+            self.link_signal.raise();
         }
     }
 

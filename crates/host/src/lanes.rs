@@ -154,4 +154,23 @@ mod tests {
         assert_eq!(lanes.batch()[0], Input::Wake);
         assert!(!lanes.is_empty());
     }
+
+    #[test]
+    fn what_peers_say_is_always_taken_and_crowded_by_number_or_by_bytes() {
+        let mut lanes = Lanes::new(LANE_LEN_MAX);
+        let gone = || Input::PeerDown(NodeId(2));
+        lanes.push_peer(gone(), PEERS_BYTES_MAX - 1);
+        assert!(!lanes.peers_crowded());
+        lanes.push_peer(gone(), 1);
+        assert!(lanes.peers_crowded());
+        assert_eq!(lanes.batch().len(), 2);
+        assert!(!lanes.peers_crowded());
+        for _ in 0..PEERS_LEN_MAX {
+            assert!(!lanes.peers_crowded());
+            lanes.push(gone()).expect("no limit");
+        }
+        assert!(lanes.peers_crowded());
+        while !lanes.batch().is_empty() {}
+        assert_eq!((lanes.peers.len(), lanes.peers_bytes), (0, 0));
+    }
 }

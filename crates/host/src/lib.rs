@@ -20,14 +20,19 @@
 //!
 //! # Order of locks
 //!
-//! `node` → (`links`, `lanes`, views, inboxes, job queues); `links` → (`lanes`, views, job queues); `sessions of a slot` → (`lanes`, outbox, streams, UDP inbox); `UDP session` →
-//! (`lanes`, timers, its inbox and outbox). No thread holds two of node, a slot's sessions and the UDP session at once, so there
+//! `node` → (`links`, `lanes`, views, inboxes, job queues); `links` → (`lanes`, views, job queues); `sessions of a slot` →
+//! (`lanes`, outbox, streams, UDP inbox); `UDP session` → (`lanes`, timers, its inbox and outbox). No thread holds two of node, a slot's sessions and the UDP session at once, so there
 //! is no cycle. The timers, the sets and the queues are locked last and for a moment. Wakers are called under some of these
 //! locks, so what they do must not call back into `run`.
 //!
+//! # Other nodes
+//!
+//! `links` dials them, bounds what waits for them, and carries snapshots between disks and links; its documentation says
+//! what the world has to do.
+//!
 //! # When a node ends
 //!
-//! `Output::Halt` or a panic while the node is stepped ends this one node: `halted` tells why, every session is closed, and
+//! `Output::Halt` or a panic while the node is stepped ends this one node: `halted` tells why, every session and link is closed, and
 //! later calls do nothing. Other hosts in the process live on. A panic in a session ends its connection alone, and is
 //! counted: a session holds nothing that others share.
 #![forbid(unsafe_code)]
@@ -38,10 +43,12 @@ mod credentials;
 mod deliver;
 mod disk;
 mod drive;
+mod gathering;
 mod lanes;
 mod limits;
 mod links;
 mod planted;
+mod probe;
 mod rendered;
 mod scrape;
 mod sessions;
@@ -67,10 +74,11 @@ pub use links::{
 pub use naming::{Check, Checker};
 pub use node::Lane;
 pub use planted::Planted;
-pub use scrape::{Gauges, NAMESPACES_SHOWN_MAX, NamespaceCounts};
+pub use probe::Probe;
+pub use scrape::{Gauges, LinkGauge, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
-pub use start::{Begun, ClusterSettings, Settings, StartError};
+pub use start::{Begun, ClusterSettings, Settings, StartError, password};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };
@@ -110,6 +118,8 @@ pub struct Host {
     sessions_broken: AtomicU64,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
+    /// What sessions asked of all other sessions.
+    gatherings: Mutex<VecDeque<gathering::Asked>>,
     /// Connections that want to hear of changes of the access tables.
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
@@ -119,6 +129,8 @@ pub struct Host {
     /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
     salts: Mutex<Rng>,
     halted: Mutex<Option<String>>,
+    /// The others know that this node is about to stop.
+    left: AtomicBool,
     generated_password: Mutex<Option<String>>,
     /// What was counted.
     pub tally: Tally,
@@ -132,9 +144,9 @@ pub struct Host {
     pub check_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
-    /// Raised when there is an address to dial, or a link to close.
+    /// Raised when there is an address to dial, or a link to close, and when others may be able to prove something new.
     pub link_signal: Signal,
-    /// Raised when the node became ready, or is so no more, or halted.
+    /// Raised when the node became ready, or is so no more, or has left, or halted.
     pub state_signal: Signal,
 }
 
@@ -196,6 +208,19 @@ impl Host {
         lock(&self.halted).clone()
     }
 
+    /// The node is about to stop: it hands over what it leads and says goodbye to the others. `has_left` tells when that is
+    /// done; it may take as long as the others do.
+    pub fn leave(&self, now: Now) {
+        self.push_input(node::Input::Leave);
+        self.run(now, &[]);
+    }
+
+    /// Whether the others know that this node is about to stop.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.left.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// The one-time password that was generated for the first administrator, if this was the first start and none was
     /// given. It is valid once the node is ready; taken once.
     #[must_use]
@@ -250,6 +275,7 @@ impl Host {
         for slot in slots {
             slot.close();
         }
+        self.end_links();
         self.state_signal.raise();
     }
 }

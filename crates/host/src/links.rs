@@ -191,6 +191,27 @@ impl Links {
         }
     }
 
+    /// The node is no more.
+    fn end(&mut self) {
+        self.dialing.end();
+        while let Some(output) = self.dialing.poll() {
+            if let dialing::Output::HangUp(link) = output {
+                self.hangups.push(link);
+            }
+        }
+        self.dials.clear();
+        self.outboxes.clear();
+        self.inbounds.end();
+        self.transfers = Transfers::default();
+        self.stage = None;
+    }
+
+    /// What waits on the lanes of the link to a node, in bytes.
+    fn waiting(&self, node: NodeId) -> Option<(usize, usize)> {
+        let lanes = self.outboxes.get(&self.dialing.link_to(node)?)?;
+        Some((lanes.urgent.bytes(), lanes.bulk.bytes()))
+    }
+
     /// Says something to a node.
     fn say(&mut self, now: Now, to: NodeId, message: &PeerMessage) {
         match self.dialing.link_to(to) {
@@ -291,6 +312,11 @@ impl Host {
             SnapshotDone::Staged(id, is_last) => links.staged(id, is_last),
             SnapshotDone::StageLost(id, _) => links.stage_lost(id),
         });
+    }
+
+    /// What waits on the lanes of the link to a node, urgent and bulk, in bytes; `None` without a link.
+    pub(crate) fn link_bytes(&self, node: NodeId) -> Option<(usize, usize)> {
+        lock(&self.links).waiting(node)
     }
 
     /// Retries what is due.

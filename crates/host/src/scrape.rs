@@ -1,6 +1,6 @@
 //! What a scrape of the metrics sees: plain numbers, copied at that moment. `server` names them.
 
-use crate::{Host, sessions::lock};
+use crate::{Host, LinkCounts, sessions::lock};
 use access::{Action, Principal, Resource};
 use base::{Duration, LogIndex, Now, Term};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
@@ -44,8 +44,27 @@ pub struct Gauges {
     pub pushes_in_flight: usize,
     /// Bytes that wait for clients on their streams.
     pub streams_bytes: usize,
+    /// The nodes with a link.
+    pub links: Vec<LinkGauge>,
+    /// What was counted of links.
+    pub link_counts: LinkCounts,
     /// Subscriptions to datagrams that were not taken at a limit.
     pub udp_refused: u64,
+}
+
+/// The link to a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkGauge {
+    /// Which node.
+    pub node: base::NodeId,
+    /// What waits on its urgent lane, in bytes.
+    pub urgent_bytes: usize,
+    /// What waits on its bulk lane, in bytes.
+    pub bulk_bytes: usize,
+    /// How long ago its registry agreed with this one's; `None` if it has not yet.
+    pub registry_agreed_ago: Option<Duration>,
+    /// Records of the registry that it has still to be sent.
+    pub registry_unsent: usize,
 }
 
 /// Namespaces that are told apart; the rest is `other` together.
@@ -78,10 +97,28 @@ impl Host {
         access.allows(&principal, Action::Read, &Resource::Server).is_ok()
     }
 
+    fn link_gauge(&self, node: &node::Node, peer: base::NodeId) -> Option<LinkGauge> {
+        let (urgent_bytes, bulk_bytes) = self.link_bytes(peer)?;
+        let (registry_agreed_ago, registry_unsent) = node.registry_lag(peer);
+        Some(LinkGauge {
+            node: peer,
+            urgent_bytes,
+            bulk_bytes,
+            registry_agreed_ago,
+            registry_unsent,
+        })
+    }
+
     /// The numbers now. Waits for the node's lock: scrapes are few.
     #[must_use]
     pub fn gauges(&self, now: Now) -> Gauges {
-        let status = lock(&self.node).node.status();
+        let (status, links) = {
+            let node = &lock(&self.node).node;
+            let status = node.status();
+            let links = status.peers.iter().filter_map(|peer| self.link_gauge(node, *peer));
+            let links = links.collect();
+            (status, links)
+        };
         // An input that came meanwhile found the node taken, and counts on whoever held it to take it along.
         self.run(now, &[]);
         Gauges {
@@ -103,6 +140,8 @@ impl Host {
             namespaces: self.views.namespaces(NAMESPACES_SHOWN_MAX),
             pushes_in_flight: self.tally.in_flight.load(std::sync::atomic::Ordering::Relaxed),
             streams_bytes: self.streams_bytes.load(std::sync::atomic::Ordering::Relaxed),
+            links,
+            link_counts: self.tally.links.counts(),
             udp_refused: self.udp.refused_count(),
         }
     }

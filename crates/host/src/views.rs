@@ -182,6 +182,11 @@ impl ViewStore {
         all
     }
 
+    /// All configs, by key.
+    pub(crate) fn all_configs(&self) -> Vec<Arc<Entry>> {
+        read(&self.configs).values().cloned().collect()
+    }
+
     /// How many configs there are, of all namespaces.
     pub(crate) fn configs_len(&self) -> usize {
         read(&self.configs).len()
@@ -417,6 +422,10 @@ impl nacos::Views for ViewStore {
 
     fn access(&self) -> Arc<AccessView> {
         read(&self.access).clone()
+    }
+
+    fn cluster(&self) -> Option<Arc<cluster::View>> {
+        Self::cluster(self)
     }
 
     fn freshness(&self, wanted: Consistency) -> Option<Freshness> {

@@ -210,6 +210,14 @@ impl Call {
         }
     }
 
+    /// Whether a read was answered with less than its operation asks for.
+    pub(crate) fn is_staler_than_wanted(&self) -> bool {
+        match (self.operation.need(), &self.freshness) {
+            (Need::Right { consistency, .. }, Some(fresh)) => fresh.level < consistency,
+            (_, _) => false,
+        }
+    }
+
     fn authorize(&mut self, around: &mut Surroundings<'_>, freshness: Freshness) -> Next {
         if let Need::Right { action, resources, .. } = self.operation.need() {
             let access = around.views.access();

@@ -94,8 +94,8 @@ pub use payload::{Any, Metadata, Payload};
 pub use routes::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, http_api, serves, takes_configs};
 pub use session::{SETUP_WAIT, Session};
 pub use surface::{
-    Answer, Ask, CallId, Facts, Format, Input, Login, NodeState, Output, Page, Password, Tell,
-    Unavailable, Views,
+    Answer, Ask, CallId, Connected, Facts, Format, Input, Login, Move, NodeState, Output, Page,
+    Password, Place, Tell, Unavailable, Views,
 };
 pub use tally::{Denial, Noted, Pushing};
 pub use udp::{

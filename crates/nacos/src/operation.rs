@@ -219,5 +219,6 @@ operations!(
     ServerList,
     ServerState,
     ClusterNodes,
+    Loader,
     OperateLock,
 );

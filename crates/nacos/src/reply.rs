@@ -54,13 +54,15 @@ pub(crate) enum Envelope {
 }
 
 impl Envelope {
-    /// As the generation of a path has it. The search of v2 is bare, as in Nacos, and the config of v3 wraps itself.
+    /// As the generation of a path has it. The search and the loader of v2 are bare, as in Nacos, and the config of v3
+    /// wraps itself.
     pub(crate) fn of(method: &http::Method, path: &str) -> Self {
         let path = path.strip_suffix('/').unwrap_or(path);
         let wrapped = path.starts_with("/nacos/v2/")
             || path.starts_with("/nacos/v3/client/ns/")
             || path.starts_with("/nacos/v3/console/");
-        if !wrapped || path.ends_with("/searchDetail") {
+        let bare = path.ends_with("/searchDetail") || path.starts_with("/nacos/v2/core/loader/");
+        if !wrapped || bare {
             return Self::Bare;
         }
         // The API for clients reads all its parameters as a form, also those of a GET.
@@ -129,17 +131,29 @@ pub(crate) fn add(response: &mut http::Response<Bytes>, name: &'static str, valu
     }
 }
 
+/// Under this name an answer says how fresh it is.
+const CONSISTENCY: &str = "x-trine-consistency";
+
 /// Says what a read is worth.
 pub(crate) fn stamp(response: &mut http::Response<Bytes>, freshness: &Freshness) {
-    let level = match freshness.level {
+    add(response, CONSISTENCY, &level(freshness));
+    add(response, "x-trine-index", &freshness.applied.to_string());
+    add(response, "x-trine-served-by", &freshness.served_by.to_string());
+}
+
+/// Says in the headers of a gRPC answer, which SDKs do not read, that it is worth less than was asked for.
+pub(crate) fn stamp_payload(payload: &mut Payload, freshness: &Freshness) {
+    let metadata = payload.metadata.get_or_insert_default();
+    metadata.headers.insert(CONSISTENCY.to_owned(), level(freshness));
+}
+
+fn level(freshness: &Freshness) -> String {
+    match freshness.level {
         Consistency::Stale => "stale".to_owned(),
         Consistency::Bounded(within) => format!("bounded({}ms)", within.as_millis()),
         Consistency::Session => "session".to_owned(),
         Consistency::Linearizable => "linearizable".to_owned(),
-    };
-    add(response, "x-trine-consistency", &level);
-    add(response, "x-trine-index", &freshness.applied.to_string());
-    add(response, "x-trine-served-by", &freshness.served_by.to_string());
+    }
 }
 
 impl Rendered {

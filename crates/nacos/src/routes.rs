@@ -176,6 +176,18 @@ const ROUTES: &[(&str, &str, Fate)] = &[
     ("GET", "/actuator/health", Served(Probe::actuator)),
     ("GET", "/serverlist", Served(ServerList::from_http)),
     ("GET", "/v1/core/cluster/nodes", Served(ClusterNodes::list)),
+    ("GET", "/v1/core/cluster/self", Served(ClusterNodes::own)),
+    ("GET", "/v1/core/cluster/health", Served(ClusterNodes::health)),
+    ("GET", "/v1/core/cluster/simple/nodes", Served(ClusterNodes::addresses)),
+    ("POST", "/v1/core/cluster/report", Later),
+    ("POST", "/v1/core/cluster/switch/lookup", Later),
+    ("POST", "/v1/core/cluster/server/leave", Later),
+    ("GET", "/v1/ns/operator/servers", Served(ClusterNodes::servers)),
+    ("GET", "/v2/core/loader/current", Served(Loader::current)),
+    ("GET", "/v2/core/loader/cluster", Served(Loader::cluster)),
+    ("GET", "/v2/core/loader/reloadCurrent", Served(Loader::reload)),
+    ("GET", "/v2/core/loader/reloadClient", Served(Loader::reload_client)),
+    ("GET", "/v2/core/loader/smartReloadCluster", Served(Loader::balance)),
 ];
 
 /// Every verb and path that this edge knows, and whether it is served: what a compatibility table is made from.

@@ -1,7 +1,8 @@
 //! One connection: every request becomes a `Call`, the stream carries pushes and their acks, silence is noticed.
 
 use crate::{
-    Answer, Ask, CallId, Facts, Input, NodeState, Noted, Output, Payload, Pushing, Tell, Views,
+    Answer, Ask, CallId, Connected, Facts, Input, NodeState, Noted, Output, Payload, Place,
+    Pushing, Tell, Views,
     call::{Call, Surroundings},
     client::Client,
     credential::Credential,
@@ -12,6 +13,7 @@ use crate::{
     operation::{Event, Next, Operate},
     reply::{self, Door, Envelope, Rendered},
     routes,
+    server_ops::members,
     setup::{self, Setup},
 };
 use base::{Duration, Instant, Limit, Now, RequestId};
@@ -28,6 +30,8 @@ pub struct Session {
     facts: Facts,
     /// What SDKs see as their connection's id.
     name: String,
+    /// When it was accepted.
+    since_ms: u64,
     client: Client,
     liveness: Liveness,
     /// Boxed: a map makes room for eleven at once, and most connections have one.
@@ -49,6 +53,7 @@ impl Session {
         let (ip, port) = (facts.remote.ip().to_canonical(), facts.remote.port());
         Self {
             name: format!("{}_{ip}_{port}", now.unix_ms),
+            since_ms: now.unix_ms,
             facts,
             client: Client::default(),
             liveness: Liveness::new(now.instant),
@@ -115,6 +120,11 @@ impl Session {
             }
             Input::Existence { key, exists } => self.client.watched_configs.changed(&key, exists),
             Input::Drain => self.drain(now, views),
+            Input::Move(to) => {
+                if self.connected().is_some() {
+                    self.reset(views, to);
+                }
+            }
             Input::Wake => {}
         }
         self.tend(now, views);
@@ -334,8 +344,12 @@ impl Session {
             }
             Next::Reply(rendered) => {
                 let mut rendered = call.door.wrapped(rendered);
-                if let (Rendered::Http(response), Some(fresh)) = (&mut rendered, &call.freshness) {
-                    reply::stamp(response, fresh);
+                match (&mut rendered, &call.freshness) {
+                    (Rendered::Http(response), Some(fresh)) => reply::stamp(response, fresh),
+                    (Rendered::Grpc(payload), Some(fresh)) if call.is_staler_than_wanted() => {
+                        reply::stamp_payload(payload, fresh);
+                    }
+                    (Rendered::Http(_) | Rendered::Grpc(_), _) => {}
                 }
                 rendered
             }
@@ -396,9 +410,28 @@ impl Session {
         }
         if self.client.registered && self.liveness.drain(now.instant) && self.client.is_streaming()
         {
-            let request = self.client.next_request();
-            self.outputs.push_back(Output::Stream(setup::reset(request)));
+            self.reset(views, None);
         }
+    }
+
+    /// Asks the client to go there, or to another member: the connections are dealt out in turn.
+    fn reset(&mut self, views: &impl Views, to: Option<Place>) {
+        let to = to.or_else(|| members::another(views, self.facts.connection.counter));
+        let request = self.client.next_request();
+        self.outputs.push_back(Output::Stream(setup::reset(request, to.as_ref())));
+    }
+
+    /// What is to be told of the client, if it is one with a stream.
+    #[must_use]
+    pub fn connected(&self) -> Option<Connected> {
+        (self.client.registered && self.client.is_streaming()).then(|| Connected {
+            name: self.name.clone(),
+            agent: self.client.agent.clone(),
+            application: self.client.application.clone(),
+            remote: self.facts.remote,
+            local: self.facts.local,
+            since_ms: self.since_ms,
+        })
     }
 
     /// Everything that is due, and everything that may be sent by now.

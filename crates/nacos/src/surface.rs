@@ -97,6 +97,8 @@ pub enum Input {
     },
     /// The node is about to stop: ask the client to go elsewhere.
     Drain,
+    /// Ask the client to go elsewhere; it may stay.
+    Move(Option<Place>),
     /// The deadline has come.
     Wake,
 }
@@ -155,6 +157,13 @@ pub enum Ask {
     Pack(Vec<(Arc<str>, Arc<str>)>),
     /// Make up an id that nothing else has: sessions have no randomness of their own.
     NewId,
+    /// Who is connected to this node.
+    Clients {
+        /// How many to name at most.
+        limit: usize,
+    },
+    /// Ask clients of this node to go elsewhere.
+    Move(Move),
     /// The registry.
     Naming(naming::Request),
     /// The config center.
@@ -163,6 +172,71 @@ pub enum Ask {
     Access(access::Request),
     /// Locks.
     Lock(lock::Request),
+}
+
+/// Which clients are to go elsewhere, and where to: one like `10.0.0.2:8848`, or any other member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// All but so many.
+    AllBut {
+        /// How many may stay.
+        stay: usize,
+        /// Where the others are to go.
+        to: Option<Place>,
+    },
+    /// One of them.
+    One {
+        /// Its connection, as `Client::name` has it.
+        name: String,
+        /// Where it is to go.
+        to: Option<Place>,
+    },
+}
+
+/// Where a node serves clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// An address or a name; an IPv6 address without brackets.
+    pub host: String,
+    /// The port of HTTP: SDKs add 1000 to it.
+    pub port: u16,
+}
+
+impl Place {
+    /// Reads `host:port`; an IPv6 address stands in brackets.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let host = bare.unwrap_or(host);
+        let told = !host.is_empty() && (bare.is_some() || !host.contains(':'));
+        let port = port.parse().ok().filter(|port| *port > 0)?;
+        told.then(|| Self { host: host.to_owned(), port })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+/// A client that is connected by a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// What its SDK knows its connection by.
+    pub name: String,
+    /// As its setup says.
+    pub agent: Arc<str>,
+    /// As its setup says; may be empty.
+    pub application: Arc<str>,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// Our end.
+    pub local: SocketAddr,
+    /// Since when, in milliseconds of the wall clock.
+    pub since_ms: u64,
 }
 
 /// A password in the clear. Printing it shows that it is there, not what it is.
@@ -190,6 +264,17 @@ pub enum Answer {
     Packed(Bytes),
     /// To `NewId`: a random UUID.
     NewId(Arc<str>),
+    /// To `Clients`.
+    Clients {
+        /// Connections of all kinds.
+        connections: usize,
+        /// Those of clients with a stream.
+        streams: usize,
+        /// As many of these as were asked for.
+        named: Vec<Connected>,
+    },
+    /// To `Move`: so many were asked to go.
+    Moved(usize),
     /// To `Naming`.
     Naming(naming::Reply),
     /// To `Config`.
@@ -318,6 +403,8 @@ pub trait Views {
     fn config_count(&self, namespace: &str) -> usize;
     /// Users, roles, permissions, namespaces.
     fn access(&self) -> Arc<access::View>;
+    /// Who is in the cluster; `None` before the node has said so.
+    fn cluster(&self) -> Option<Arc<cluster::View>>;
     /// What the views are worth right now if that needs no waiting; else ask `Ask::Fresh`.
     fn freshness(&self, wanted: Consistency) -> Option<Freshness>;
     /// Whether this password was verified for this user since the access tables last changed.

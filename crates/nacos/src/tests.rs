@@ -1,5 +1,7 @@
 //! Conversations: a script of inputs, and the exact transcript of what the session does with them.
 //!
+//! `members STATE[*][-] …` are the members from n1 on, this one being the first; `*` leads, `-` told no address for clients.
+//!
 //! Commands: `http METHOD TARGET [header=value …] [| body]`, `unary TYPE JSON`, `stream TYPE JSON`, `open`, `closed`,
 //! `drop CALL`, `answer ID WHAT`, `push …`, `notify …`, `exists KEY`, `gone KEY`, `wait MS` (then wake), `drain`, and what the views show:
 //! `service …`, `config …`, `gray beta:ADDRESSES|tag:TAG …` (as `config`), `state …`, `user …`. A `#` begins a comment.
@@ -15,6 +17,7 @@ mod details_naming;
 mod inquiries;
 mod junk;
 mod locks;
+mod members;
 mod naming;
 mod operator;
 mod registry;
@@ -41,6 +44,7 @@ struct Scene {
     grays: BTreeMap<ConfigKey, Arc<config::Grays>>,
     access: View,
     switches: ::naming::Switches,
+    cluster: Option<Arc<cluster::View>>,
     /// Whether the views are fresh without waiting.
     fresh: bool,
     remembered: Vec<(String, String)>,
@@ -63,6 +67,7 @@ impl Scene {
                 namespaces: BTreeMap::new(),
             },
             switches: ::naming::Switches::default(),
+            cluster: None,
             fresh: true,
             remembered: Vec::new(),
             renderings: Cell::new(0),
@@ -141,6 +146,9 @@ impl Views for Scene {
     fn access(&self) -> Arc<View> {
         Arc::new(self.access.clone())
     }
+    fn cluster(&self) -> Option<Arc<cluster::View>> {
+        self.cluster.clone()
+    }
     fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
         (self.fresh || wanted == Consistency::Stale).then(|| freshness(wanted))
     }
@@ -214,6 +222,8 @@ impl Stage {
             "closed" => self.step(Input::StreamClosed),
             "drop" => self.step(Input::Dropped(CallId(rest.parse().unwrap()))),
             "drain" => self.step(Input::Drain),
+            "move" => self.step(Input::Move(Place::read(rest))),
+            "members" => self.scene.cluster = Some(members(rest).into()),
             "answer" => {
                 let (id, what) = rest.split_once(' ').unwrap();
                 let id = RequestId(id.trim_start_matches('q').parse().unwrap());
@@ -432,6 +442,35 @@ fn service(text: &str) -> ServiceView {
     }
 }
 
+/// `alive suspect down left`, with `*` for the leader and `-` for one whose address for clients is not known.
+fn members(text: &str) -> cluster::View {
+    use cluster::{Address, Cluster, Identity, Member, Role, Settings, State};
+    let address = |text: String| Address::new(&text).unwrap();
+    let settings = Settings::alone(Identity::fresh(NodeId(1)), address("10.0.0.1:7848".into()));
+    let rng = base::Rng::from_seed([1; 32]);
+    let plane = Cluster::new(settings, BEGIN, HybridTime(0), rng).unwrap();
+    let mut view = cluster::View::clone(plane.view());
+    let member = |(at, word): (usize, &str)| Member {
+        node: NodeId(at as u64 + 1),
+        peer: Some(address(format!("10.0.0.{}:7848", at + 1))),
+        api: (!word.ends_with('-')).then(|| address(format!("10.0.0.{}:8848", at + 1))),
+        life: None,
+        state: match word.trim_end_matches(['*', '-']) {
+            "alive" => State::Alive,
+            "suspect" => State::Suspect,
+            "down" => State::Down,
+            "left" => State::Left,
+            other => panic!("unknown state {other}"),
+        },
+        role: Role::Voter,
+        is_self: at == 0,
+        is_leader: word.contains('*'),
+        is_linked: at < 2,
+    };
+    view.members = text.split(' ').enumerate().map(member).collect();
+    view
+}
+
 fn config_key(text: &str) -> ConfigKey {
     let parts: Vec<&str> = text.split('/').collect();
     ConfigKey { namespace: parts[0].into(), group: parts[1].into(), data_id: parts[2].into() }
@@ -487,6 +526,12 @@ fn place(text: &str) -> ::naming::Place {
     let (address, cluster) = text.split_once('/').unwrap_or((text, "DEFAULT"));
     let (ip, port) = address.split_once(':').unwrap();
     ::naming::Place { ip: ip.into(), port: port.parse().unwrap(), cluster_name: cluster.into() }
+}
+
+fn connected(name: &str) -> Connected {
+    let Facts { remote, local, .. } = facts(Login::Open);
+    let (agent, since_ms) = ("Nacos-Java-Client:v2.5.1".into(), BEGIN.unix_ms);
+    Connected { name: name.into(), agent, application: "shop".into(), remote, local, since_ms }
 }
 
 fn outcome_refused(refusal: ::naming::Refusal) -> Answer {
@@ -619,6 +664,12 @@ fn answer(text: &str) -> Answer {
             retry_after: Duration::from_millis(1500),
         }),
         "noted" => Answer::Access(access::Reply::Noted),
+        "clients" => Answer::Clients {
+            connections: 5,
+            streams: 2,
+            named: rest.split(' ').filter(|name| !name.is_empty()).map(connected).collect(),
+        },
+        "moved" => Answer::Moved(rest.parse().unwrap()),
         "new-id" => Answer::NewId(rest.into()),
         "changed" => Answer::Access(access::Reply::Outcome(access::Outcome::Changed)),
         "exists" => Answer::Access(access::Reply::Outcome(access::Outcome::Exists("namespace"))),

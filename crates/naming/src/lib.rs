@@ -565,6 +565,12 @@ impl Naming {
         self.distro.clock().last().max(self.health.clock().last())
     }
 
+    /// When a linked node's records last agreed with those of this one, and how many it has still to be sent.
+    #[must_use]
+    pub fn peer_standing(&self, peer: NodeId) -> (Option<Instant>, usize) {
+        (self.distro.agreed_at(peer), self.distro.unsent_count(peer))
+    }
+
     /// What this node holds.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -30,6 +30,33 @@ pub(crate) enum Said {
 }
 
 impl PeerMessage {
+    /// Whether it compares what two nodes know of clients' offers. For simulators that plant a bug.
+    #[must_use]
+    pub fn is_digest(&self) -> bool {
+        matches!(&self.0, Said::Offers(distro::Message::Digest { .. }))
+    }
+
+    /// Without the offers that are deleted. For simulators that plant a bug.
+    #[must_use]
+    pub fn without_deletions(mut self) -> Self {
+        if let Said::Offers(distro::Message::Delta { records, .. }) = &mut self.0 {
+            records.retain(|record| record.value.is_some());
+        }
+        self
+    }
+
+    /// Its states are newer than they are. For simulators that plant a bug.
+    #[must_use]
+    pub fn made_newest(mut self) -> Self {
+        if let Said::Offers(distro::Message::Delta { records, .. }) = &mut self.0 {
+            for record in records {
+                let at = &mut record.version.incarnation.at;
+                *at = HybridTime::from_unix_ms(at.unix_ms() + 1_000);
+            }
+        }
+        self
+    }
+
     /// Whether somebody waits for it. Such a message must not wait behind long ones.
     #[must_use]
     pub fn is_awaited(&self) -> bool {

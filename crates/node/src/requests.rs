@@ -80,6 +80,20 @@ impl Node {
         }
     }
 
+    /// How far the registry of a linked node is from this one's: since when they agreed last (`None` if never), and how
+    /// many records it has still to be sent.
+    #[must_use]
+    pub fn registry_lag(&self, peer: base::NodeId) -> (Option<base::Duration>, usize) {
+        let (agreed_at, unsent) = self.naming.peer_standing(peer);
+        (agreed_at.map(|at| self.now.instant.since(at)), unsent)
+    }
+
+    /// Whether the planes have all that is applied: their tables are read, and no snapshot is being loaded.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.phase != Phase::Restoring && self.reloading.is_none()
+    }
+
     fn tally(&self) -> Tally {
         Tally {
             config_listeners: self.config.listeners_len(),

@@ -201,7 +201,7 @@ impl Conversation {
             "last voter" => refused(cluster::Why::LastVoter),
             "no majority" => refused(cluster::Why::NoMajority),
             "cannot lead" => refused(cluster::Why::CannotLead(NodeId(3))),
-            "timed out" => refused(cluster::Why::TimedOut),
+            "leader silent" => refused(cluster::Why::TimedOut),
             "ttl" => refused(cluster::Why::TtlTooLong),
             "no leader" => Answer::Unavailable(Unavailable::NoLeader),
             "unknown" => Answer::Unavailable(Unavailable::OutcomeUnknown),

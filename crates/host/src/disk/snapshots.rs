@@ -193,3 +193,6 @@ impl DiskWorker {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

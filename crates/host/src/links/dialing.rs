@@ -174,6 +174,14 @@ impl Dialing {
         waiting.min()
     }
 
+    /// Hangs everything up and wants nothing.
+    pub(crate) fn end(&mut self) {
+        let links = std::mem::take(&mut self.links);
+        self.outputs.extend(links.into_keys().map(Output::HangUp));
+        self.targets.clear();
+        self.peers.clear();
+    }
+
     /// The link to a node.
     pub(crate) fn link_to(&self, node: NodeId) -> Option<LinkId> {
         self.peers.get(&node).copied()

@@ -102,6 +102,11 @@ impl Inbounds {
         closed.is_some()
     }
 
+    /// Closes all of them.
+    pub(crate) fn end(&mut self) {
+        std::mem::take(&mut self.open).values().for_each(|inbound| inbound.signal.raise());
+    }
+
     pub(crate) fn is_deaf(&self, id: InboundId) -> bool {
         self.open.get(&id).is_some_and(|inbound| inbound.is_deaf)
     }

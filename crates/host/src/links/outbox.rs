@@ -49,3 +49,19 @@ impl Outbox {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_takes_so_many_bytes_and_then_more_when_some_have_left() {
+        let mut outbox = Outbox::new(10);
+        let six = || Bytes::from_static(b"sixsix");
+        assert_eq!(outbox.push(six()), Ok(()));
+        assert_eq!(outbox.push(six()), Err(Overflow));
+        assert_eq!((outbox.bytes(), outbox.pop()), (6, Some(six())));
+        assert_eq!(outbox.push(six()), Ok(()));
+        assert_eq!((outbox.pop(), outbox.pop(), outbox.bytes()), (Some(six()), None, 0));
+    }
+}

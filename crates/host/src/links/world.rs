@@ -18,7 +18,7 @@ impl Host {
         std::mem::take(&mut lock(&self.links).dials)
     }
 
-    /// The links that are to be closed since the last call. They are forgotten here.
+    /// The links that are to be closed since the last call. They are forgotten here; the world may not have begun them.
     #[must_use]
     pub fn take_hangups(&self) -> Vec<LinkId> {
         std::mem::take(&mut lock(&self.links).hangups)
@@ -157,14 +157,32 @@ impl Host {
                 return Reading::Pause;
             }
         }
-        // Noted before the look: whoever makes room in between finds the note.
-        self.inbounds_paused.store(true, Ordering::SeqCst);
-        if lock(&self.lanes).peers_crowded() { Reading::Pause } else { Reading::Go }
+        let is_crowded = || lock(&self.lanes).peers_crowded();
+        if !is_crowded() {
+            return Reading::Go;
+        }
+        // Noted before another look: whoever makes room after that finds the note.
+        self.inbounds_paused.store(true, Ordering::Relaxed);
+        if is_crowded() { Reading::Pause } else { Reading::Go }
     }
 
     /// Woken when `reading` may have changed, from now on. Look once more after this.
     pub fn listen_inbound(&self, inbound: InboundId, waker: Waker) {
         lock(&self.links).inbounds.listen(inbound, waker);
+    }
+
+    /// The node halted: nobody shall wait for it.
+    pub(crate) fn end_links(&self) {
+        lock(&self.links).end();
+        lock(&self.timers).links = None;
+        self.link_signal.raise();
+    }
+
+    /// What waits to be written to a link, in bytes.
+    #[must_use]
+    pub fn waiting_bytes(&self, link: LinkId) -> usize {
+        let links = lock(&self.links);
+        links.outboxes.get(&link).map_or(0, |lanes| lanes.urgent.bytes() + lanes.bulk.bytes())
     }
 
     /// How it stands with every address that a link is wanted to.

@@ -5,7 +5,6 @@ mod setup;
 
 use setup::{Cluster, PATIENCE, soon};
 
-#[ignore = "nodes do not found a cluster together yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_are_one_cluster_and_go_on_without_one() {
     let mut cluster = Cluster::start(3).await;
@@ -26,7 +25,6 @@ async fn three_nodes_are_one_cluster_and_go_on_without_one() {
     cluster.end().await;
 }
 
-#[ignore = "nodes do not dial each other yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_with_another_secret_stays_outside() {
     let cluster = Cluster::start(1).await;
@@ -54,4 +52,16 @@ async fn a_node_that_is_alone_has_no_peer_door() {
     assert_eq!(running.peer, None);
     tokio::time::timeout(PATIENCE, running.ready()).await.expect("ready");
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_the_door_and_lets_one_more_node_in() {
+    let mut cluster = Cluster::alone().await;
+    cluster.publish(0, "before", "one").await;
+    let token = cluster.invite(0).await;
+    cluster.join(&token).await;
+    cluster.reads(1, "before", "one").await;
+    cluster.publish(1, "after", "two").await;
+    cluster.reads(0, "after", "two").await;
+    cluster.end().await;
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 use base::{Duration, NodeId, Now, Rng};
 use bytes::Bytes;
-use cluster::{Address, ClusterId, Formation, Founder, Identity, Secret};
+use cluster::{Address, ClusterId, Formation, Founder, Identity, JoinToken, Secret};
 use nacos::CallId;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -102,6 +102,30 @@ impl Net {
         net
     }
 
+    /// So many machines that belong nowhere yet and expect each other.
+    pub(crate) fn fresh(count: usize) -> Self {
+        let disks = (0..count).map(|machine| SimDisk::new(Rng::from_seed([machine as u8; 32])));
+        let mut net = Self::of_disks(disks.collect(), crate::LOG_BYTES_MAX);
+        for machine in &mut net.machines {
+            machine.settings.cluster.expect = Some(count as u32);
+        }
+        (0..count).for_each(|machine| net.start(machine));
+        net
+    }
+
+    /// One more machine, with an empty disk and no secret but this token. It looks for the first one.
+    pub(crate) fn add(&mut self, token: JoinToken) -> usize {
+        let machine = self.machines.len();
+        let disk = SimDisk::new(Rng::from_seed([machine as u8; 32]));
+        let mut settings = settings(machine, machine + 1, crate::LOG_BYTES_MAX);
+        settings.cluster.seeds = vec![address(0)];
+        settings.cluster.secret = None;
+        settings.cluster.token = Some(token);
+        self.machines.push(Machine { disk, running: None, settings, lives: 0 });
+        self.start(machine);
+        machine
+    }
+
     /// Machines with these disks, none of which runs.
     pub(crate) fn of_disks(disks: Vec<SimDisk>, log_bytes_max: usize) -> Self {
         let count = disks.len();
@@ -122,16 +146,17 @@ impl Net {
     }
 
     pub(crate) fn start(&mut self, machine: usize) {
-        let count = self.machines.len();
         let it = &mut self.machines[machine];
         it.lives += 1;
         let rng = Rng::from_seed([it.lives * 16 + machine as u8; 32]);
         let place = Place::Simulated(it.disk.clone());
         let begun = Host::begin(it.settings.clone(), self.now, rng, place);
         let Begun { host, worker } = begun.expect("the disk is whole");
-        it.running = Some((host.clone(), worker));
-        let others = (0..count).filter(|other| *other != machine);
-        host.want_links(self.now, others.map(address).collect());
+        it.running = Some((host, worker));
+    }
+
+    pub(crate) fn forget_token(&mut self, machine: usize) {
+        self.machines[machine].settings.cluster.token = None;
     }
 
     pub(crate) fn crash(&mut self, machine: usize) {
@@ -272,7 +297,9 @@ impl Net {
         match LANES.map(|lane| acceptor.accept(&me, lane)) {
             [Ok(urgent), Ok(bulk)] => {
                 self.pipes.insert((from, link), Pipe { from, to, inbounds: [urgent, bulk] });
-                dialer.link_opened(now, link, other, None);
+                let by_token = matches!(key, KeyName::Token(_));
+                let welcome = by_token.then(|| acceptor.peer_key(now, KeyName::Cluster));
+                dialer.link_opened(now, link, other, welcome.flatten());
             }
             other => dialer.link_closed(now, link, format!("{other:?}")),
         }
@@ -310,13 +337,20 @@ impl Net {
 
     /// Gives a frame of our own making to the bulk lane of the link between these two.
     pub(crate) fn inject(&mut self, from: usize, to: usize, frame: Bytes) -> Option<String> {
-        let found = self.pipes.iter().find(|(_, pipe)| (pipe.from, pipe.to) == (from, to));
-        let (&(from, link), pipe) = found.expect("they are linked");
-        let inbound = pipe.inbounds[1];
-        let bad = self.host(to).peer_frame(self.now, inbound, frame).err()?;
-        assert_eq!(self.host(to).reading(inbound), Reading::Closed);
+        let (host, inbound) = self.inbound(from, to);
+        let bad = host.peer_frame(self.now, inbound, frame).err()?;
+        assert_eq!(host.reading(inbound), Reading::Closed);
+        let mut links = self.pipes.iter();
+        let ended = links.find(|(_, pipe)| pipe.inbounds[1] == inbound && pipe.to == to);
+        let (&(from, link), _) = ended.expect("just used");
         self.close(from, link, true);
         Some(bad.to_string())
+    }
+
+    /// The host at the end of the link between these two, and what it calls the bulk lane of it.
+    pub(crate) fn inbound(&self, from: usize, to: usize) -> (Arc<Host>, InboundId) {
+        let pipe = self.pipes.values().find(|pipe| (pipe.from, pipe.to) == (from, to));
+        (self.host(to).clone(), pipe.expect("they are linked").inbounds[1])
     }
 
     pub(crate) fn are_linked(&self, from: usize, to: usize) -> bool {

@@ -1,7 +1,16 @@
 //! What clients of several nodes see.
 
 use super::net::Net;
+use crate::{Flow, Lane, NotAccepted, Reading, sessions::lock};
 use base::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Wake,
+};
+use storage::{Disk, Place, SimDisk};
 
 fn three() -> Net {
     let mut net = Net::new(3, crate::LOG_BYTES_MAX);
@@ -105,4 +114,143 @@ fn a_link_that_takes_nothing_is_hung_up_and_dialed_anew() {
         net.publish(leader, &format!("d{n}"), &content);
     }
     panic!("a link that carries nothing holds 10 MB");
+}
+
+#[test]
+fn three_fresh_nodes_found_one_cluster_and_a_fourth_comes_by_a_token() {
+    let mut net = Net::fresh(3);
+    net.run_until_ready();
+    net.publish(1, "a", "five");
+    let cluster = net.host(0).introduction().expect("it runs").cluster;
+    assert!((1..3).all(|m| net.host(m).introduction().expect("it runs").cluster == cluster));
+    // Of no door: what is asked for here has no edge yet.
+    let (node, boot) = (base::NodeId(0), base::HybridTime(0));
+    let from = base::ConnectionId { node, boot, counter: 7 };
+    let make = cluster::Request::MakeToken { ttl: Duration::from_secs(3600) };
+    let (id, request) = (base::RequestId(1), node::Request::Cluster(make));
+    net.host(0).push_input(node::Input::Request { from, id, request });
+    let mut token = None;
+    net.run_until("the token is made", |net| {
+        let view = net.host(0).views.cluster().expect("it runs");
+        token = view.tokens.first_key_value().map(|(id, token)| (*id, token.key.clone()));
+        token.is_some()
+    });
+    let (id, key) = token.expect("just seen");
+    let fourth = net.add(cluster::JoinToken { id, key });
+    net.run_until("the fourth one serves", |net| net.host(fourth).is_ready());
+    assert_eq!(net.config(fourth, "a").as_deref(), Some("five"));
+    net.run_until("all dial it", |net| (0..3).all(|other| net.are_linked(other, fourth)));
+    // The secret is on its disk: it comes back without the token.
+    net.crash(fourth);
+    net.forget_token(fourth);
+    net.start(fourth);
+    net.run_until("it serves again", |net| net.host(fourth).is_ready());
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_node_that_cannot_keep_up_reads_no_further_and_goes_on_where_it_stopped() {
+    let mut net = three();
+    let (host, inbound) = net.inbound(0, 1);
+    let woken = Arc::new(Woken::default());
+    let message = node::ProposalMessage::Unknown { proposal: base::ProposalId(1) };
+    let frame = super::super::frame::of_message(&node::PeerMessage::Proposal(message));
+    let busy = lock(&host.node);
+    let mut taken = 0;
+    while host.peer_frame(net.now, inbound, frame.clone()) == Ok(Flow::Go) {
+        taken += 1;
+        assert!(taken < 2 * crate::PEERS_LEN_MAX, "it never ends");
+    }
+    host.listen_inbound(inbound, woken.clone().into());
+    assert_eq!(host.reading(inbound), Reading::Pause);
+    drop(busy);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    host.wake(net.now);
+    assert!(woken.0.load(Ordering::Relaxed) > 0);
+    assert_eq!(host.reading(inbound), Reading::Go);
+    net.publish(1, "a", "six");
+}
+
+#[test]
+fn a_connection_takes_the_place_of_the_former_one_and_a_stranger_is_not_let_in() {
+    let net = three();
+    let (host, former) = net.inbound(0, 1);
+    let mut peer = net.host(0).introduction().expect("it runs");
+    let later = host.accept(&peer, Lane::Bulk).expect("a member");
+    assert_eq!((host.reading(former), host.reading(later)), (Reading::Closed, Reading::Go));
+    let refused = |peer: &cluster::Introduction| host.accept(peer, Lane::Bulk);
+    peer.cluster = Some(cluster::ClusterId(9));
+    let other = NotAccepted::Refused(cluster::Refusal::OtherCluster);
+    assert_eq!(refused(&peer), Err(other));
+    let itself = NotAccepted::Refused(cluster::Refusal::Itself);
+    assert_eq!(refused(&host.introduction().expect("it runs")), Err(itself));
+    assert_eq!(host.tally.links.counts().not_accepted, 2);
+    assert_eq!(host.reading(later), Reading::Go);
+}
+
+#[test]
+fn what_this_node_leads_is_handed_over_when_it_leaves() {
+    let mut net = three();
+    let leader = net.leader().expect("somebody leads");
+    net.host(leader).leave(net.now);
+    net.run_until("it has left", |net| net.host(leader).has_left());
+    assert!((0..3).any(|m| m != leader && net.host(m).gauges(net.now).leads));
+}
+
+#[test]
+fn a_scrape_shows_every_linked_node_and_how_far_its_registry_is() {
+    let mut net = three();
+    net.run_until("their registries agree", |net| {
+        let gauges = net.host(0).gauges(net.now);
+        let agreed = |link: &crate::LinkGauge| link.registry_agreed_ago.is_some();
+        gauges.links.len() == 2 && gauges.links.iter().all(agreed)
+    });
+    net.stalled.insert((0, 1));
+    net.publish(2, "a", "seven");
+    net.run(Duration::from_secs(1));
+    let links = net.host(0).gauges(net.now).links;
+    let waiting: usize = links.iter().map(|link| link.urgent_bytes + link.bulk_bytes).sum();
+    assert!(waiting > 0, "{links:?}");
+}
+
+#[test]
+fn a_node_that_halts_lets_go_of_its_links() {
+    let mut net = three();
+    let (host, inbound) = net.inbound(0, 1);
+    host.disk_done(net.now, vec![crate::DiskDone::Failed("pulled".to_owned())]);
+    assert!(host.halted().is_some());
+    assert_eq!(host.reading(inbound), Reading::Closed);
+    net.run(Duration::from_secs(1));
+    assert!(!net.are_linked(1, 0) && !net.are_linked(0, 1) && net.are_linked(0, 2));
+    assert_eq!(host.deadline(), None);
+}
+
+#[test]
+fn a_disk_of_a_build_that_knew_no_others_starts_as_a_cluster_of_its_own() {
+    let disk = SimDisk::new(base::Rng::from_seed([1; 32]));
+    let (mut opened, _) = Disk::open(Place::Simulated(disk.clone())).expect("empty");
+    opened.set_identity(&[&[1][..], &77u64.to_be_bytes()].concat()).expect("room");
+    drop(opened);
+    let mut net = Net::of_disks(vec![disk], crate::LOG_BYTES_MAX);
+    net.start(0);
+    net.run_until_ready();
+    assert_eq!(net.host(0).id(), base::NodeId(77));
+    net.publish(0, "a", "eight");
+    let cluster = net.host(0).introduction().expect("it runs").cluster;
+    assert!(cluster.is_some());
+    // From now on the record is of this build.
+    net.crash(0);
+    net.start(0);
+    net.run_until_ready();
+    assert_eq!(net.host(0).introduction().expect("it runs").cluster, cluster);
+    assert_eq!(net.config(0, "a").as_deref(), Some("eight"));
 }

@@ -8,12 +8,15 @@ use crate::{
 use http::Method;
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
     time::{Duration, Instant},
 };
 
 pub(crate) const NODES: usize = 3;
 /// How long they may take to find each other.
-const FORM_TIMEOUT: Duration = Duration::from_secs(60);
+const FORM_TIMEOUT: Duration = Duration::from_secs(15);
+/// What did not form is started anew: r-nacos's nodes ask only once to be taken in.
+const FORM_TRIES_MAX: u32 = 6;
 const FORM_RETRY: Duration = Duration::from_millis(50);
 /// No secret: it only keeps this run's clusters together.
 const SECRET: &str = "the secret of the load generator's clusters";
@@ -28,6 +31,18 @@ impl Source {
     /// A cluster that serves and has a leader.
     pub(crate) async fn cluster(&self) -> Result<Cluster, Problem> {
         let Self::Binary { name: _, kind, path } = self else { return Err(Problem::NoCluster) };
+        for _ in 1..FORM_TRIES_MAX {
+            match Cluster::start(*kind, path).await {
+                Err(Problem::Unformed(_)) => {}
+                ended => return ended,
+            }
+        }
+        Cluster::start(*kind, path).await
+    }
+}
+
+impl Cluster {
+    async fn start(kind: Kind, path: &Path) -> Result<Self, Problem> {
         let mut members = Vec::new();
         for _ in 0..NODES {
             members.push(Member { api: subject::free_pair()?, peer: free()? });
@@ -42,14 +57,15 @@ impl Source {
                 Kind::Trine => trine(&members, number, secret.display().to_string()),
                 Kind::RNacos => r_nacos(&members, number),
             };
-            let mut node = subject::launch(*kind, path, data, members[number].api, &settings)?;
-            // One of r-nacos's nodes joins those that are there already.
-            if *kind == Kind::RNacos {
+            let mut node = subject::launch(kind, path, data, members[number].api, &settings)?;
+            // One of r-nacos's nodes joins those that are a cluster already, and asks only once.
+            if kind == Kind::RNacos {
                 node.wait_open().await?;
+                wait_member(&node, number + 1).await?;
             }
             nodes.push(node);
         }
-        let mut cluster = Cluster { nodes, kind: *kind };
+        let mut cluster = Self { nodes, kind };
         for node in &mut cluster.nodes {
             node.wait_open().await?;
             node.wait_ready().await?;
@@ -117,12 +133,9 @@ impl Cluster {
     async fn is_whole(&self, node: &Subject) -> bool {
         match self.kind {
             Kind::Trine => page(node, "/readyz").await.is_some(),
-            Kind::RNacos => page(node, "/nacos/v1/raft/metrics").await.is_some_and(|metrics| {
-                let members = metrics.split_once("\"members\":[").and_then(|(_, rest)| {
-                    rest.split_once(']').map(|(members, _)| members.split(',').count())
-                });
-                members == Some(NODES) && !metrics.contains("\"current_leader\":null")
-            }),
+            Kind::RNacos => page(node, "/nacos/v1/raft/metrics")
+                .await
+                .is_some_and(|metrics| knows_members(&metrics, NODES)),
         }
     }
 
@@ -148,6 +161,27 @@ impl Cluster {
     pub(crate) fn processes(&self) -> Vec<u32> {
         self.nodes.iter().filter(|node| node.is_alive()).map(|node| node.pid).collect()
     }
+}
+
+/// Waits until this node of r-nacos knows so many members and a leader.
+async fn wait_member(node: &Subject, members: usize) -> Result<(), Problem> {
+    let until = Instant::now() + FORM_TIMEOUT;
+    while Instant::now() < until {
+        if let Some(metrics) = page(node, "/nacos/v1/raft/metrics").await
+            && knows_members(&metrics, members)
+        {
+            return Ok(());
+        }
+        tokio::time::sleep(FORM_RETRY).await;
+    }
+    Err(Problem::Unformed(FORM_TIMEOUT))
+}
+
+/// What r-nacos says of its Raft group.
+fn knows_members(metrics: &str, members: usize) -> bool {
+    let listed = metrics.split_once("\"members\":[").and_then(|(_, rest)| rest.split_once(']'));
+    let count = listed.map_or(0, |(listed, _)| listed.split(',').count());
+    count == members && !metrics.contains("\"current_leader\":null")
 }
 
 async fn page(node: &Subject, path: &str) -> Option<String> {

@@ -3,6 +3,9 @@
 use crate::{ADMINISTRATOR_ROLE, Action, Permission, Principal, Resource, View, pattern};
 use std::sync::Arc;
 
+/// As Nacos names what its clients lock.
+const ALL_LOCKS: &str = "grpc/lock";
+
 /// Why something may not be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
@@ -40,6 +43,10 @@ impl View {
                 }
                 Resource::Config { namespace, group, data_id } => {
                     self.has_right(user, action, &named(namespace, group, "config", data_id))
+                }
+                Resource::Lock(key) => {
+                    self.has_right(user, action, ALL_LOCKS)
+                        || self.has_right(user, action, &format!("lock/{key}"))
                 }
                 Resource::Namespaces | Resource::Server => action == Action::Read,
                 Resource::Password(of) => of == user,

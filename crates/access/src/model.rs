@@ -80,6 +80,9 @@ pub enum Resource {
         /// Its data id; `*` for "the data ids of this group".
         data_id: Arc<str>,
     },
+    /// The lock of this key; `*` for the list of locks. Locks are in no namespace: the right is `lock/<key>`, or Nacos's
+    /// `grpc/lock` for all of them.
+    Lock(Arc<str>),
     /// The list of namespaces: every user may read it, administrators change it.
     Namespaces,
     /// The password of this user: its own, or any for administrators.
@@ -109,7 +112,7 @@ pub struct Namespace {
 /// A right of a role: Nacos's resource pattern and action.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Permission {
-    /// `<namespace>:<group>:<config|naming|*>/<name>` with `*`, e.g. `public:*:*`.
+    /// `<namespace>:<group>:<config|naming|*>/<name>` with `*`, e.g. `public:*:*`; for locks `lock/<key>` or `grpc/lock`.
     pub resource: Arc<str>,
     /// `r`, `w` or `rw`.
     pub action: Arc<str>,

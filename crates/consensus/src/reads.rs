@@ -54,17 +54,25 @@ impl Reads {
         true
     }
 
-    /// Starts a round if reads wait and none is under way; gives its name.
+    /// Starts a round if reads wait and none is under way, or asks again for one that is late; gives its name. A late
+    /// round keeps its name: on a slow network the answer to the first asking comes after the second one, and is as good.
     pub(crate) fn start(
         &mut self,
         now: Instant,
         under: Leadership,
         retry: Duration,
     ) -> Option<Vec<u8>> {
-        if self.round.as_ref().is_some_and(|round| round.under != under || round.retry_at <= now) {
+        if self.round.as_ref().is_some_and(|round| round.under != under) {
             self.give_up_round();
         }
-        if self.round.is_some() || self.waiting.is_empty() {
+        if let Some(round) = &mut self.round {
+            if round.retry_at > now {
+                return None;
+            }
+            round.retry_at = now.after(retry);
+            return Some(round.name.clone());
+        }
+        if self.waiting.is_empty() {
             return None;
         }
         self.counter += 1;
@@ -159,6 +167,20 @@ mod tests {
         assert_ne!(old, new);
         assert_eq!(reads.confirmed(&old), [], "an answer of the old leader may be too old");
         assert_eq!(reads.confirmed(&new), [RequestId(1)]);
+    }
+
+    #[test]
+    fn a_round_that_takes_longer_than_its_retry_is_confirmed_all_the_same() {
+        let mut reads = Reads::new(NodeId(1), 1);
+        assert!(reads.add(RequestId(1), Instant::START.after(HOUR)));
+        let retry = Duration::from_millis(100);
+        let name = reads.start(Instant::START, UNDER, retry).unwrap();
+        assert!(reads.add(RequestId(2), Instant::START.after(HOUR)));
+        assert_eq!(reads.start(Instant::START.after(retry / 2), UNDER, retry), None);
+        let again = reads.start(Instant::START.after(retry), UNDER, retry).unwrap();
+        assert_eq!(name, again);
+        assert_eq!(reads.confirmed(&name), [RequestId(1)], "the other one came after it began");
+        assert!(reads.start(Instant::START.after(retry), UNDER, retry).is_some());
     }
 
     #[test]

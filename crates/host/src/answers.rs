@@ -62,6 +62,7 @@ impl Host {
             Reply::Naming(reply) => console::Answer::Naming(reply),
             Reply::Config(reply) => console::Answer::Config(reply),
             Reply::Access(reply) => console::Answer::Access(reply),
+            Reply::Lock(reply) => console::Answer::Lock(reply),
             Reply::Fresh(freshness) => console::Answer::Fresh(freshness),
             Reply::Cluster(reply) => console::Answer::Cluster(reply),
             Reply::Events { events, dropped, silent } => {
@@ -105,6 +106,7 @@ fn to_nacos(reply: Reply) -> nacos::Answer {
         Reply::Naming(reply) => nacos::Answer::Naming(reply),
         Reply::Config(reply) => nacos::Answer::Config(reply),
         Reply::Access(reply) => nacos::Answer::Access(reply),
+        Reply::Lock(reply) => nacos::Answer::Lock(reply),
         Reply::Fresh(freshness) => nacos::Answer::Fresh(freshness),
         Reply::Unavailable(why) => nacos::Answer::Unavailable(match why {
             Unavailable::Starting => nacos::Unavailable::Starting,

@@ -2,6 +2,7 @@
 
 use crate::{
     Chunk, Host, Sending, StreamId, Work,
+    gathering::Gathering,
     sessions::{Door, Message, Sessions, Slot, lock},
     streams::Streams,
     work::{Asker, Task},
@@ -281,6 +282,7 @@ impl Host {
             nacos::Ask::Naming(request) => node::Request::Naming(request),
             nacos::Ask::Config(request) => node::Request::Config(request),
             nacos::Ask::Access(request) => node::Request::Access(request),
+            nacos::Ask::Lock(request) => node::Request::Lock(request),
             nacos::Ask::Verify { user, password, hash } => {
                 let revision = nacos::Views::access(&self.views).revision;
                 let task = Task::Verify { user, password: password.0, hash, revision };
@@ -295,6 +297,12 @@ impl Host {
             nacos::Ask::NewId => {
                 let answer = nacos::Answer::NewId(uuid(&mut lock(&self.salts)).into());
                 return slot.post(Message::Nacos(nacos::Input::Answer { id, answer }));
+            }
+            nacos::Ask::Clients { limit } => {
+                return self.ask_all(slot.connection, id, Gathering::Clients { limit });
+            }
+            nacos::Ask::Move(clients) => {
+                return self.ask_all(slot.connection, id, Gathering::Move(clients));
             }
             nacos::Ask::Hash(password) => {
                 let cost = self.settings.bcrypt_cost;
@@ -313,6 +321,7 @@ impl Host {
             console::Ask::Naming(request) => node::Request::Naming(request),
             console::Ask::Config(request) => node::Request::Config(request),
             console::Ask::Access(request) => node::Request::Access(request),
+            console::Ask::Lock(request) => node::Request::Lock(request),
             console::Ask::Cluster(request) => node::Request::Cluster(request),
             console::Ask::Explain { subject, limit } => node::Request::Explain { subject, limit },
             console::Ask::Status => node::Request::Status,

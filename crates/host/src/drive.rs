@@ -111,8 +111,12 @@ impl Host {
             }
             dirty.clear();
             self.step_udp(now);
+            self.gather(&mut dirty);
             if lock(&self.lanes).is_empty() {
-                break;
+                if dirty.is_empty() {
+                    break;
+                }
+                continue;
             }
             let mut cell = match self.node.try_lock() {
                 Ok(cell) => cell,
@@ -142,6 +146,8 @@ impl Host {
             if cell.planting.is(Planted::Nothing) {
                 cell.node.step(now, input);
             } else {
+                let status = cell.node.status();
+                cell.planting.note_leader(status.leader == Some(status.node));
                 for input in cell.planting.input(&self.views, input) {
                     cell.node.step(now, input);
                 }
@@ -266,6 +272,7 @@ impl Host {
     /// Swaps a view in, and tells those who wait for a change of it.
     fn publish(&self, view: node::View, dirty: &mut Dirty) {
         let of_access = matches!(view, node::View::Access(_));
+        let of_cluster = matches!(view, node::View::Cluster(_));
         let turned = matches!(&view, node::View::Standing(new)
             if new.ready != self.views.standing().ready);
         self.views.swap(view);
@@ -274,6 +281,10 @@ impl Host {
         }
         if turned {
             self.state_signal.raise();
+        }
+        if of_cluster {
+            // There may be a secret now that others can prove.
+            self.link_signal.raise();
         }
     }
 

@@ -122,10 +122,14 @@ fn lane(input: &Input) -> Lane {
         // The end of a connection must not overtake what was asked on it.
         Input::Opened(_) | Input::Closed { .. } | Input::Leave => Lane::Write,
         Input::Request { request, .. } => match request {
-            Request::Naming(naming::Request::Beat { .. }) => Lane::Vital,
-            Request::Naming(_) | Request::Config(_) | Request::Access(_) | Request::Cluster(_) => {
-                Lane::Write
-            }
+            // Load must not make a holder lose its lock.
+            Request::Naming(naming::Request::Beat { .. })
+            | Request::Lock(lock::Request::Renew { .. }) => Lane::Vital,
+            Request::Naming(_)
+            | Request::Config(_)
+            | Request::Access(_)
+            | Request::Lock(_)
+            | Request::Cluster(_) => Lane::Write,
             Request::Fresh(_) => Lane::Read,
             Request::Explain { .. } | Request::Status => Lane::Inspect,
         },

@@ -43,10 +43,12 @@ mod credentials;
 mod deliver;
 mod disk;
 mod drive;
+mod gathering;
 mod lanes;
 mod limits;
 mod links;
 mod planted;
+mod probe;
 mod rendered;
 mod scrape;
 mod sessions;
@@ -72,10 +74,11 @@ pub use links::{
 pub use naming::{Check, Checker};
 pub use node::Lane;
 pub use planted::Planted;
+pub use probe::Probe;
 pub use scrape::{Gauges, LinkGauge, NAMESPACES_SHOWN_MAX, NamespaceCounts};
 pub use sessions::Sending;
 pub use signal::Signal;
-pub use start::{Begun, ClusterSettings, Settings, StartError};
+pub use start::{Begun, ClusterSettings, Settings, StartError, password};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };
@@ -115,6 +118,8 @@ pub struct Host {
     sessions_broken: AtomicU64,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
+    /// What sessions asked of all other sessions.
+    gatherings: Mutex<VecDeque<gathering::Asked>>,
     /// Connections that want to hear of changes of the access tables.
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
@@ -139,7 +144,7 @@ pub struct Host {
     pub check_signal: Signal,
     /// Raised when there is a datagram to send.
     pub udp_signal: Signal,
-    /// Raised when there is an address to dial, or a link to close.
+    /// Raised when there is an address to dial, or a link to close, and when others may be able to prove something new.
     pub link_signal: Signal,
     /// Raised when the node became ready, or is so no more, or has left, or halted.
     pub state_signal: Signal,

@@ -1,10 +1,12 @@
 //! Bugs that a simulator can put in, to see whether its checkers find them. Each changes what passes between the node and the
 //! rest as a defect of the named part would; the parts themselves have no line for it. `server` has no way to set one.
 
+mod peers;
+
 use crate::views::ViewStore;
 use base::{ConnectionId, HybridTime, NodeId, RequestId};
 use node::{Input, Output, Request, View};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many words or pushes there are to one that gets lost.
 const LOST_EVERY: u64 = 3;
@@ -36,6 +38,28 @@ pub enum Planted {
     LateHint,
     /// `host`: how far the hybrid clock has come is neither noted nor read.
     ForgottenClock,
+    /// `consensus`: who leads, or led, answers reads without asking the others.
+    LeaseWithoutTime,
+    /// `consensus`: who follows answers reads without asking the leader.
+    FollowerReads,
+    /// `node`: what may be old is not said to be.
+    UnmarkedReads,
+    /// `consensus`: a write is acknowledged before a majority has it.
+    EarlyAck,
+    /// `distro`: digests are not compared, so what a link lost is never repaired.
+    NoDigests,
+    /// `distro`: deletions are not taken over from other nodes.
+    DroppedTombstones,
+    /// `distro`: what another node says wins over what this one knows better.
+    OwnOverwritten,
+    /// `config`: a follower loses every third change of what it shows.
+    LostFollowerView,
+    /// `config`: a follower does not tell every third listener.
+    DeafFollowers,
+    /// `naming`: what another node said is not pushed.
+    LostPeerPush,
+    /// `node`: it serves before it has caught up.
+    EarlyReady,
 }
 
 /// A bug at work.
@@ -50,6 +74,11 @@ pub(crate) struct Planting {
     late: VecDeque<Output>,
     /// The last push of a service to a subscriber.
     pushed: BTreeMap<(ConnectionId, naming::ServiceKey), Output>,
+    leads: bool,
+    /// In this batch another node spoke.
+    peer_spoke: bool,
+    /// Requests that are answered in another way.
+    settled: BTreeSet<(ConnectionId, RequestId)>,
 }
 
 impl Planting {
@@ -62,7 +91,8 @@ impl Planting {
     }
 
     /// What becomes of an input.
-    pub(crate) fn input(&mut self, views: &ViewStore, mut input: Input) -> Vec<Input> {
+    pub(crate) fn input(&mut self, views: &ViewStore, input: Input) -> Vec<Input> {
+        let Some(mut input) = self.among_peers(input) else { return Vec::new() };
         match (self.planted, &mut input) {
             (Planted::DeafToClose, Input::Closed { .. }) => return Vec::new(),
             (Planted::LateHint, Input::Hint(_)) => {
@@ -104,6 +134,7 @@ impl Planting {
             | Request::Config(_)
             | Request::Access(_)
             | Request::Cluster(_)
+            | Request::Lock(_)
             | Request::Fresh(_)
             | Request::Explain { .. }
             | Request::Status => None,
@@ -112,6 +143,7 @@ impl Planting {
 
     /// What comes out instead of this.
     pub(crate) fn output(&mut self, output: Output) -> Vec<Output> {
+        let Some(output) = self.out_among_peers(output) else { return Vec::new() };
         match (self.planted, output) {
             (Planted::LateView, output @ Output::Publish(View::Config(_))) => {
                 self.late.push_back(output);

@@ -146,6 +146,7 @@ impl Host {
             connections_open: 0.into(),
             sessions_broken: 0.into(),
             streams_bytes: Arc::default(),
+            gatherings: Mutex::default(),
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
@@ -242,8 +243,9 @@ pub(crate) fn clock_ceiling(reached: HybridTime, now: Now) -> HybridTime {
     HybridTime::from_unix_ms(minute.max(reached.unix_ms() + 1_000))
 }
 
-/// 20 characters of 32: 100 bits, without letters and digits that look alike.
-pub(crate) fn password(rng: &mut Rng) -> String {
+/// A new password: 20 characters of 32, 100 bits, without letters and digits that look alike.
+#[must_use]
+pub fn password(rng: &mut Rng) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut text = String::new();
     for position in 0..20 {

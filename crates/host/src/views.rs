@@ -3,8 +3,9 @@
 
 use crate::{NamespaceCounts, credentials::Credentials, rendered::RenderedBytes};
 use access::View as AccessView;
-use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now};
 use bytes::Bytes;
+use cluster::Formation;
 use config::{ConfigKey, Entry, Grays};
 use nacos::{Format, NodeState, Page};
 use naming::{ClusterNames, ServiceKey, ServiceView, Switches};
@@ -31,6 +32,7 @@ pub(crate) struct ViewStore {
     configs: RwLock<BTreeMap<ConfigKey, Arc<Entry>>>,
     config_counts: RwLock<BTreeMap<Arc<str>, usize>>,
     grays: RwLock<BTreeMap<ConfigKey, Arc<Grays>>>,
+    locks: RwLock<BTreeMap<Arc<str>, Arc<lock::View>>>,
     access: RwLock<Arc<AccessView>>,
     standing: RwLock<Standing>,
     switches: RwLock<Switches>,
@@ -48,7 +50,7 @@ impl ViewStore {
         credentials: Credentials,
         rendered_bytes_max: usize,
     ) -> Self {
-        let standing = Standing { ready: false, sole_voter: false, applied: LogIndex(0) };
+        let standing = Standing::default();
         Self {
             node,
             services: RwLock::default(),
@@ -56,6 +58,7 @@ impl ViewStore {
             configs: RwLock::default(),
             config_counts: RwLock::default(),
             grays: RwLock::default(),
+            locks: RwLock::default(),
             access: RwLock::new(Arc::new(AccessView::empty())),
             standing: RwLock::new(standing),
             switches: RwLock::default(),
@@ -110,6 +113,12 @@ impl ViewStore {
             }
             View::Standing(standing) => *write(&self.standing) = standing,
             View::Switches(switches) => *write(&self.switches) = switches,
+            View::Lock(view) => {
+                write(&self.locks).insert(view.key.clone(), view);
+            }
+            View::LockGone(key) => {
+                write(&self.locks).remove(&key);
+            }
             View::Cluster(view) => *write(&self.cluster) = Some(view),
         }
     }
@@ -174,6 +183,11 @@ impl ViewStore {
         all
     }
 
+    /// All configs, by key.
+    pub(crate) fn all_configs(&self) -> Vec<Arc<Entry>> {
+        read(&self.configs).values().cloned().collect()
+    }
+
     /// How many configs there are, of all namespaces.
     pub(crate) fn configs_len(&self) -> usize {
         read(&self.configs).len()
@@ -189,6 +203,10 @@ impl console::Views for ViewStore {
         }
     }
 
+    fn is_complete(&self) -> bool {
+        self.standing().complete
+    }
+
     fn checks(&self) -> Vec<console::Check> {
         let standing = self.standing();
         let check = |name, passed, good: &str, bad: &str| console::Check {
@@ -197,8 +215,24 @@ impl console::Views for ViewStore {
             detail: if passed { good } else { bad }.to_owned(),
         };
         let draining = self.draining.load(Ordering::Relaxed);
+        let cluster = Self::cluster(self);
+        let waits = match cluster.as_ref().map(|view| &view.formation) {
+            None => Some("its disk is not read yet"),
+            Some(Formation::Fresh) => Some("waits for other nodes to form a cluster with"),
+            Some(Formation::Adopted { .. }) => Some("waits until all founders agree"),
+            Some(Formation::Joining { .. }) if !standing.ready => {
+                Some("waits to be taken into the cluster, and for its state")
+            }
+            Some(Formation::Joining { .. } | Formation::Formed { .. }) => None,
+        };
         vec![
-            check("state", standing.ready, "read and current", "still being read from disk"),
+            check("cluster", waits.is_none(), "belongs to one", waits.unwrap_or_default()),
+            check(
+                "state",
+                standing.ready,
+                "read and current",
+                "still being read from disk, or brought up to date by the leader",
+            ),
             check("draining", !draining, "no", "the node is about to stop"),
         ]
     }
@@ -245,6 +279,16 @@ impl console::Views for ViewStore {
         page(wanted, offset, limit)
     }
 
+    fn lock(&self, key: &str) -> Option<Arc<lock::View>> {
+        read(&self.locks).get(key).cloned()
+    }
+
+    fn locks(&self, contains: &str, offset: usize, limit: usize) -> console::Page<Arc<lock::View>> {
+        let locks = read(&self.locks);
+        let wanted = locks.iter().filter(|(key, _)| key.contains(contains)).map(|(_, view)| view);
+        page(wanted, offset, limit)
+    }
+
     fn access(&self) -> Arc<AccessView> {
         nacos::Views::access(self)
     }
@@ -253,8 +297,12 @@ impl console::Views for ViewStore {
         Self::cluster(self)
     }
 
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        nacos::Views::freshness(self, wanted)
+    fn freshness(&self, now: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
+        nacos::Views::freshness(self, now, wanted, seen)
+    }
+
+    fn registry_freshness(&self) -> Freshness {
+        nacos::Views::registry_freshness(self)
     }
 
     fn remembered(&self, user: &str, password: &str) -> bool {
@@ -287,6 +335,10 @@ impl nacos::Views for ViewStore {
         } else {
             NodeState::Starting
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.standing().complete
     }
 
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
@@ -401,21 +453,32 @@ impl nacos::Views for ViewStore {
         read(&self.access).clone()
     }
 
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        let standing = self.standing();
-        let level = match wanted {
-            _ if standing.sole_voter => Consistency::Linearizable,
-            Consistency::Stale => Consistency::Stale,
-            Consistency::Bounded(_) | Consistency::Session | Consistency::Linearizable => {
-                return None;
-            }
+    fn cluster(&self) -> Option<Arc<cluster::View>> {
+        Self::cluster(self)
+    }
+
+    fn freshness(&self, now: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
+        let Standing { sole_voter, applied, confirmed, .. } = self.standing();
+        let (level, staleness) = if sole_voter {
+            (Consistency::Linearizable, Some(Duration::ZERO))
+        } else {
+            (Consistency::Stale, confirmed.map(|at| now.instant.since(at)))
         };
-        Some(Freshness {
-            level,
-            staleness: Duration::ZERO,
-            applied: standing.applied,
-            served_by: self.node,
-        })
+        Freshness { level, staleness, applied, served_by: self.node }.meeting(wanted, seen)
+    }
+
+    fn registry_freshness(&self) -> Freshness {
+        let others = |view: Arc<cluster::View>| {
+            let mut others = view.members.iter().filter(|member| !member.is_self);
+            others.any(|member| member.state != cluster::State::Left)
+        };
+        let (level, staleness) = if Self::cluster(self).is_none_or(others) {
+            (Consistency::Stale, None)
+        } else {
+            (Consistency::Linearizable, Some(Duration::ZERO))
+        };
+        let applied = self.standing().applied;
+        Freshness { level, staleness, applied, served_by: self.node }
     }
 
     fn remembered(&self, user: &str, password: &str) -> bool {

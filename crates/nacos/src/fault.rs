@@ -41,6 +41,7 @@ pub(crate) enum ErrorCode {
     ServiceNotEmpty,
     NamespaceIllegal,
     NamespaceUnknown,
+    StateIllegal,
     ServerError,
 }
 
@@ -60,6 +61,7 @@ impl ErrorCode {
             Self::ServiceNotEmpty => (21_009, "service delete failure"),
             Self::NamespaceIllegal => (22_000, "illegal namespace"),
             Self::NamespaceUnknown => (22_001, "namespace not exist"),
+            Self::StateIllegal => (23_000, "illegal state"),
             Self::ServerError => (30_000, "server error"),
         }
     }

@@ -45,7 +45,7 @@
 //!
 //! # Left out
 //!
-//! Health checks of persistent instances, locks, the API of v3 but for logins, probes and what clients use: each is answered
+//! Health checks of persistent instances, the API of v3 but for logins, probes and what clients use: each is answered
 //! by a typed refusal, and those of HTTP stand in the routing table with their fate.
 #![forbid(unsafe_code)]
 
@@ -64,6 +64,7 @@ mod grpc;
 mod json;
 mod limits;
 mod liveness;
+mod lock_ops;
 mod multipart;
 mod naming_ops;
 mod notify;
@@ -93,8 +94,8 @@ pub use payload::{Any, Metadata, Payload};
 pub use routes::{BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX, http_api, serves, takes_configs};
 pub use session::{SETUP_WAIT, Session};
 pub use surface::{
-    Answer, Ask, CallId, Facts, Format, Input, Login, NodeState, Output, Page, Password, Tell,
-    Unavailable, Views,
+    Answer, Ask, CallId, Connected, Facts, Format, Input, Login, Move, NodeState, Output, Page,
+    Password, Place, Tell, Unavailable, Views,
 };
 pub use tally::{Denial, Noted, Pushing};
 pub use udp::{

@@ -27,7 +27,7 @@ mod watch_services;
 pub(crate) use batch::RegisterBatch;
 pub(crate) use beat::Beat;
 pub(crate) use catalog::{CatalogInstances, CatalogServices, InstanceStatuses, ServiceNames};
-pub(crate) use clients::{ListClients, ShowClient};
+pub(crate) use clients::{CLIENTS_MAX, ListClients, ShowClient};
 pub(crate) use cluster::DescribeCluster;
 pub(crate) use deregister::Deregister;
 pub(crate) use health::{HealthPage, SetHealth};

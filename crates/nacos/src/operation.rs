@@ -6,6 +6,7 @@ use crate::{
     client::Client,
     config_ops::*,
     fault::Fault,
+    lock_ops::*,
     naming_ops::*,
     reply::{Door, Rendered},
     server_ops::*,
@@ -218,4 +219,6 @@ operations!(
     ServerList,
     ServerState,
     ClusterNodes,
+    Loader,
+    OperateLock,
 );

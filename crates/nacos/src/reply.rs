@@ -4,13 +4,15 @@ use crate::{
     Any, Metadata, Payload, dates,
     fault::{ErrorCode, Fault, Shape},
 };
-use base::{Consistency, Freshness};
+use base::Freshness;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 
 pub(crate) const TEXT: &str = "text/plain;charset=UTF-8";
 pub(crate) const JSON: &str = "application/json";
+/// Through which entry of the log a node was, and a client has seen it.
+pub(crate) const INDEX_HEADER: &str = "x-trine-index";
 pub(crate) const JSON_UTF8: &str = "application/json;charset=UTF-8";
 
 /// Through which door a request came, with what its answer needs from it.
@@ -54,13 +56,15 @@ pub(crate) enum Envelope {
 }
 
 impl Envelope {
-    /// As the generation of a path has it. The search of v2 is bare, as in Nacos, and the config of v3 wraps itself.
+    /// As the generation of a path has it. The search and the loader of v2 are bare, as in Nacos, and the config of v3
+    /// wraps itself.
     pub(crate) fn of(method: &http::Method, path: &str) -> Self {
         let path = path.strip_suffix('/').unwrap_or(path);
         let wrapped = path.starts_with("/nacos/v2/")
             || path.starts_with("/nacos/v3/client/ns/")
             || path.starts_with("/nacos/v3/console/");
-        if !wrapped || path.ends_with("/searchDetail") {
+        let bare = path.ends_with("/searchDetail") || path.starts_with("/nacos/v2/core/loader/");
+        if !wrapped || bare {
             return Self::Bare;
         }
         // The API for clients reads all its parameters as a form, also those of a GET.
@@ -129,17 +133,27 @@ pub(crate) fn add(response: &mut http::Response<Bytes>, name: &'static str, valu
     }
 }
 
+/// Under this name an answer says how fresh it is.
+const CONSISTENCY: &str = "x-trine-consistency";
+
 /// Says what a read is worth.
 pub(crate) fn stamp(response: &mut http::Response<Bytes>, freshness: &Freshness) {
-    let level = match freshness.level {
-        Consistency::Stale => "stale".to_owned(),
-        Consistency::Bounded(within) => format!("bounded({}ms)", within.as_millis()),
-        Consistency::Session => "session".to_owned(),
-        Consistency::Linearizable => "linearizable".to_owned(),
-    };
-    add(response, "x-trine-consistency", &level);
-    add(response, "x-trine-index", &freshness.applied.to_string());
+    let lag = freshness.staleness.map(|lag| lag.as_millis().to_string());
+    add(response, CONSISTENCY, &freshness.level.to_string());
+    add(response, "x-trine-staleness-ms", lag.as_deref().unwrap_or("unknown"));
+    stamp_write(response, freshness);
+}
+
+/// Says through which entry the node was when it answered: who sends that back reads nothing older.
+pub(crate) fn stamp_write(response: &mut http::Response<Bytes>, freshness: &Freshness) {
+    add(response, INDEX_HEADER, &freshness.applied.to_string());
     add(response, "x-trine-served-by", &freshness.served_by.to_string());
+}
+
+/// Says in the headers of a gRPC answer, which SDKs do not read, that it is worth less than was asked for.
+pub(crate) fn stamp_payload(payload: &mut Payload, freshness: &Freshness) {
+    let metadata = payload.metadata.get_or_insert_default();
+    metadata.headers.insert(CONSISTENCY.to_owned(), freshness.level.to_string());
 }
 
 impl Rendered {

@@ -1,8 +1,9 @@
 //! One connection: every request becomes a `Call`, the stream carries pushes and their acks, silence is noticed.
 
 use crate::{
-    Answer, Ask, CallId, Facts, Input, NodeState, Noted, Output, Payload, Pushing, Tell, Views,
-    call::{Call, Surroundings},
+    Answer, Ask, CallId, Connected, Facts, Input, NodeState, Noted, Output, Payload, Place,
+    Pushing, Tell, Views,
+    call::{Call, Reader, Surroundings},
     client::Client,
     credential::Credential,
     fault::Fault,
@@ -12,9 +13,10 @@ use crate::{
     operation::{Event, Next, Operate},
     reply::{self, Door, Envelope, Rendered},
     routes,
+    server_ops::members,
     setup::{self, Setup},
 };
-use base::{Duration, Instant, Limit, Now, RequestId};
+use base::{Consistency, Duration, Instant, Limit, LogIndex, Now, RequestId};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -28,6 +30,10 @@ pub struct Session {
     facts: Facts,
     /// What SDKs see as their connection's id.
     name: String,
+    /// When it was accepted.
+    since_ms: u64,
+    /// The greatest index of the log that was told over HTTP.
+    seen: LogIndex,
     client: Client,
     liveness: Liveness,
     /// Boxed: a map makes room for eleven at once, and most connections have one.
@@ -49,6 +55,8 @@ impl Session {
         let (ip, port) = (facts.remote.ip().to_canonical(), facts.remote.port());
         Self {
             name: format!("{}_{ip}_{port}", now.unix_ms),
+            since_ms: now.unix_ms,
+            seen: LogIndex(0),
             facts,
             client: Client::default(),
             liveness: Liveness::new(now.instant),
@@ -115,6 +123,11 @@ impl Session {
             }
             Input::Existence { key, exists } => self.client.watched_configs.changed(&key, exists),
             Input::Drain => self.drain(now, views),
+            Input::Move(to) => {
+                if self.connected().is_some() {
+                    self.reset(views, to);
+                }
+            }
             Input::Wake => {}
         }
         self.tend(now, views);
@@ -173,11 +186,16 @@ impl Session {
         let parsed = routes::check_size(request, &self.facts.limits)
             .and_then(|()| routes::check_status(status, request.method(), path))
             .and_then(|()| Form::read(request))
-            .and_then(|form| Ok((routes::route(request.method(), path, &form)?, form)));
+            .and_then(|form| {
+                let operation = routes::route(request.method(), path, &form)?;
+                Ok((operation, routes::reader(request.method(), path, &form)?, form))
+            });
         match parsed {
-            Ok((operation, form)) => {
+            Ok((operation, reader, form)) => {
                 let tag = form.header(setup::TAG_LABEL).map(Into::into);
-                let record = Call::new(door, operation, Credential::of_form(&form), tag);
+                let seen = self.seen.max(reader.seen);
+                let reader = Reader { seen, ..reader };
+                let record = Call::new(door, operation, Credential::of_form(&form), tag, reader);
                 self.begin(now, views, call, record);
             }
             Err(fault) => self.refuse(now, call, &door, &fault),
@@ -228,7 +246,8 @@ impl Session {
                     Ok(operation) => {
                         let credential = Credential::of_payload(payload);
                         let tag = grpc::header(payload, setup::TAG_LABEL).map(Into::into);
-                        let record = Call::new(door, operation, credential, tag);
+                        let reader = Reader::default();
+                        let record = Call::new(door, operation, credential, tag, reader);
                         self.begin(now, views, call, record);
                     }
                     Err(fault) => self.refuse(now, call, &door, &fault),
@@ -298,7 +317,7 @@ impl Session {
             call: id,
             client: &mut self.client,
         });
-        self.follow(now, id, call, next);
+        self.follow(now, views, id, call, next);
     }
 
     /// Goes on with a call; of a call that is over: nothing.
@@ -314,10 +333,17 @@ impl Session {
             },
             event,
         );
-        self.follow(now, id, call, next);
+        self.follow(now, views, id, call, next);
     }
 
-    fn follow(&mut self, now: Now, id: CallId, mut call: Box<Call>, next: Next) {
+    fn follow(
+        &mut self,
+        now: Now,
+        views: &impl Views,
+        id: CallId,
+        mut call: Box<Call>,
+        next: Next,
+    ) {
         if let Some(subscription) = self.client.udp.take() {
             self.outputs.push_back(Output::Tell(Tell::Subscribes(subscription)));
         }
@@ -334,8 +360,12 @@ impl Session {
             }
             Next::Reply(rendered) => {
                 let mut rendered = call.door.wrapped(rendered);
-                if let (Rendered::Http(response), Some(fresh)) = (&mut rendered, &call.freshness) {
-                    reply::stamp(response, fresh);
+                match (&mut rendered, &call.freshness) {
+                    (Rendered::Http(response), _) => self.stamp(now, views, &call, response),
+                    (Rendered::Grpc(payload), Some(fresh)) if call.is_staler_than_wanted() => {
+                        reply::stamp_payload(payload, fresh);
+                    }
+                    (Rendered::Grpc(_), _) => {}
                 }
                 rendered
             }
@@ -346,6 +376,25 @@ impl Session {
         };
         self.send(id, rendered);
         self.release(id, &call);
+    }
+
+    /// Says what an answer is worth, or through which entry its write can be read.
+    fn stamp(
+        &mut self,
+        now: Now,
+        views: &impl Views,
+        call: &Call,
+        response: &mut http::Response<Bytes>,
+    ) {
+        if let Some(fresh) = &call.freshness {
+            reply::stamp(response, fresh);
+            self.seen = self.seen.max(fresh.applied);
+        } else if call.may_have_written()
+            && let Some(here) = views.freshness(now, Consistency::Stale, LogIndex(0))
+        {
+            reply::stamp_write(response, &here);
+            self.seen = self.seen.max(here.applied);
+        }
     }
 
     fn ask(&mut self, call: Option<CallId>, ask: Ask) {
@@ -396,9 +445,28 @@ impl Session {
         }
         if self.client.registered && self.liveness.drain(now.instant) && self.client.is_streaming()
         {
-            let request = self.client.next_request();
-            self.outputs.push_back(Output::Stream(setup::reset(request)));
+            self.reset(views, None);
         }
+    }
+
+    /// Asks the client to go there, or to another member: the connections are dealt out in turn.
+    fn reset(&mut self, views: &impl Views, to: Option<Place>) {
+        let to = to.or_else(|| members::another(views, self.facts.connection.counter));
+        let request = self.client.next_request();
+        self.outputs.push_back(Output::Stream(setup::reset(request, to.as_ref())));
+    }
+
+    /// What is to be told of the client, if it is one with a stream.
+    #[must_use]
+    pub fn connected(&self) -> Option<Connected> {
+        (self.client.registered && self.client.is_streaming()).then(|| Connected {
+            name: self.name.clone(),
+            agent: self.client.agent.clone(),
+            application: self.client.application.clone(),
+            remote: self.facts.remote,
+            local: self.facts.local,
+            since_ms: self.since_ms,
+        })
     }
 
     /// Everything that is due, and everything that may be sent by now.

@@ -1,7 +1,7 @@
 //! The first minute of a gRPC connection: check, setup, abilities; and the other requests that only keep it alive.
 
 use crate::{
-    Payload,
+    Payload, Place,
     fault::Fault,
     grpc, json,
     reply::{self, Door, Nothing, Rendered},
@@ -93,7 +93,7 @@ pub(crate) fn abilities(request: u64) -> Payload {
     let ability_table = Table {
         support_persistent_instance_by_grpc: true,
         fuzzy_watch: true,
-        lock: false,
+        lock: true,
         mcp: false,
     };
     internal("SetupAckRequest", request, Abilities { ability_table })
@@ -104,7 +104,19 @@ pub(crate) fn detection(request: u64) -> Payload {
     internal("ClientDetectionRequest", request, Nothing {})
 }
 
-/// "Connect to another node."
-pub(crate) fn reset(request: u64) -> Payload {
-    internal("ConnectResetRequest", request, Nothing {})
+/// "Connect to another node", to this one if it is known.
+pub(crate) fn reset(request: u64, to: Option<&Place>) -> Payload {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Reset<'a> {
+        server_ip: &'a str,
+        server_port: String,
+    }
+    match to {
+        Some(Place { host, port }) => {
+            let own = Reset { server_ip: host, server_port: port.to_string() };
+            internal("ConnectResetRequest", request, own)
+        }
+        None => internal("ConnectResetRequest", request, Nothing {}),
+    }
 }

@@ -1,7 +1,7 @@
 //! The session's two enums, and what it may look at.
 
 use crate::{Archive, ArchiveError, Limits, Payload, UdpSubscription};
-use base::{Consistency, Freshness, RequestId};
+use base::{Consistency, Freshness, LogIndex, Now, RequestId};
 use bytes::Bytes;
 use config::ConfigKey;
 use naming::{ClusterNames, ServiceKey, ServiceView};
@@ -97,6 +97,8 @@ pub enum Input {
     },
     /// The node is about to stop: ask the client to go elsewhere.
     Drain,
+    /// Ask the client to go elsewhere; it may stay.
+    Move(Option<Place>),
     /// The deadline has come.
     Wake,
 }
@@ -155,12 +157,86 @@ pub enum Ask {
     Pack(Vec<(Arc<str>, Arc<str>)>),
     /// Make up an id that nothing else has: sessions have no randomness of their own.
     NewId,
+    /// Who is connected to this node.
+    Clients {
+        /// How many to name at most.
+        limit: usize,
+    },
+    /// Ask clients of this node to go elsewhere.
+    Move(Move),
     /// The registry.
     Naming(naming::Request),
     /// The config center.
     Config(config::Request),
     /// Access.
     Access(access::Request),
+    /// Locks.
+    Lock(lock::Request),
+}
+
+/// Which clients are to go elsewhere, and where to: one like `10.0.0.2:8848`, or any other member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// All but so many.
+    AllBut {
+        /// How many may stay.
+        stay: usize,
+        /// Where the others are to go.
+        to: Option<Place>,
+    },
+    /// One of them.
+    One {
+        /// Its connection, as `Client::name` has it.
+        name: String,
+        /// Where it is to go.
+        to: Option<Place>,
+    },
+}
+
+/// Where a node serves clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// An address or a name; an IPv6 address without brackets.
+    pub host: String,
+    /// The port of HTTP: SDKs add 1000 to it.
+    pub port: u16,
+}
+
+impl Place {
+    /// Reads `host:port`; an IPv6 address stands in brackets.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let host = bare.unwrap_or(host);
+        let told = !host.is_empty() && (bare.is_some() || !host.contains(':'));
+        let port = port.parse().ok().filter(|port| *port > 0)?;
+        told.then(|| Self { host: host.to_owned(), port })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+/// A client that is connected by a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// What its SDK knows its connection by.
+    pub name: String,
+    /// As its setup says.
+    pub agent: Arc<str>,
+    /// As its setup says; may be empty.
+    pub application: Arc<str>,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// Our end.
+    pub local: SocketAddr,
+    /// Since when, in milliseconds of the wall clock.
+    pub since_ms: u64,
 }
 
 /// A password in the clear. Printing it shows that it is there, not what it is.
@@ -188,12 +264,25 @@ pub enum Answer {
     Packed(Bytes),
     /// To `NewId`: a random UUID.
     NewId(Arc<str>),
+    /// To `Clients`.
+    Clients {
+        /// Connections of all kinds.
+        connections: usize,
+        /// Those of clients with a stream.
+        streams: usize,
+        /// As many of these as were asked for.
+        named: Vec<Connected>,
+    },
+    /// To `Move`: so many were asked to go.
+    Moved(usize),
     /// To `Naming`.
     Naming(naming::Reply),
     /// To `Config`.
     Config(config::Reply),
     /// To `Access`.
     Access(access::Reply),
+    /// To `Lock`.
+    Lock(lock::Reply),
     /// To any: the node could not do it.
     Unavailable(Unavailable),
 }
@@ -275,6 +364,9 @@ pub struct Page<T> {
 pub trait Views {
     /// Whether the node serves.
     fn state(&self) -> NodeState;
+    /// Whether this node has caught up with what was agreed: until then a config that is not here may exist elsewhere, and
+    /// no answer says that it does not.
+    fn is_complete(&self) -> bool;
     /// The newest view of a service; `None` if there is no such service.
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>>;
     /// The names of a group's services in order, from `offset` (0-based), at most `limit`.
@@ -314,8 +406,13 @@ pub trait Views {
     fn config_count(&self, namespace: &str) -> usize;
     /// Users, roles, permissions, namespaces.
     fn access(&self) -> Arc<access::View>;
-    /// What the views are worth right now if that needs no waiting; else ask `Ask::Fresh`.
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness>;
+    /// Who is in the cluster; `None` before the node has said so.
+    fn cluster(&self) -> Option<Arc<cluster::View>>;
+    /// What the views are worth right now to someone who has seen the log through `seen`, if that needs no waiting; else
+    /// ask `Ask::Fresh`. `Stale` never needs any.
+    fn freshness(&self, now: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness>;
+    /// What the registry's views are worth: never more than stale while there are other nodes.
+    fn registry_freshness(&self) -> Freshness;
     /// Whether this password was verified for this user since the access tables last changed.
     fn remembered(&self, user: &str, password: &str) -> bool;
     /// The view written out; `make` is called when the bytes are not in the cache.

@@ -1,5 +1,7 @@
 //! Conversations: a script of inputs, and the exact transcript of what the session does with them.
 //!
+//! `members STATE[*][-] …` are the members from n1 on, this one being the first; `*` leads, `-` told no address for clients.
+//!
 //! Commands: `http METHOD TARGET [header=value …] [| body]`, `unary TYPE JSON`, `stream TYPE JSON`, `open`, `closed`,
 //! `drop CALL`, `answer ID WHAT`, `push …`, `notify …`, `exists KEY`, `gone KEY`, `wait MS` (then wake), `drain`, and what the views show:
 //! `service …`, `config …`, `gray beta:ADDRESSES|tag:TAG …` (as `config`), `state …`, `user …`. A `#` begins a comment.
@@ -12,8 +14,11 @@ mod configs;
 mod details_access;
 mod details_config;
 mod details_naming;
+mod freshness;
 mod inquiries;
 mod junk;
+mod locks;
+mod members;
 mod naming;
 mod operator;
 mod registry;
@@ -35,11 +40,13 @@ use std::{cell::Cell, collections::BTreeMap, fmt::Write, sync::Arc};
 /// What the tests' sessions look at.
 struct Scene {
     state: NodeState,
+    complete: bool,
     services: BTreeMap<ServiceKey, Arc<ServiceView>>,
     configs: BTreeMap<ConfigKey, Arc<Entry>>,
     grays: BTreeMap<ConfigKey, Arc<config::Grays>>,
     access: View,
     switches: ::naming::Switches,
+    cluster: Option<Arc<cluster::View>>,
     /// Whether the views are fresh without waiting.
     fresh: bool,
     remembered: Vec<(String, String)>,
@@ -50,6 +57,7 @@ impl Scene {
     fn new() -> Self {
         Self {
             state: NodeState::Ready,
+            complete: true,
             services: BTreeMap::new(),
             configs: BTreeMap::new(),
             grays: BTreeMap::new(),
@@ -62,6 +70,7 @@ impl Scene {
                 namespaces: BTreeMap::new(),
             },
             switches: ::naming::Switches::default(),
+            cluster: None,
             fresh: true,
             remembered: Vec::new(),
             renderings: Cell::new(0),
@@ -76,12 +85,16 @@ impl Scene {
 }
 
 fn freshness(level: Consistency) -> Freshness {
-    Freshness { level, staleness: Duration::ZERO, applied: LogIndex(7), served_by: NodeId(1) }
+    let staleness = (level == Consistency::Linearizable).then_some(Duration::ZERO);
+    Freshness { level, staleness, applied: LogIndex(7), served_by: NodeId(1) }
 }
 
 impl Views for Scene {
     fn state(&self) -> NodeState {
         self.state
+    }
+    fn is_complete(&self) -> bool {
+        self.complete
     }
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
         self.services.get(key).cloned()
@@ -140,8 +153,18 @@ impl Views for Scene {
     fn access(&self) -> Arc<View> {
         Arc::new(self.access.clone())
     }
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        (self.fresh || wanted == Consistency::Stale).then(|| freshness(wanted))
+    fn cluster(&self) -> Option<Arc<cluster::View>> {
+        self.cluster.clone()
+    }
+    fn freshness(&self, _: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
+        if self.fresh {
+            return Some(freshness(wanted));
+        }
+        let staleness = Some(Duration::from_millis(1_500));
+        Freshness { staleness, ..freshness(Consistency::Stale) }.meeting(wanted, seen)
+    }
+    fn registry_freshness(&self) -> Freshness {
+        freshness(Consistency::Stale)
     }
     fn remembered(&self, user: &str, password: &str) -> bool {
         self.remembered.iter().any(|(u, p)| u == user && p == password)
@@ -213,6 +236,8 @@ impl Stage {
             "closed" => self.step(Input::StreamClosed),
             "drop" => self.step(Input::Dropped(CallId(rest.parse().unwrap()))),
             "drain" => self.step(Input::Drain),
+            "move" => self.step(Input::Move(Place::read(rest))),
+            "members" => self.scene.cluster = Some(members(rest).into()),
             "answer" => {
                 let (id, what) = rest.split_once(' ').unwrap();
                 let id = RequestId(id.trim_start_matches('q').parse().unwrap());
@@ -264,6 +289,10 @@ impl Stage {
             }
             "state" => {
                 self.scene.state = match rest {
+                    "behind" => {
+                        self.scene.complete = false;
+                        NodeState::Ready
+                    }
                     "starting" => NodeState::Starting,
                     "ready" => NodeState::Ready,
                     _ => NodeState::Draining,
@@ -431,6 +460,35 @@ fn service(text: &str) -> ServiceView {
     }
 }
 
+/// `alive suspect down left`, with `*` for the leader and `-` for one whose address for clients is not known.
+fn members(text: &str) -> cluster::View {
+    use cluster::{Address, Cluster, Identity, Member, Role, Settings, State};
+    let address = |text: String| Address::new(&text).unwrap();
+    let settings = Settings::alone(Identity::fresh(NodeId(1)), address("10.0.0.1:7848".into()));
+    let rng = base::Rng::from_seed([1; 32]);
+    let plane = Cluster::new(settings, BEGIN, HybridTime(0), rng).unwrap();
+    let mut view = cluster::View::clone(plane.view());
+    let member = |(at, word): (usize, &str)| Member {
+        node: NodeId(at as u64 + 1),
+        peer: Some(address(format!("10.0.0.{}:7848", at + 1))),
+        api: (!word.ends_with('-')).then(|| address(format!("10.0.0.{}:8848", at + 1))),
+        life: None,
+        state: match word.trim_end_matches(['*', '-']) {
+            "alive" => State::Alive,
+            "suspect" => State::Suspect,
+            "down" => State::Down,
+            "left" => State::Left,
+            other => panic!("unknown state {other}"),
+        },
+        role: Role::Voter,
+        is_self: at == 0,
+        is_leader: word.contains('*'),
+        is_linked: at < 2,
+    };
+    view.members = text.split(' ').enumerate().map(member).collect();
+    view
+}
+
 fn config_key(text: &str) -> ConfigKey {
     let parts: Vec<&str> = text.split('/').collect();
     ConfigKey { namespace: parts[0].into(), group: parts[1].into(), data_id: parts[2].into() }
@@ -488,14 +546,31 @@ fn place(text: &str) -> ::naming::Place {
     ::naming::Place { ip: ip.into(), port: port.parse().unwrap(), cluster_name: cluster.into() }
 }
 
+fn connected(name: &str) -> Connected {
+    let Facts { remote, local, .. } = facts(Login::Open);
+    let (agent, since_ms) = ("Nacos-Java-Client:v2.5.1".into(), BEGIN.unix_ms);
+    Connected { name: name.into(), agent, application: "shop".into(), remote, local, since_ms }
+}
+
 fn outcome_refused(refusal: ::naming::Refusal) -> Answer {
     Answer::Naming(::naming::Reply::Outcome(::naming::Outcome::Refused(refusal)))
+}
+
+fn locked(outcome: lock::Outcome) -> Answer {
+    Answer::Lock(lock::Reply::Outcome(outcome))
 }
 
 fn answer(text: &str) -> Answer {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     let keys = || rest.split(' ').filter(|k| !k.is_empty()).map(config_key).collect();
     match word {
+        "granted" => locked(lock::Outcome::Granted { token: lock::Token(4), ttl_ms: 1 }),
+        "lock-held" => locked(lock::Outcome::Held { owner: "x".into(), token: lock::Token(4) }),
+        "released" => locked(lock::Outcome::Released),
+        "not-held" => locked(lock::Outcome::NotHeld { current: None }),
+        "locks-full" => locked(lock::Outcome::Full { what: "locks", limit: 100_000 }),
+        "lock-unknown" => Answer::Lock(lock::Reply::Unknown),
+        "lock-refused" => Answer::Lock(lock::Reply::Refused(lock::Refusal::Empty { what: "key" })),
         "done" => Answer::Naming(::naming::Reply::Done),
         "known" => Answer::Naming(::naming::Reply::Beat {
             known: rest == "yes",
@@ -607,6 +682,12 @@ fn answer(text: &str) -> Answer {
             retry_after: Duration::from_millis(1500),
         }),
         "noted" => Answer::Access(access::Reply::Noted),
+        "clients" => Answer::Clients {
+            connections: 5,
+            streams: 2,
+            named: rest.split(' ').filter(|name| !name.is_empty()).map(connected).collect(),
+        },
+        "moved" => Answer::Moved(rest.parse().unwrap()),
         "new-id" => Answer::NewId(rest.into()),
         "changed" => Answer::Access(access::Reply::Outcome(access::Outcome::Changed)),
         "exists" => Answer::Access(access::Reply::Outcome(access::Outcome::Exists("namespace"))),

@@ -5,6 +5,7 @@ use crate::{
     checks::CheckKey,
     forward::{Answered, Asked},
     offer::OfferKey,
+    verify::{Compare, Compared},
 };
 use base::{HybridTime, Instant, NodeId};
 use distro::Input;
@@ -25,16 +26,49 @@ pub(crate) enum Said {
     Health(distro::Message<CheckKey, bool>),
     /// "You are responsible for this client: do this for it." Lost: the asker does it itself.
     Asked(Box<Asked>),
+    /// "Where do we list something else?" Lost: the asker says that this node was silent.
+    Compare(Compare),
+    /// "Here." Lost: as above.
+    Compared(Compared),
     /// "This came of it." Lost: the asker does it itself, too.
     Answered(Answered),
 }
 
 impl PeerMessage {
+    /// Whether it compares what two nodes know of clients' offers. For simulators that plant a bug.
+    #[must_use]
+    pub fn is_digest(&self) -> bool {
+        matches!(&self.0, Said::Offers(distro::Message::Digest { .. }))
+    }
+
+    /// Without the offers that are deleted. For simulators that plant a bug.
+    #[must_use]
+    pub fn without_deletions(mut self) -> Self {
+        if let Said::Offers(distro::Message::Delta { records, .. }) = &mut self.0 {
+            records.retain(|record| record.value.is_some());
+        }
+        self
+    }
+
+    /// Its states are newer than they are. For simulators that plant a bug.
+    #[must_use]
+    pub fn made_newest(mut self) -> Self {
+        if let Said::Offers(distro::Message::Delta { records, .. }) = &mut self.0 {
+            for record in records {
+                let at = &mut record.version.incarnation.at;
+                *at = HybridTime::from_unix_ms(at.unix_ms() + 1_000);
+            }
+        }
+        self
+    }
+
     /// Whether somebody waits for it. Such a message must not wait behind long ones.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         match &self.0 {
             Said::Asked(_) | Said::Answered(_) => true,
+            // Behind the deltas: otherwise what is on its way would look like a difference.
+            Said::Compare(_) | Said::Compared(_) => false,
             Said::Offers(_) | Said::Health(_) => false,
         }
     }
@@ -50,6 +84,7 @@ impl Naming {
     pub(crate) fn peer_down(&mut self, peer: NodeId) {
         self.linked.remove(&peer);
         self.forwards.give_up(self.now.instant, peer);
+        self.verify_without(peer);
         self.distro(Input::PeerDown { peer });
         self.health(Input::PeerDown { peer });
     }
@@ -57,6 +92,9 @@ impl Naming {
     pub(crate) fn node_alive(&mut self, owner: NodeId, life: HybridTime) {
         if owner != self.node {
             self.alive.insert(owner);
+            // A life begins above all versions that the ones before may have given out. Subscribers who come from that node
+            // must not take the views of this one for older than theirs.
+            self.distro.clock().observe(life);
         }
         self.distro(Input::OwnerAlive { owner, life });
         self.health(Input::OwnerAlive { owner, life });
@@ -76,11 +114,18 @@ impl Naming {
             Said::Health(message) => self.health(Input::Received { from, message }),
             Said::Asked(asked) => self.asked(from, *asked),
             Said::Answered(answered) => self.answered(from, answered),
+            Said::Compare(compare) => self.compare(from, compare),
+            Said::Compared(compared) => self.compared(from, compared),
         }
     }
 
     pub(crate) fn say(&mut self, to: NodeId, said: Said) {
         self.outputs.push_back(Output::Peer { to, message: PeerMessage(said) });
+    }
+
+    pub(crate) fn refuse_junk(&mut self, from: NodeId, what: &str) {
+        let why = format!("{what} of {from} was not taken: no node of ours sends its like");
+        self.outputs.push_back(Output::Event(Kind::Refused(why.into()), Subject::Node));
     }
 
     pub(crate) fn malformed(&mut self, from: NodeId, why: &distro::Malformed) {

@@ -17,6 +17,8 @@ pub(crate) enum Command {
     Naming(naming::Command),
     /// For the cluster.
     Cluster(cluster::Command),
+    /// For locks.
+    Lock(lock::Command),
 }
 
 /// By what a node knows its own entries, whichever node brought them into the log.

@@ -4,9 +4,10 @@
 //! ```text
 //!  Request ──┬─ Naming ──► naming ─┬► Publish · Push · Reply · Hint
 //!            ├─ Config ──► config ─┤
+//!            ├─ Cluster ─► cluster ┤► Links · KeepIdentity · NodeAlive, NodeGone ─► naming
 //!            └─ Access ──► access ─┴► Propose ─► consensus ─► Persist … Persisted
 //!                                                    │
-//!    naming, config, access ◄── apply(index, command)┘ Apply
+//!    naming, config, access, cluster ◄── apply(index, command)┘ Apply
 //!                 └──► Publish, then Reply(outcome), then Tables(rows)
 //! ```
 //!
@@ -27,8 +28,14 @@
 //!
 //! # Phases
 //!
-//! `Restoring` (rows and the hint come in; requests are answered "starting") → `Joining` (the engine runs; a voter waits
-//! until an entry of a term it has heard of is applied) → `Ready`. A node that halts says so once and then nothing more.
+//! `Restoring` (rows and the hint come in; requests are answered "starting") → `Forming` (it belongs to no cluster yet, see
+//! [`cluster`]; the engine does not run) → `Joining` (the engine runs; a voter waits until an entry of a term it has heard of
+//! is applied) → `Ready`. A node that halts says so once and then nothing more.
+//!
+//! The registry does not wait for agreement. A node that comes back serves it as soon as its tables are read, it knows whom
+//! to let in, and its records agree with those of the peers it can reach ([`naming::Naming::is_ready`]): in a minority, too.
+//! Reads of configs wait until it has caught up; if nobody leads for 2 s they are answered from what is here, marked stale,
+//! and [`Standing::complete`] tells the edges that what is missing here may exist.
 //!
 //! # Invariants
 //!
@@ -42,6 +49,7 @@ mod command;
 mod commit;
 mod explain;
 mod gather;
+mod pace;
 mod peers;
 mod proposals;
 mod requests;
@@ -87,12 +95,16 @@ pub struct Node {
     /// When it was started; tells its proposals from those of an earlier life.
     life: HybridTime,
     phase: Phase,
+    /// It serves the registry; what was reached is not taken back.
+    serves: bool,
+    pace: pace::Pace,
     now: Now,
     cause: Cause,
     naming: naming::Naming,
     config: config::Config,
     access: access::Access,
     cluster: cluster::Cluster,
+    lock: lock::Lock,
     /// `None` until the state tables are restored: the engine replays onto them.
     consensus: Option<consensus::Consensus>,
     /// What the engine starts from, once the tables are restored.
@@ -116,6 +128,8 @@ pub struct Node {
     loads: BTreeMap<u64, u64>,
     next_load: u64,
     standing: Standing,
+    /// The newest moment of which all that was decided is known to be here.
+    confirmed: Option<Instant>,
     join: commit::Join,
     started: Instant,
     leader: Option<NodeId>,
@@ -169,7 +183,10 @@ impl Node {
             Input::Checked { id, healthy } => {
                 self.naming.step(now, naming::Input::Checked { id, healthy });
             }
-            Input::Persisted(id) => self.engine(consensus::Input::Persisted(id)),
+            Input::Persisted(id) => {
+                self.pace.ended(id, now.instant);
+                self.engine(consensus::Input::Persisted(id));
+            }
             Input::Checkpointed(applied) => {
                 self.engine(consensus::Input::Checkpointed { applied });
             }
@@ -177,6 +194,7 @@ impl Node {
             Input::Secrets(initial) => self.secrets(initial),
             Input::DiskFull(full) => {
                 self.disk_full = full;
+                self.look_at_disk();
                 self.initialize();
             }
             Input::Wake => self.wake(),
@@ -202,6 +220,7 @@ impl Node {
             self.config.deadline(),
             self.access.deadline(),
             self.cluster.deadline(),
+            self.lock.deadline(),
             self.consensus.as_ref().and_then(consensus::Consensus::deadline),
             self.proposals.deadline(self.leader.is_some()),
             self.gatherings.deadline(),
@@ -235,6 +254,7 @@ impl Node {
             self.naming.step(self.now, naming::Input::Closed(connection));
         }
         self.config.step(self.now, config::Input::Closed(connection));
+        self.lock.step(self.now, lock::Input::Closed(connection));
     }
 
     fn wake(&mut self) {
@@ -244,6 +264,7 @@ impl Node {
         self.config.step(now, config::Input::Wake);
         self.access.step(now, access::Input::Wake);
         self.cluster.step(now, cluster::Input::Wake);
+        self.look_at_disk();
         self.engine(consensus::Input::Wake);
         self.catch_up();
         while let Some(expired) = self.proposals.expire(now.instant, self.leader.is_some()) {
@@ -253,6 +274,8 @@ impl Node {
             };
             self.reply(waiter.to, waiter.id, Reply::Unavailable(why));
         }
+        // After the proposals: what was answered just now is not answered by the plane as well.
+        self.lock.step(now, lock::Input::Wake);
         self.expire_reads();
         self.expire_gatherings();
     }
@@ -269,6 +292,7 @@ impl Node {
         loop {
             let said =
                 self.pump_cluster() | self.pump_naming() | self.pump_config() | self.pump_access();
+            let said = self.pump_lock() | said;
             if !said && !self.pump_engine() {
                 break;
             }
@@ -381,6 +405,31 @@ impl Node {
         said
     }
 
+    fn pump_lock(&mut self) -> bool {
+        let mut said = false;
+        while let Some(output) = self.lock.poll() {
+            said = true;
+            match output {
+                lock::Output::Propose { to, id, command } => {
+                    self.propose(to, id, command::Command::Lock(command));
+                }
+                lock::Output::Tidy(command) => {
+                    let command = command::Command::Lock(command);
+                    self.propose(start::OURSELVES, RequestId(0), command);
+                }
+                lock::Output::Publish(view) => {
+                    self.outputs.push_back(Output::Publish(View::Lock(view)));
+                }
+                lock::Output::Retire(key) => {
+                    self.outputs.push_back(Output::Publish(View::LockGone(key)));
+                }
+                lock::Output::Reply { to, id, reply } => self.reply(to, id, Reply::Lock(reply)),
+                lock::Output::Halt(reason) => self.halt(reason),
+            }
+        }
+        said
+    }
+
     fn loaded(&mut self, id: u64, rows: config::LoadedRows) {
         let id =
             self.loads.remove(&id).expect("the host answers only loads that were asked for, once");
@@ -389,6 +438,10 @@ impl Node {
 
     fn reply(&mut self, to: ConnectionId, id: RequestId, reply: Reply) {
         if to != start::OURSELVES {
+            if matches!(reply, Reply::Unavailable(_)) {
+                let asker = lock::Asker { connection: to, id };
+                self.lock.step(self.now, lock::Input::Unanswered(asker));
+            }
             self.tally.count(&reply);
             self.outputs.push_back(Output::Reply { to, id, reply });
         }

@@ -4,10 +4,11 @@ use crate::{
     Initial, Node, Output, Phase, Standing, TableRow, Tally,
     command::Command,
     commit::{Join, Reads},
+    pace::Pace,
     proposals::Proposals,
     tables::{self, Plane},
 };
-use base::{ConnectionId, HybridClock, HybridTime, LogIndex, NodeId, Now, RequestId, Rng, Term};
+use base::{ConnectionId, HybridClock, HybridTime, NodeId, Now, RequestId, Rng, Term};
 use journal::{Cause, Journal, Kind, Subject};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -88,12 +89,15 @@ impl Node {
             id,
             life,
             phase: Phase::Restoring,
+            serves: false,
+            pace: Pace::default(),
             now,
             cause: Cause::Start,
             naming: naming::Naming::new(settings.naming, now, id, clock.clone()),
             config: config::Config::new(settings.config),
             access: access::Access::new(settings.access),
             cluster,
+            lock: lock::Lock::new(),
             consensus: None,
             unstarted: Some(Unstarted { settings: consensus, recovered: recovered.consensus }),
             secrets: Secrets::NotAsked,
@@ -108,7 +112,8 @@ impl Node {
             gatherings: crate::gather::Gatherings::default(),
             loads: BTreeMap::new(),
             next_load: 0,
-            standing: Standing { ready: false, sole_voter: false, applied: LogIndex(0) },
+            standing: Standing::default(),
+            confirmed: None,
             join: Join::NotAsked,
             started: now.instant,
             leader: None,
@@ -129,8 +134,8 @@ impl Node {
         let expected = self.phase == Phase::Restoring || self.reloading.is_some();
         assert!(expected, "rows come before `Restored`, or after `Reload`");
         self.cause = Cause::Start;
-        let (mut config, mut access, mut naming, mut cluster) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut config, mut access, mut naming) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut cluster, mut lock) = (Vec::new(), Vec::new());
         for row in rows {
             let table = row.table;
             match tables::from_disk(row) {
@@ -138,6 +143,7 @@ impl Node {
                 Some((Plane::Access, row)) => access.push(row),
                 Some((Plane::Naming, row)) => naming.push(row),
                 Some((Plane::Cluster, row)) => cluster.push(row),
+                Some((Plane::Lock, row)) => lock.push(row),
                 None => {
                     return self.halt(format!(
                         "state table {table} is unknown to this build: start the build that wrote it"
@@ -149,11 +155,13 @@ impl Node {
         self.access.step(self.now, access::Input::Restore(access));
         self.naming.step(self.now, naming::Input::Restore(naming));
         self.cluster.step(self.now, cluster::Input::Restore(cluster));
+        self.lock.step(self.now, lock::Input::Restore(lock));
     }
 
     pub(crate) fn restored(&mut self) {
         self.config.step(self.now, config::Input::Restored);
         self.naming.step(self.now, naming::Input::Restored);
+        self.lock.step(self.now, lock::Input::Restored);
         if let Some(held) = self.reloading.take() {
             return self.reloaded(held);
         }

@@ -2,7 +2,8 @@
 
 use crate::PeerMessage;
 use base::{
-    ConnectionId, Consistency, Duration, Freshness, Limit, LogIndex, NodeId, RequestId, Term,
+    ConnectionId, Consistency, Duration, Freshness, Instant, Limit, LogIndex, NodeId, RequestId,
+    Term,
 };
 use cluster::{Address, Introduction};
 use config::{ConfigKey, Entry, Grays};
@@ -136,6 +137,8 @@ pub enum Request {
     Access(access::Request),
     /// For the cluster.
     Cluster(cluster::Request),
+    /// For locks.
+    Lock(lock::Request),
     /// Answer when the views are at least this fresh, or as fresh as they can be.
     Fresh(Consistency),
     /// The newest events about this subject in the journals of all nodes.
@@ -160,6 +163,8 @@ pub enum Reply {
     Access(access::Reply),
     /// Of the cluster.
     Cluster(cluster::Reply),
+    /// Of locks.
+    Lock(lock::Reply),
     /// What the views are worth.
     Fresh(Freshness),
     /// What the journals of all nodes hold.
@@ -185,6 +190,7 @@ impl Reply {
             Self::Naming(reply) => reply.limit(),
             Self::Config(reply) => reply.limit(),
             Self::Access(reply) => reply.limit(),
+            Self::Lock(reply) => reply.limit(),
             // Lanes are the host's: a node is overloaded with writes alone.
             Self::Unavailable(Unavailable::Overloaded) => Some(Limit::WritesPending),
             Self::Unavailable(
@@ -223,6 +229,12 @@ pub struct Status {
     pub node: NodeId,
     /// Whether it serves.
     pub ready: bool,
+    /// Whether it has caught up with what was agreed.
+    pub complete: bool,
+    /// How far it has come into a cluster.
+    pub formation: cluster::Formation,
+    /// Everybody in the cluster, as this node sees it.
+    pub members: Vec<cluster::Member>,
     /// Current term.
     pub term: Term,
     /// The leader it knows.
@@ -291,7 +303,9 @@ impl Tally {
         let counter = match reply {
             Reply::Config(config::Reply::Outcome(outcome)) => match outcome {
                 config::Outcome::Published(_) => &mut self.published,
-                config::Outcome::CasConflict { .. } => &mut self.publish_conflicts,
+                config::Outcome::CasConflict { .. } | config::Outcome::Conflicts(_) => {
+                    &mut self.publish_conflicts
+                }
                 config::Outcome::QuotaExceeded { .. } | config::Outcome::TooManyVersions { .. } => {
                     &mut self.publish_refused
                 }
@@ -301,13 +315,16 @@ impl Tally {
                 config::Refusal::ContentBlank
                 | config::Refusal::ContentTooLarge { .. }
                 | config::Refusal::DetailTooLong { .. }
-                | config::Refusal::TooManyTags { .. },
+                | config::Refusal::TooManyTags { .. }
+                | config::Refusal::TooManyChanges { .. }
+                | config::Refusal::ChangesTooLarge { .. },
             )) => &mut self.publish_refused,
             Reply::Naming(naming::Reply::Beat { .. }) => &mut self.beats,
             Reply::Naming(_)
             | Reply::Config(_)
             | Reply::Access(_)
             | Reply::Cluster(_)
+            | Reply::Lock(_)
             | Reply::Fresh(_)
             | Reply::Events { .. }
             | Reply::Status(_)
@@ -349,17 +366,25 @@ pub enum View {
     Switches(naming::Switches),
     /// The cluster.
     Cluster(Arc<cluster::View>),
+    /// A lock that is held.
+    Lock(Arc<lock::View>),
+    /// A lock is free.
+    LockGone(Arc<str>),
 }
 
 /// How the node stands: decides what a read from the views is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// It serves.
+    /// It serves the registry, and of all else what it can.
     pub ready: bool,
+    /// It has caught up with what was agreed once: a config that is not here does not exist, or is very new.
+    pub complete: bool,
     /// It is the only voter and leads, so nothing newer than its views can exist.
     pub sole_voter: bool,
     /// Through which entry the views are.
     pub applied: LogIndex,
+    /// The newest moment of which all that was decided is known to be in the views.
+    pub confirmed: Option<Instant>,
 }
 
 /// What goes out. The host starts these in order and waits for none of them.

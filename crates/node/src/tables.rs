@@ -10,6 +10,7 @@ pub(crate) enum Plane {
     Access,
     Naming,
     Cluster,
+    Lock,
 }
 
 /// Tables that one plane may number: its rows are at `plane * 16 + table`.
@@ -22,6 +23,7 @@ impl Plane {
             Self::Access => 2 * TABLES_PER_PLANE,
             Self::Naming => 3 * TABLES_PER_PLANE,
             Self::Cluster => 4 * TABLES_PER_PLANE,
+            Self::Lock => 5 * TABLES_PER_PLANE,
         }
     }
 
@@ -36,11 +38,11 @@ impl Plane {
 }
 
 /// The tables to give back as `Input::Restore` at start, in this order. A history is read when it is asked for.
-pub const RESTORED_TABLES: std::ops::Range<u8> = TABLES_PER_PLANE..5 * TABLES_PER_PLANE;
+pub const RESTORED_TABLES: std::ops::Range<u8> = TABLES_PER_PLANE..6 * TABLES_PER_PLANE;
 
 /// A disk row, sorted to its plane. `None`: a table that no plane of this build knows.
 pub(crate) fn from_disk(row: TableRow) -> Option<(Plane, Row)> {
-    let plane = [Plane::Config, Plane::Access, Plane::Naming, Plane::Cluster]
+    let plane = [Plane::Config, Plane::Access, Plane::Naming, Plane::Cluster, Plane::Lock]
         .into_iter()
         .find(|plane| (plane.base()..plane.base() + TABLES_PER_PLANE).contains(&row.table))?;
     Some((plane, Row { table: row.table - plane.base(), key: row.key, value: row.value }))

@@ -1,6 +1,7 @@
 //! Conversations with one node: a script of inputs goes in, the transcript of what it says comes out.
 
 mod cluster;
+mod members;
 
 use crate::{
     Initial, Input, Node, Output, Recovered, Reply, Request, Settings, TableRow, View, consensus,
@@ -269,6 +270,8 @@ fn published(view: &View) -> Option<String> {
         View::Switches(switches) => Some(format!("{switches:?}")),
         View::Cluster(_) => None,
         View::Standing(standing) if standing.ready => None,
+        View::Lock(view) => Some(format!("lock {} by {}", view.key, view.lease.owner)),
+        View::LockGone(key) => Some(format!("lock {key} free")),
         View::Standing(_) => Some("not ready".to_owned()),
     }
 }
@@ -282,7 +285,18 @@ fn replied(reply: &Reply) -> String {
         }
         Reply::Config(reply) => format!("{reply:?}"),
         Reply::Access(reply) => format!("{reply:?}"),
+        Reply::Cluster(::cluster::Reply::Outcome(::cluster::Outcome::Token(_))) => "a token".into(),
         Reply::Cluster(reply) => format!("{reply:?}"),
+        Reply::Lock(lock::Reply::Outcome(outcome)) => match outcome {
+            lock::Outcome::Granted { .. } => "granted".into(),
+            lock::Outcome::Held { owner, .. } => format!("held by {owner}"),
+            lock::Outcome::TimedOut => "timed out".into(),
+            lock::Outcome::Renewed { .. } => "renewed".into(),
+            lock::Outcome::Released => "released".into(),
+            lock::Outcome::NotHeld { .. } => "not held".into(),
+            lock::Outcome::Full { .. } | lock::Outcome::Ended => format!("{outcome:?}"),
+        },
+        Reply::Lock(reply) => format!("{reply:?}"),
         Reply::Fresh(freshness) => format!("{:?}", freshness.level),
         Reply::Events { events, silent, .. } => {
             let mut nodes: Vec<_> = events.iter().map(|event| event.id.node).collect();

@@ -8,7 +8,7 @@ use crate::{
     running::fill,
     udp::Udp,
 };
-use cluster::Address;
+use cluster::{Address, Secret};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
@@ -36,21 +36,55 @@ pub struct Bound {
 ///
 /// # Errors
 /// When one cannot be opened. None is then.
-pub async fn bind(settings: Settings) -> Result<Bound, RunError> {
+pub async fn bind(mut settings: Settings) -> Result<Bound, RunError> {
     let (api, grpc) = open_doors(&settings).await?;
     let udp = match &api {
         Some(api) => Some(open_udp(api.address).await?),
         None => None,
     };
-    let peer = match settings.listen.peer.filter(|_| settings.cluster.is_asked_for()) {
-        Some(address) => Some(
+    let mut peer = match settings.listen.peer {
+        Some(address) if settings.cluster.is_asked_for() || address.port() == 0 => Some(
             TcpListener::bind(address)
                 .await
                 .map_err(|source| RunError::Listen { address, source })?,
         ),
-        None => None,
+        Some(_) | None => None,
     };
+    if !settings.cluster.is_asked_for()
+        && let Some(socket) = peer.take()
+    {
+        // It stays closed for now, but others are told from the start where it will be.
+        settings.listen.peer = socket.local_addr().ok();
+    }
     Ok(Bound { settings, api, grpc, udp, peer })
+}
+
+/// Opens the doors of servers that found a cluster together: they are given a new secret and each other's addresses.
+///
+/// # Errors
+/// When one cannot be opened. None is then.
+///
+/// # Panics
+/// If one of them has no peer door.
+pub async fn bind_together(nodes: Vec<Settings>) -> Result<Vec<Bound>, RunError> {
+    let mut secret = [0; 32];
+    fill(&mut secret)?;
+    let secret = Secret::new(&secret).expect("32 bytes are enough");
+    let mut bound = Vec::new();
+    for mut settings in nodes {
+        settings.cluster.secret = Some(secret.clone());
+        bound.push(bind(settings).await?);
+    }
+    let mut addresses = Vec::new();
+    for node in &bound {
+        addresses.push(node.cluster().await?.advertise);
+    }
+    for node in &mut bound {
+        assert!(node.peer.is_some(), "a node of several has a peer door");
+        node.settings.cluster.join = addresses.clone();
+        node.settings.cluster.expect = u32::try_from(addresses.len()).ok();
+    }
+    Ok(bound)
 }
 
 impl Bound {

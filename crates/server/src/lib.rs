@@ -37,9 +37,9 @@ mod turn;
 mod udp;
 
 pub use cluster_settings::{Advertise, ClusterSettings};
-pub use doors::{Bound, bind};
+pub use doors::{Bound, bind, bind_together};
 pub use limit_settings::LimitFlags;
 pub use limits::Limits;
 pub use peer::PeerCertificates;
-pub use running::{RunError, Running, start};
+pub use running::{RunError, Running, new_password, start};
 pub use settings::{Auth, Flags, Listen, LogFormat, LogLevel, Settings, SettingsError};

@@ -192,6 +192,16 @@ impl Bound {
     }
 }
 
+/// A password for a first administrator.
+///
+/// # Errors
+/// When there is no randomness.
+pub fn new_password() -> Result<String, RunError> {
+    let mut seed = [0; 32];
+    fill(&mut seed)?;
+    Ok(host::password(&mut Rng::from_seed(seed)))
+}
+
 /// Fills bytes by chance.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), RunError> {
     getrandom::fill(bytes)
@@ -284,6 +294,7 @@ impl Running {
             let connections = self.host.connections_open();
             tracing::warn!(connections, "clients did not go in time: their connections are cut");
         }
+        self.leave(begun + self.stop_timeout.mul_f32(0.9)).await;
         let _ = self.phase.send(Phase::Stopped);
         for task in self.tasks {
             let _ = task.await;
@@ -292,6 +303,23 @@ impl Running {
         let written = tokio::task::spawn_blocking(move || threads.stop());
         if tokio::time::timeout_at(begun + self.stop_timeout, written).await.is_err() {
             tracing::warn!("the disk did not answer in time");
+        }
+    }
+
+    /// Hands over what the node leads, and says goodbye: the others need not find out that it is gone.
+    async fn leave(&self, until: Instant) {
+        self.host.leave(self.clock.now());
+        let left = async {
+            loop {
+                let changed = self.state_changed.notified();
+                if self.host.has_left() || self.host.halted().is_some() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        if tokio::time::timeout_at(until, left).await.is_err() {
+            tracing::warn!("the other nodes did not answer in time that this one leaves");
         }
     }
 

@@ -284,8 +284,8 @@ impl ConfigClient {
                 self.notes.push_back(Note::Listened { number, changed });
             }
             Op::Asked { number, key, ask } => {
-                let outcome = outcome(&ask, &body);
-                if let Outcome::Found(content) = &outcome {
+                let outcome = outcome(&ask, &body, is_stale(payload));
+                if let Outcome::Found(content) | Outcome::FoundStale(content) = &outcome {
                     let md5 = content.as_deref().map(md5_of).unwrap_or_default();
                     if md5 != text(&body, "md5") {
                         self.notes
@@ -304,18 +304,28 @@ impl ConfigClient {
     }
 }
 
+/// Whether an answer says that it is worth less than was asked for.
+fn is_stale(payload: &Payload) -> bool {
+    let headers = payload.metadata.as_ref().map(|metadata| &metadata.headers);
+    headers
+        .and_then(|headers| headers.get("x-trine-consistency"))
+        .is_some_and(|level| level == "stale")
+}
+
 /// What an answer says of the request. Only words that promise "nothing changed" are taken as a refusal.
-fn outcome(ask: &Ask, body: &Value) -> Outcome {
+fn outcome(ask: &Ask, body: &Value, stale: bool) -> Outcome {
+    let found =
+        |content| if stale { Outcome::FoundStale(content) } else { Outcome::Found(content) };
     let message = text(body, "message");
     if body["success"] == true {
         return match ask {
-            Ask::Query => Outcome::Found(Some(text(body, "content").to_owned())),
+            Ask::Query => found(Some(text(body, "content").to_owned())),
             Ask::Publish { .. } | Ask::Remove => Outcome::Done,
         };
     }
     let absent = *ask == Ask::Query && body["errorCode"] == 300 && message.contains("not exist");
     if absent {
-        Outcome::Found(None)
+        found(None)
     } else if message.starts_with("Cas publish fail") {
         Outcome::Conflict
     } else if ["nothing was", "starting", "unregistered", "Unknown", "not found", "Not Found"]

@@ -166,6 +166,7 @@ impl World {
             return; // and it will begin again
         }
         self.machines[machine].is_down = true;
+        self.links_of_the_dead(machine, kept);
         self.machines[machine].crash(survivors);
         self.happened(Happening::Down {
             machine,

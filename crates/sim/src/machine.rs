@@ -3,6 +3,7 @@
 use crate::{
     operator::Copy,
     planted::{self, Planted, Planting},
+    sights::Seen,
 };
 use base::{Duration, Instant, Now, Rng};
 use host::{DiskDone, DiskJob, DiskWorker, Host, Settings, StartError};
@@ -26,6 +27,8 @@ pub(crate) struct Machine {
     pub(crate) is_down: bool,
     /// No start is planned after a crash.
     pub(crate) stays_down: bool,
+    /// What was seen of the host last.
+    pub(crate) seen: Seen,
     pub(crate) disk: SimDisk,
     settings: Settings,
     rng: Rng,
@@ -66,6 +69,7 @@ impl Machine {
             damage_expected: false,
             is_down: false,
             stays_down: false,
+            seen: Seen::default(),
             disk,
             settings,
             rng,
@@ -131,6 +135,7 @@ impl Machine {
     pub(crate) fn begin(&mut self, world: Instant) -> Result<(), StartError> {
         assert!(self.running.is_none(), "one host per machine at a time");
         self.life += 1;
+        self.seen = Seen::default();
         self.born = world;
         let place = Place::Simulated(self.disk.clone());
         self.planting.begin();
@@ -171,8 +176,8 @@ impl Machine {
     }
 
     pub(crate) fn run_disk(&mut self, jobs: Vec<DiskJob>) -> DiskRun {
-        let jobs = self.planting.jobs(jobs);
         let asked = planted::persists(&jobs);
+        let jobs = self.planting.jobs(jobs);
         let running = self.running.as_mut().expect("jobs of a dead host are void");
         let done = running.worker.run(jobs);
         if self.power_lost() {

@@ -2,25 +2,37 @@
 //! Fails if a run does.
 #![forbid(unsafe_code)]
 
-use sim::{PLANTED, Planted, run};
+use sim::{PLANTED, Planted, run, run_cluster};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sim [--seed N] [--seeds COUNT] [--trace] [--planted BUG]";
+const USAGE: &str =
+    "usage: sim [--seed N] [--seeds COUNT] [--nodes COUNT] [--story] [--trace] [--planted BUG]";
 
 struct Options {
     first: u64,
     count: u64,
+    nodes: usize,
+    story: bool,
     trace: bool,
     planted: Planted,
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { first: 1, count: 1, trace: false, planted: Planted::Nothing };
+    let mut options = Options {
+        first: 1,
+        count: 1,
+        nodes: 1,
+        story: false,
+        trace: false,
+        planted: Planted::Nothing,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--seed" => options.first = arguments.next()?.parse().ok()?,
             "--seeds" => options.count = arguments.next()?.parse().ok()?,
+            "--nodes" => options.nodes = arguments.next()?.parse().ok()?,
+            "--story" => options.story = true,
             "--trace" => options.trace = true,
             "--planted" => {
                 let name = arguments.next()?;
@@ -40,7 +52,13 @@ fn main() -> ExitCode {
     };
     let mut failed = false;
     for seed in options.first..options.first + options.count {
-        let report = run(seed, options.planted, options.trace);
+        let report = match options.nodes {
+            0 | 1 => run(seed, options.planted, options.trace),
+            nodes => run_cluster(seed, nodes, options.planted, options.trace),
+        };
+        for line in report.story.iter().filter(|_| options.story) {
+            println!("{line}");
+        }
         for line in report.trace.lines() {
             println!("{line}");
         }

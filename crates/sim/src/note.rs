@@ -58,6 +58,8 @@ pub enum Outcome {
     Done,
     /// A read found this; `None`: there is no such config.
     Found(Option<String>),
+    /// A read found this, and was told that it may be old.
+    FoundStale(Option<String>),
     /// The condition of a publish did not hold; nothing changed.
     Conflict,
     /// Refused, in these words; nothing changed.

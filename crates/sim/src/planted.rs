@@ -21,6 +21,12 @@ pub enum Planted {
     LostRows,
     /// A row that was flipped on the disk is passed on as it is.
     UncheckedRow,
+    /// Of a log write the vote and the term are not written.
+    ForgottenVote,
+    /// Who the node is, and with whom it founds a cluster, is not written.
+    ForgottenIdentity,
+    /// A snapshot of another node is taken for installed and is not.
+    LostInstall,
     /// Nobody is judged by the beats that do not come.
     EndlessBeats,
     /// One between the host and its node.
@@ -28,7 +34,7 @@ pub enum Planted {
 }
 
 /// All bugs by name.
-pub const PLANTED: [(&str, Planted); 16] = [
+pub const PLANTED: [(&str, Planted); 30] = [
     ("early-persisted", Planted::EarlyPersisted),
     ("ignored-sync-failure", Planted::IgnoredSyncFailure),
     ("lost-hint", Planted::LostHint),
@@ -45,6 +51,20 @@ pub const PLANTED: [(&str, Planted); 16] = [
     ("no-tombstone", Planted::Node(host::Planted::NoTombstone)),
     ("late-hint", Planted::Node(host::Planted::LateHint)),
     ("forgotten-clock", Planted::Node(host::Planted::ForgottenClock)),
+    ("forgotten-vote", Planted::ForgottenVote),
+    ("forgotten-identity", Planted::ForgottenIdentity),
+    ("lost-install", Planted::LostInstall),
+    ("lease-without-time", Planted::Node(host::Planted::LeaseWithoutTime)),
+    ("follower-reads", Planted::Node(host::Planted::FollowerReads)),
+    ("unmarked-reads", Planted::Node(host::Planted::UnmarkedReads)),
+    ("early-ack", Planted::Node(host::Planted::EarlyAck)),
+    ("no-digests", Planted::Node(host::Planted::NoDigests)),
+    ("dropped-tombstones", Planted::Node(host::Planted::DroppedTombstones)),
+    ("own-overwritten", Planted::Node(host::Planted::OwnOverwritten)),
+    ("lost-follower-view", Planted::Node(host::Planted::LostFollowerView)),
+    ("deaf-followers", Planted::Node(host::Planted::DeafFollowers)),
+    ("lost-peer-push", Planted::Node(host::Planted::LostPeerPush)),
+    ("early-ready", Planted::Node(host::Planted::EarlyReady)),
 ];
 
 /// A bug at work on a machine.
@@ -77,14 +97,19 @@ impl Planting {
             | Planted::LostHint
             | Planted::OldHint
             | Planted::LostRows
-            | Planted::UncheckedRow => {}
+            | Planted::UncheckedRow
+            | Planted::ForgottenVote
+            | Planted::ForgottenIdentity
+            | Planted::LostInstall => {}
         }
         settings
     }
 
     /// Answers that are given before the jobs are run.
     pub(crate) fn early_answers(&self, jobs: &[DiskJob]) -> Vec<DiskDone> {
-        if self.planted == Planted::EarlyPersisted { persists(jobs) } else { Vec::new() }
+        let mut early = persists(jobs);
+        early.retain(|done| matches!(done, DiskDone::Persisted(_)));
+        if self.planted == Planted::EarlyPersisted { early } else { Vec::new() }
     }
 
     /// What the disk is told instead of these.
@@ -102,6 +127,23 @@ impl Planting {
                         if self.tables.is_multiple_of(4) {
                             rows.clear();
                         }
+                    }
+                }
+            }
+            Planted::ForgottenVote => {
+                for job in &mut jobs {
+                    if let DiskJob::Persist { write, .. } = job {
+                        write.hard_state = None;
+                    }
+                }
+            }
+            Planted::ForgottenIdentity => {
+                jobs.retain(|job| !matches!(job, DiskJob::Identity(_)));
+            }
+            Planted::LostInstall => {
+                for job in &mut jobs {
+                    if let DiskJob::Persist { write, .. } = job {
+                        write.install = None;
                     }
                 }
             }
@@ -131,11 +173,17 @@ impl Planting {
                     self.damage(done);
                 }
             }
+            Planted::ForgottenIdentity => {
+                let kept = asked.into_iter().filter(|done| matches!(done, DiskDone::IdentityKept));
+                done.extend(kept);
+            }
             Planted::Nothing
             | Planted::LostHint
             | Planted::OldHint
             | Planted::LostRows
             | Planted::EndlessBeats
+            | Planted::ForgottenVote
+            | Planted::LostInstall
             | Planted::Node(_) => {}
         }
         done
@@ -158,11 +206,11 @@ pub(crate) fn persists(jobs: &[DiskJob]) -> Vec<DiskDone> {
     jobs.iter()
         .filter_map(|job| match job {
             DiskJob::Persist { id, .. } => Some(DiskDone::Persisted(*id)),
+            DiskJob::Identity(_) => Some(DiskDone::IdentityKept),
             DiskJob::Tables { .. }
             | DiskJob::Checkpoint
             | DiskJob::Load { .. }
             | DiskJob::Restore { .. }
-            | DiskJob::Identity(_)
             | DiskJob::Snapshot(_)
             | DiskJob::Clock(_)
             | DiskJob::Hint(_)

@@ -55,6 +55,7 @@ impl Profile {
                 services: services.clone(),
                 watched: persistent.clone(),
                 pause: millis(300 + rng.below(3_000)),
+                quiet: false,
             })
             .collect();
         let beat: Vec<BeatHabits> = (0..rng.below(3))
@@ -91,7 +92,24 @@ impl Profile {
         Self { physics, naming, beat, operators, config, faults, kinds }
     }
 
+    /// How many clients may have instances that end with them.
+    pub(crate) fn registrants(&self) -> u64 {
+        (self.naming.len() + self.beat.len()) as u64
+    }
+
+    /// How many clients there are.
+    pub(crate) fn clients(&self) -> usize {
+        self.naming.len() + self.beat.len() + self.operators.len() + self.config.len()
+    }
+
     pub(crate) fn populate(&self, world: &mut World) {
+        self.add_clients(world);
+        for (at, fault) in &self.faults {
+            world.plan(*at, *fault);
+        }
+    }
+
+    pub(crate) fn add_clients(&self, world: &mut World) {
         for habits in &self.naming {
             world.add_naming_client(habits.clone());
         }
@@ -101,23 +119,22 @@ impl Profile {
         for habits in &self.config {
             world.add_config_client(habits.clone());
         }
-        for (at, fault) in &self.faults {
-            world.plan(*at, *fault);
-        }
     }
 
     /// For people.
     pub(crate) fn words(&self) -> String {
+        format!("{}, {} faults of {:?}", self.clients_words(), self.faults.len(), self.kinds)
+    }
+
+    pub(crate) fn clients_words(&self) -> String {
         format!(
-            "{} naming, {} beat, {} persistent and {} config clients, latency ≤ {:?}, disk ≤ {:?}, {} faults of {:?}",
+            "{} naming, {} beat, {} persistent and {} config clients, latency ≤ {:?}, disk ≤ {:?}",
             self.naming.len(),
             self.beat.len(),
             self.operators.len(),
             self.config.len(),
             self.physics.latency.1,
             self.physics.disk.1,
-            self.faults.len(),
-            self.kinds,
         )
     }
 }
@@ -126,7 +143,7 @@ fn names(stem: &str, count: u64) -> Vec<String> {
     (0..count).map(|number| format!("{stem}{number}")).collect()
 }
 
-fn survivors(rng: &mut Rng) -> Survivors {
+pub(crate) fn survivors(rng: &mut Rng) -> Survivors {
     match rng.below(4) {
         0 => Survivors::None,
         1 => Survivors::All,

@@ -4,9 +4,10 @@ use crate::{
     Planted, Trace, World,
     check::check,
     client::Client,
+    cluster_profile::ClusterProfile,
     note::Offer,
     profile::{Profile, SAFETY_PHASE},
-    seeded,
+    seeded, timeline,
     world::Happening,
 };
 use base::Duration;
@@ -29,6 +30,8 @@ pub struct Report {
     pub seed: u64,
     /// What it stood for.
     pub profile: String,
+    /// What happened to machines and network, for people.
+    pub story: Vec<String>,
     /// Everything that happened.
     pub trace: Trace,
     /// What must never happen, and did.
@@ -74,6 +77,26 @@ pub fn run(seed: u64, planted: Planted, keep_trace: bool) -> Report {
     let disk = SimDisk::new(rng.fork());
     let mut world = World::with_disk(rng, disk, profile.physics.clone(), keep_trace);
     profile.populate(&mut world);
+    judge(seed, profile.words(), world)
+}
+
+/// Runs a seed with so many machines.
+///
+/// # Panics
+/// If there are fewer than two.
+#[must_use]
+pub fn run_cluster(seed: u64, machines: usize, planted: Planted, keep_trace: bool) -> Report {
+    assert!(machines > 1, "one machine is no cluster");
+    let mut rng = seeded(seed);
+    let mut profile = ClusterProfile::draw(&mut rng, machines);
+    profile.base.physics.planted = planted;
+    let mut world = World::unstarted(rng, machines, profile.physics(), keep_trace);
+    profile.populate(&mut world);
+    judge(seed, profile.words(), world)
+}
+
+/// Lets things go wrong, then nothing, then looks whether everything has come right.
+fn judge(seed: u64, profile: String, mut world: World) -> Report {
     world.run(SAFETY_PHASE);
     world.heal();
     world.run(CALM);
@@ -88,13 +111,15 @@ pub fn run(seed: u64, planted: Planted, keep_trace: bool) -> Report {
         violations.extend(found.violations.into_iter().map(|what| format!("{name}: {what}")));
     }
     let checked = checked.join(", ");
-    Report { seed, profile: profile.words(), trace: world.trace, violations, stuck, checked }
+    let story = timeline(world.history(), false);
+    Report { seed, profile, story, trace: world.trace, violations, stuck, checked }
 }
 
 impl World {
     /// Nothing goes wrong any more; clients only look.
     pub fn heal(&mut self) {
         self.trace.line(self.now, format_args!("healed"));
+        self.heal_network();
         for machine in 0..self.machines.len() {
             self.machines[machine].heal();
             self.happened(Happening::Full { machine, full: false });
@@ -117,7 +142,7 @@ impl World {
     pub fn unsettled(&self) -> Option<String> {
         let waits = (0..self.machines.len()).find(|machine| !self.serves(*machine));
         if let Some(machine) = waits {
-            return Some(format!("the host of m{machine} is not ready"));
+            return Some(self.words_of(machine));
         }
         let living = || self.actors.iter().filter(|actor| actor.alive).map(|actor| &actor.client);
         if let Some(reason) = living().find_map(Client::unsettled) {

@@ -3,6 +3,7 @@
 use crate::{
     line::Heard,
     machine::DiskRun,
+    network::Place,
     payload,
     world::{Event, Happening, LinkId, ToMachine, Up, World},
 };
@@ -63,7 +64,7 @@ impl World {
     }
 
     /// The host of this life, if it is still the one.
-    fn host_of(&self, machine: usize, life: u64) -> Option<Arc<Host>> {
+    pub(crate) fn host_of(&self, machine: usize, life: u64) -> Option<Arc<Host>> {
         self.machines[machine].host().filter(|_| self.machines[machine].life == life).cloned()
     }
 
@@ -163,8 +164,9 @@ impl World {
 
     /// Sends to a client, behind what was sent to it before.
     pub(crate) fn tell(&mut self, id: LinkId, heard: Heard) {
-        let latency = self.draw(self.physics.latency);
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get(&id) else { return };
+        let latency = self.latency(Place::Machine(link.machine), Place::Client(link.client));
+        let link = self.links.get_mut(&id).expect("just looked up");
         let at = self.now.after(latency).max(link.last_down);
         link.last_down = at;
         self.queue.push(at, Event::ToClient { link: id, heard });
@@ -176,9 +178,11 @@ impl World {
         if let Some(reason) = host.halted() {
             return self.halted(machine, reason);
         }
+        self.sight(machine, &host);
         self.notice_ready(machine, &host);
         self.take_sendings(machine, &host);
         self.take_datagrams(machine, &host);
+        self.take_peers(machine, &host);
         self.take_disk_jobs(machine, &host);
         while let Some(work) = host.take_work() {
             let at = self.now.after(self.draw(self.physics.work));

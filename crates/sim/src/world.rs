@@ -8,11 +8,15 @@ use crate::{
     line::{Heard, Send},
     machine::Machine,
     naming_client::{NamingClient, NamingHabits},
+    network::{Network, NetworkFault, Place, Way},
     note::{Note, Seen},
     payload,
+    peers::{PEER_PORT, PeerLink, ToPeer},
     planted::Planted,
     queue::EventQueue,
+    serve::address,
     servers::Servers,
+    sights::Sight,
     trace::Trace,
 };
 use base::{ConnectionId, Duration, Instant, Rng};
@@ -116,6 +120,11 @@ pub enum Happening {
         /// What was durable then is there.
         as_of: Instant,
     },
+    /// The machine gets an empty disk: what it had is lost.
+    Replaced {
+        /// Which.
+        machine: usize,
+    },
     /// All that the host serves, read at one moment: right after it began to serve, and at the end.
     Scanned {
         /// Which machine's.
@@ -124,6 +133,31 @@ pub enum Happening {
         configs: BTreeMap<String, Option<String>>,
         /// The lists.
         lists: Vec<Seen>,
+    },
+    /// Bytes pass from one place to another no longer, or again.
+    Parted {
+        /// From here.
+        from: Place,
+        /// To there.
+        to: Place,
+        /// Whether they do not pass.
+        cut: bool,
+    },
+    /// How a node stands has changed.
+    Sighted {
+        /// Whose.
+        machine: usize,
+        /// How it stands now.
+        sight: Sight,
+    },
+    /// A node's state is that of another log index.
+    Applied {
+        /// Whose.
+        machine: usize,
+        /// The index.
+        applied: u64,
+        /// A hash of the state.
+        hash: u64,
     },
     /// The host stopped by itself.
     Halted {
@@ -168,14 +202,28 @@ pub(crate) enum ToMachine {
     WorkDone { life: u64, work: Work },
     Arrives { link: LinkId, up: Up },
     Datagram { from: SocketAddr, bytes: Bytes },
+    Peer(ToPeer),
     Fault(Fault),
 }
 
 pub(crate) enum Event {
     Machine(usize, ToMachine),
-    DatagramToClient { client: usize, bytes: Bytes },
-    ToClient { link: LinkId, heard: Heard },
-    ClientWake { client: usize, deadline: Instant },
+    DatagramToClient {
+        machine: usize,
+        client: usize,
+        bytes: Bytes,
+    },
+    ToClient {
+        link: LinkId,
+        heard: Heard,
+    },
+    ClientWake {
+        client: usize,
+        deadline: Instant,
+    },
+    Network(NetworkFault),
+    /// What was held back on this way may arrive.
+    Release(Way),
 }
 
 pub(crate) struct Actor {
@@ -194,9 +242,12 @@ pub struct World {
     pub(crate) physics: Physics,
     pub(crate) queue: EventQueue<Event>,
     pub(crate) machines: Vec<Machine>,
+    pub(crate) network: Network,
     pub(crate) actors: Vec<Actor>,
     pub(crate) links: BTreeMap<LinkId, Link>,
     next_link: LinkId,
+    pub(crate) peer_links: BTreeMap<u64, PeerLink>,
+    pub(crate) next_peer_link: u64,
     pub(crate) trace: Trace,
     pub(crate) history: Vec<(Instant, Happening)>,
     /// What must never happen, and did.
@@ -224,6 +275,22 @@ pub fn settings() -> Settings {
     }
 }
 
+/// How one of so many machines finds the others.
+fn one_of(machine: usize, machines: usize) -> host::ClusterSettings {
+    let name = |machine, port| {
+        let text = address(machine, port).to_string();
+        cluster::Address::new(&text).expect("an address is plain text")
+    };
+    host::ClusterSettings {
+        advertise: name(machine, PEER_PORT),
+        api: Some(name(machine, 8848)),
+        seeds: (0..machines).map(|machine| name(machine, PEER_PORT)).collect(),
+        expect: Some(machines as u32),
+        secret: Some(cluster::Secret::new(&[7; 32]).expect("32 bytes are enough")),
+        token: None,
+    }
+}
+
 impl World {
     /// A world with an empty disk, in which nothing has happened yet.
     #[must_use]
@@ -242,6 +309,33 @@ impl World {
         world
     }
 
+    /// A world of so many machines with empty disks, which found one cluster: each is told the addresses of all.
+    #[must_use]
+    pub fn cluster(rng: Rng, machines: usize, physics: Physics, keep_trace: bool) -> Self {
+        let mut world = Self::unstarted(rng, machines, physics, keep_trace);
+        for machine in 0..machines {
+            world.start_at(machine, world.now);
+        }
+        world
+    }
+
+    /// The same, and nothing is switched on yet.
+    #[must_use]
+    pub fn unstarted(mut rng: Rng, machines: usize, physics: Physics, keep_trace: bool) -> Self {
+        let all = (0..machines)
+            .map(|machine| {
+                let settings = Settings { cluster: one_of(machine, machines), ..settings() };
+                Machine::new(SimDisk::new(rng.fork()), settings, rng.fork(), physics.planted)
+            })
+            .collect();
+        Self::of(rng, all, physics, keep_trace)
+    }
+
+    /// Switches a machine on at that time.
+    pub fn start_at(&mut self, machine: usize, at: Instant) {
+        self.queue.push(at, Event::Machine(machine, ToMachine::Start));
+    }
+
     fn of(rng: Rng, machines: Vec<Machine>, physics: Physics, keep_trace: bool) -> Self {
         Self {
             now: Instant::START,
@@ -249,9 +343,12 @@ impl World {
             physics,
             queue: EventQueue::default(),
             machines,
+            network: Network::default(),
             actors: Vec::new(),
             links: BTreeMap::new(),
             next_link: 0,
+            peer_links: BTreeMap::new(),
+            next_peer_link: 0,
             trace: Trace::new(keep_trace),
             history: Vec::new(),
             violations: Vec::new(),
@@ -293,7 +390,10 @@ impl World {
     }
 
     fn add(&mut self, client: Client) -> usize {
-        let machine = self.actors.len() % self.machines.len();
+        self.add_at(self.actors.len() % self.machines.len(), client)
+    }
+
+    pub(crate) fn add_at(&mut self, machine: usize, client: Client) -> usize {
         self.actors.push(Actor { client, link: None, machine, alive: true, wake_for: None });
         let index = self.actors.len() - 1;
         self.after_client(index);
@@ -371,16 +471,6 @@ impl World {
         &self.machines[0].disk
     }
 
-    /// One more look at everything that every host serves.
-    pub fn look(&mut self) {
-        for machine in 0..self.machines.len() {
-            let host = self.machines[machine].host().filter(|host| host.is_ready()).cloned();
-            if let Some(host) = host {
-                self.scan(machine, &host);
-            }
-        }
-    }
-
     /// Whether all hosts serve.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -420,11 +510,21 @@ impl World {
     fn step(&mut self) {
         let Some((at, event)) = self.queue.pop() else { return };
         self.now = self.now.max(at);
+        if let Some(event) = self.hold_back(event) {
+            self.dispatch(event);
+        }
+    }
+
+    pub(crate) fn dispatch(&mut self, event: Event) {
         match event {
             Event::Machine(machine, what) => self.step_machine(machine, what),
-            Event::DatagramToClient { client, bytes } => self.hear_datagram(client, &bytes),
+            Event::DatagramToClient { machine, client, bytes } => {
+                self.hear_datagram(machine, client, &bytes);
+            }
             Event::ToClient { link, heard } => self.hear(link, heard),
             Event::ClientWake { client, deadline } => self.wake_client(client, deadline),
+            Event::Network(fault) => self.inject_network(fault),
+            Event::Release(way) => self.release(way),
         }
     }
 
@@ -441,6 +541,7 @@ impl World {
             ToMachine::WorkDone { life, work } => self.work_done(machine, life, work),
             ToMachine::Arrives { link, up } => self.arrive(machine, link, up),
             ToMachine::Datagram { from, bytes } => self.datagram_arrives(machine, from, bytes),
+            ToMachine::Peer(what) => self.peer_happens(machine, what),
             ToMachine::Fault(fault) => self.inject(machine, fault),
         }
         self.after_machine(machine);
@@ -559,8 +660,9 @@ impl World {
             self.actors[client].link = None;
             self.cut(id);
         }
-        let latency = self.draw(self.physics.latency);
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get(&id) else { return };
+        let latency = self.latency(Place::Client(client), Place::Machine(link.machine));
+        let link = self.links.get_mut(&id).expect("just looked up");
         let at = self.now.after(latency).max(link.last_up);
         link.last_up = at;
         let machine = link.machine;
@@ -588,6 +690,7 @@ impl ToMachine {
             | Self::DiskDone { .. }
             | Self::WorkDone { .. }
             | Self::Datagram { .. }
+            | Self::Peer(_)
             | Self::Arrives { .. } => true,
             Self::Start | Self::Fault(_) => false,
         }

@@ -14,6 +14,11 @@ pub(crate) mod instance_get;
 pub(crate) mod instance_put;
 pub(crate) mod join_token;
 pub(crate) mod leader_put;
+pub(crate) mod lock_delete;
+pub(crate) mod lock_get;
+pub(crate) mod lock_list;
+pub(crate) mod lock_put;
+pub(crate) mod lock_renew;
 pub(crate) mod login;
 pub(crate) mod member_delete;
 pub(crate) mod member_list;
@@ -95,6 +100,9 @@ fn naming_refusal(refusal: &naming::Refusal) -> Problem {
         naming::Refusal::NoSuchService(key) => no_service(key),
         naming::Refusal::NoSuchClient | naming::Refusal::NoSuchInstance => {
             Problem::not_found(why, "`trine instance list SERVICE` shows what there is")
+        }
+        naming::Refusal::Busy { .. } => {
+            Problem::limit("nothing was compared", why, "try again in a moment")
         }
         naming::Refusal::NoLink(_) => Problem::conflict(
             "nothing was compared",
@@ -178,6 +186,49 @@ fn config_refusal(refusal: &config::Refusal) -> Problem {
             "correct it and publish again",
         ),
     }
+}
+
+/// The right to do something with a lock.
+fn lock_right(action: Action, key: &str) -> crate::operation::Right {
+    crate::operation::Right::To(action, Resource::Lock(key.into()))
+}
+
+/// What the log made of a request about a lock.
+fn lock_outcome(answer: Option<Answer>) -> Result<lock::Outcome, Problem> {
+    match answer {
+        Some(Answer::Lock(lock::Reply::Outcome(lock::Outcome::Full { what, limit }))) => {
+            Err(Problem::limit(
+                "the lock was not granted",
+                format!("there are {limit} {what} already"),
+                "try again later, or wait with fewer",
+            ))
+        }
+        Some(Answer::Lock(lock::Reply::Outcome(outcome))) => Ok(outcome),
+        Some(Answer::Lock(lock::Reply::Unknown)) => {
+            Err(Problem::unavailable(crate::Unavailable::OutcomeUnknown))
+        }
+        Some(Answer::Lock(lock::Reply::Refused(refusal))) => Err(Problem::invalid(
+            "nothing was changed",
+            refusal.to_string(),
+            "correct it and send it again",
+        )),
+        other => mismatch(&other),
+    }
+}
+
+/// No grant with this token holds the lock.
+fn not_held(key: &str, current: Option<lock::Token>) -> Problem {
+    let why = match current {
+        Some(token) => format!("it is held with token {token}"),
+        None => "it is free".to_owned(),
+    };
+    Problem::new(
+        409,
+        "not-held",
+        format!("the lock {key} is not held with this token"),
+        why,
+        "stop what you do under this lock; acquire it again",
+    )
 }
 
 /// What the log made of a config write.

@@ -2,7 +2,7 @@
 
 use crate::{Check, Filter, NodeState, Page, Views};
 use access::{ADMINISTRATOR, ADMINISTRATOR_ROLE, Namespace, Permission, Secret, User, View};
-use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Revision};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, Revision};
 use config::{ConfigKey, Details, Entry, HistoryRow, Operation};
 use journal::{Cause, Event, EventId, Kind, Subject};
 use naming::{Instance, ServiceKey, ServiceView};
@@ -14,12 +14,14 @@ use std::{
 pub(super) struct Fake {
     pub(super) state: NodeState,
     pub(super) service: Option<Arc<ServiceView>>,
+    pub(super) lock: Option<Arc<lock::View>>,
     pub(super) config: Option<Arc<Entry>>,
     pub(super) access: Arc<View>,
     pub(super) cluster: Option<Arc<cluster::View>>,
     /// A linearizable read must be asked for.
     pub(super) needs_waiting: bool,
     pub(super) remembers: bool,
+    pub(super) complete: bool,
 }
 
 pub(super) fn key() -> ConfigKey {
@@ -47,11 +49,13 @@ impl Fake {
         Self {
             state: NodeState::Ready,
             service: None,
+            lock: None,
             config: None,
             access: Arc::new(access),
             cluster: None,
             needs_waiting: false,
             remembers: false,
+            complete: true,
         }
     }
 
@@ -100,6 +104,21 @@ impl Fake {
         view
     }
 
+    /// The lock `job`, held by `alice`.
+    pub(super) fn put_lock(&mut self) {
+        let asker = lock::Asker { connection: super::CONNECTION, id: base::RequestId(1) };
+        let lease = lock::Lease {
+            owner: "alice".into(),
+            token: lock::Token(41),
+            renewed: LogIndex(43),
+            ttl_ms: 10_000,
+            asker,
+            granted_ms: 1_795_232_690_000,
+            renewed_ms: 1_795_232_691_000,
+        };
+        self.lock = Some(Arc::new(lock::View { key: "job".into(), lease, waiters: 2 }));
+    }
+
     /// The config `app`; gives its md5.
     pub(super) fn put_config(&mut self, revision: u64, content: &str) -> Arc<str> {
         let md5: Arc<str> = config::md5_hex(content).into();
@@ -129,7 +148,7 @@ pub(super) fn three_nodes() -> cluster::View {
     };
     let settings = Settings::alone(Identity::fresh(NodeId(1)), address("10.0.0.1:7848"));
     let rng = base::Rng::from_seed([1; 32]);
-    let plane = Cluster::new(settings, base::Now::START, HybridTime(0), rng).expect("alone");
+    let plane = Cluster::new(settings, Now::START, HybridTime(0), rng).expect("alone");
     let mut view = cluster::View::clone(plane.view());
     view.formation = Formation::Formed { cluster: ClusterId(0xc1), founders: Vec::new() };
     view.members = vec![
@@ -195,8 +214,17 @@ impl Views for Fake {
         self.state
     }
 
+    fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     fn checks(&self) -> Vec<Check> {
-        vec![Check { name: "disk", passed: true, detail: "has room".to_owned() }]
+        let read = self.state != NodeState::Starting;
+        let detail = if read { "read" } else { "still being read" };
+        vec![
+            Check { name: "disk", passed: true, detail: "has room".to_owned() },
+            Check { name: "state", passed: read, detail: detail.to_owned() },
+        ]
     }
 
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
@@ -235,6 +263,16 @@ impl Views for Fake {
         Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
     }
 
+    fn lock(&self, key: &str) -> Option<Arc<lock::View>> {
+        self.lock.clone().filter(|view| &*view.key == key)
+    }
+
+    fn locks(&self, contains: &str, offset: usize, limit: usize) -> Page<Arc<lock::View>> {
+        let all: Vec<_> =
+            self.lock.iter().filter(|view| view.key.contains(contains)).cloned().collect();
+        Page { count: all.len(), items: all.into_iter().skip(offset).take(limit).collect() }
+    }
+
     fn access(&self) -> Arc<View> {
         Arc::clone(&self.access)
     }
@@ -243,13 +281,19 @@ impl Views for Fake {
         self.cluster.clone()
     }
 
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        if self.needs_waiting && wanted != Consistency::Stale {
-            return None;
-        }
+    fn freshness(&self, _now: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
         let served_by = NodeId(1);
-        let (level, staleness) = (wanted, Duration::ZERO);
-        Some(Freshness { level, staleness, applied: LogIndex(9), served_by })
+        let (level, staleness) = if self.needs_waiting {
+            (Consistency::Stale, Some(Duration::from_millis(1_500)))
+        } else {
+            (wanted, Some(Duration::ZERO))
+        };
+        Freshness { level, staleness, applied: LogIndex(9), served_by }.meeting(wanted, seen)
+    }
+
+    fn registry_freshness(&self) -> Freshness {
+        let (level, served_by) = (Consistency::Stale, NodeId(1));
+        Freshness { level, staleness: None, applied: LogIndex(9), served_by }
     }
 
     fn remembered(&self, _user: &str, _password: &str) -> bool {

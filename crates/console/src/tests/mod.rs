@@ -54,6 +54,7 @@ impl Conversation {
             }
             ["state", word] => self.views.state = state(word),
             ["three", "nodes"] => self.views.cluster = Some(fake::three_nodes().into()),
+            ["behind"] => self.views.complete = false,
             ["needs", "waiting"] => self.views.needs_waiting = true,
             ["after", seconds] => {
                 let seconds = seconds.parse().expect("seconds");
@@ -80,6 +81,8 @@ impl Conversation {
                 let md5 = self.views.put_config(revision.parse().expect("a revision"), &content);
                 self.step(Input::Notify { listener, key: key(), md5 });
             }
+            ["lock"] => self.views.put_lock(),
+            ["unlock"] => self.views.lock = None,
             ["unconfig", listener] => {
                 self.views.config = None;
                 let listener = listener.parse().expect("a listener");
@@ -97,6 +100,13 @@ impl Conversation {
     }
 
     fn request(&mut self, call: &str, user: &str, method: &str, path: &str, body: &str) {
+        let (seen, body) = match body.strip_prefix("seen=") {
+            Some(rest) => {
+                let (index, body) = rest.split_once(' ').unwrap_or((rest, ""));
+                (Some(index.to_owned()), body)
+            }
+            None => (None, body),
+        };
         let (if_match, body) = match body.strip_prefix("if-match=") {
             Some(rest) => {
                 let (tag, body) = rest.split_once(' ').expect("a tag and a body");
@@ -115,6 +125,9 @@ impl Conversation {
                 request = request.header("authorization", format!("Bearer {token}"));
             }
         }
+        if let Some(index) = seen {
+            request = request.header("x-trine-index", index);
+        }
         if let Some(tag) = if_match {
             request = request.header("if-match", tag);
         }
@@ -126,7 +139,7 @@ impl Conversation {
         let fresh = |level, staleness| {
             Answer::Fresh(Freshness {
                 level,
-                staleness: Duration::from_millis(staleness),
+                staleness: Some(Duration::from_millis(staleness)),
                 applied: LogIndex(9),
                 served_by: NodeId(1),
             })
@@ -142,6 +155,22 @@ impl Conversation {
             "not empty" => Answer::Naming(naming::Reply::Refused(
                 naming::Refusal::ServiceNotEmpty("g@@web".to_owned()),
             )),
+            "granted" => {
+                lock_answer(lock::Outcome::Granted { token: lock::Token(41), ttl_ms: 5_000 })
+            }
+            "held" => {
+                lock_answer(lock::Outcome::Held { owner: "alice".into(), token: lock::Token(41) })
+            }
+            "timed out" => lock_answer(lock::Outcome::TimedOut),
+            "renewed" => {
+                lock_answer(lock::Outcome::Renewed { token: lock::Token(41), ttl_ms: 5_000 })
+            }
+            "released" => lock_answer(lock::Outcome::Released),
+            "not held" => lock_answer(lock::Outcome::NotHeld { current: Some(lock::Token(42)) }),
+            "free" => lock_answer(lock::Outcome::NotHeld { current: None }),
+            "full" => lock_answer(lock::Outcome::Full { what: "locks", limit: 100_000 }),
+            "lock unknown" => Answer::Lock(lock::Reply::Unknown),
+            "bad ttl" => Answer::Lock(lock::Reply::Refused(lock::Refusal::Empty { what: "owner" })),
             "listening" => Answer::Config(config::Reply::Listening(Vec::new())),
             "published" => {
                 Answer::Config(config::Reply::Outcome(config::Outcome::Published(Revision(12))))
@@ -183,13 +212,17 @@ impl Conversation {
             "last voter" => refused(cluster::Why::LastVoter),
             "no majority" => refused(cluster::Why::NoMajority),
             "cannot lead" => refused(cluster::Why::CannotLead(NodeId(3))),
-            "timed out" => refused(cluster::Why::TimedOut),
+            "leader silent" => refused(cluster::Why::TimedOut),
             "ttl" => refused(cluster::Why::TtlTooLong),
             "no leader" => Answer::Unavailable(Unavailable::NoLeader),
             "unknown" => Answer::Unavailable(Unavailable::OutcomeUnknown),
             other => panic!("unknown answer {other}"),
         }
     }
+}
+
+fn lock_answer(outcome: lock::Outcome) -> Answer {
+    Answer::Lock(lock::Reply::Outcome(outcome))
 }
 
 fn refused(why: cluster::Why) -> Answer {

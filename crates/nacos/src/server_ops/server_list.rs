@@ -1,5 +1,6 @@
 //! The servers that an SDK with an "endpoint" may use: `GET /serverlist`, one `ip:port` per line, before any login.
 
+use super::members::{self, Member};
 use crate::{
     fault::Fault,
     form::Form,
@@ -22,6 +23,9 @@ impl Operate for ServerList {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
-        Next::Reply(Rendered::text(format!("{}\n", context.facts.local)))
+        let members = members::listed(context);
+        // In one order on all nodes: an SDK takes another order for a change.
+        let lines = members.iter().filter(|member| member.may_serve()).filter_map(Member::line);
+        Next::Reply(Rendered::text(lines.collect::<String>()))
     }
 }

@@ -14,12 +14,13 @@ const SAMPLE: &str = "serviceName=G%40%40s&groupName=G&protectThreshold=0.1&ip=1
     &newPassword=password2&role=r&resource=*&action=rw&customNamespaceId=n1&namespaceId=n1&namespaceName=n&namespace=n1\
     &namespaceShowName=n&nid=1&id=1&healthy=true&instances=%5B%5D&metadata=a%3Db&Listening-Configs=a%02G%021%01\
     &tenant=n1&clusterName=c&beat=&key=a%40%40b&clientId=c&entry=pushEnabled&value=true&checkPort=1&useInstancePort4Check=true\
-    &healthChecker=%7B%22type%22%3A%22NONE%22%7D";
+    &healthChecker=%7B%22type%22%3A%22NONE%22%7D&count=1&connectionId=c";
 
 /// The same for requests of gRPC.
 const BODY: &str = r#"{"serviceName":"s","groupName":"G","namespace":"n1","type":"registerInstance","instance":{"ip":"1.1.1.1","port":1},
     "instances":[{"ip":"1.1.1.1","port":1}],"dataId":"a","group":"G","tenant":"n1","content":"x","pageNo":1,"pageSize":9,
     "groupKeyPattern":"n1>>G>>a","watchType":"WATCH","subscribe":true,
+    "lockInstance":{"key":"a","lockType":"NACOS_LOCK"},"lockOperationEnum":"RELEASE",
     "configListenContexts":[{"dataId":"a","group":"G","tenant":"n1","md5":""}]}"#;
 
 #[derive(Debug)]
@@ -68,6 +69,7 @@ fn who(need: &Need) -> String {
         None => format!("{action} each"),
         Some(Resource::Service { .. }) => format!("{action} service"),
         Some(Resource::Config { .. }) => format!("{action} config"),
+        Some(Resource::Lock(_)) => format!("{action} lock"),
         Some(Resource::Namespaces | Resource::Server) if action == "read" => "any user".into(),
         Some(Resource::Password(_)) => "oneself".into(),
         Some(Resource::Namespaces | Resource::Server | Resource::Accounts) => {
@@ -216,7 +218,9 @@ fn every_route_refuses_whoever_the_list_does_not_name() {
                 // Those who may do it to nothing get an empty answer or a fault of their own.
                 "read each" | "write each" => user != "nobody",
                 "read service" | "read config" => ["reader", "writer", "root"].contains(&user),
-                "write service" | "write config" => ["writer", "root"].contains(&user),
+                "write service" | "write config" | "write lock" => {
+                    ["writer", "root"].contains(&user)
+                }
                 other => panic!("{other} in the list"),
             };
             let mut stage = Stage::new(Login::Required);

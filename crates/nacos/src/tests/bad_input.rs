@@ -241,7 +241,7 @@ fn bad_grpc_requests_answer_as_recorded() {
         (r#"InstanceRequest {"requestId":"1","instance":[[[]]]}"#, r#"ErrorResponse {"resultCode":500,"errorCode":502,"message":"errCode: 101, errMsg: Nacos deserialize failed.  ","requestId":"1","success":false}"#.into()),
         (r#"NoSuchRequest {"requestId":"20"}"#, own("ErrorResponse", 302, "RequestHandler Not Found", "20")),
         (r#"NotifySubscriberRequest {"requestId":"26"}"#, own("ErrorResponse", 302, "RequestHandler Not Found", "26")),
-        (r#"LockOperationRequest {"requestId":"24"}"#, own("ErrorResponse", 302, "RequestHandler Not Found", "24")),
+        (r#"QueryMcpServerRequest {"requestId":"25"}"#, own("ErrorResponse", 302, "RequestHandler Not Found", "25")),
         (r#"ServerLoaderInfoRequest {"requestId":"21"}"#, own("ErrorResponse", 502, " invoke ServerLoaderInfoRequest from sdk is forbidden", "21")),
         (r#"DistroDataRequest {"requestId":"27"}"#, own("ErrorResponse", 502, " invoke DistroDataRequest from sdk is forbidden", "27")),
     ] {

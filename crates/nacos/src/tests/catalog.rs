@@ -95,7 +95,6 @@ fn clusters_are_described_and_switches_shown_as_recorded() {
         http GET /nacos/v2/ns/ops/switches
         http GET /nacos/v1/ns/operator/distro/client?ip=10.0.0.1&port=80
         http PUT /nacos/v1/ns/operator/log?logName=a&logLevel=b
-        http GET /nacos/v1/ns/operator/servers
         http GET /nacos/v1/ns/raft/leader
         "#),
         r#"
@@ -115,8 +114,7 @@ fn clusters_are_described_and_switches_shown_as_recorded() {
         http 11 200 application/json stale@7 | {"code":0,"message":"success","data":{"masters":null,"adWeightMap":{},"defaultPushCacheMillis":10000,"clientBeatInterval":5000,"defaultCacheMillis":3000,"distroThreshold":0.7,"healthCheckEnabled":true,"autoChangeHealthCheckEnabled":true,"distroEnabled":true,"enableStandalone":true,"pushEnabled":true,"checkTimes":3,"httpHealthParams":{"max":5000,"min":500,"factor":0.85},"tcpHealthParams":{"max":5000,"min":1000,"factor":0.75},"mysqlHealthParams":{"max":3000,"min":2000,"factor":0.65},"incrementalList":[],"serverStatusSynchronizationPeriodMillis":2000,"serviceStatusSynchronizationPeriodMillis":5000,"disableAddIP":false,"sendBeatOnly":false,"lightBeatEnabled":true,"limitedUrlMap":{},"distroServerExpiredMillis":10000,"pushGoVersion":"0.1.0","pushJavaVersion":"0.1.0","pushPythonVersion":"0.4.3","pushCVersion":"1.0.12","pushCSharpVersion":"0.9.0","enableAuthentication":false,"overriddenServerStatus":null,"defaultInstanceEphemeral":true,"healthCheckWhiteList":[],"name":"00-00---000-NACOS_SWITCH_DOMAIN-000---00-00","checksum":null}}
         http 12 200 application/json stale@7 | {"responsibleServer":"10.0.0.1:8848"}
         http 13 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"not served yet: PUT /nacos/v1/ns/operator/log","path":"/nacos/v1/ns/operator/log"}
-        http 14 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"no such api:GET:/nacos/v1/ns/operator/servers","path":"/nacos/v1/ns/operator/servers"}
-        http 15 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"no such api:GET:/nacos/v1/ns/raft/leader","path":"/nacos/v1/ns/raft/leader"}
+        http 14 501 application/json | {"timestamp":"2026-11-21T03:44:53.996+00:00","status":501,"error":"Not Implemented","message":"no such api:GET:/nacos/v1/ns/raft/leader","path":"/nacos/v1/ns/raft/leader"}
         "#,
     );
 }

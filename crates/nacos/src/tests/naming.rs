@@ -38,7 +38,7 @@ fn abilities_are_told_to_those_who_sent_theirs_and_to_nobody_else() {
         "#),
         r#"
         tell Opened { agent: "Nacos-Java-Client:v3.1.1" }
-        stream SetupAckRequest {"headers":{},"requestId":"1","abilityTable":{"supportPersistentInstanceByGrpc":true,"fuzzyWatch":true,"lock":false,"mcp":false},"module":"internal"}
+        stream SetupAckRequest {"headers":{},"requestId":"1","abilityTable":{"supportPersistentInstanceByGrpc":true,"fuzzyWatch":true,"lock":true,"mcp":false},"module":"internal"}
         "#,
     );
     check(

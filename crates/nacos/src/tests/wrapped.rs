@@ -146,7 +146,7 @@ fn console_and_core_of_v2_answer_as_recorded() {
         ask q4 Access(Change(RemoveNamespace { id: "ns2" }))
         http 6 200 application/json | {"code":0,"message":"success","data":true}
         http 7 200 application/json stale@7 | {"code":0,"message":"success","data":"UP"}
-        http 8 200 application/json stale@7 | {"code":0,"message":"success","data":[{"ip":"10.0.0.1","port":8848,"state":"UP","extendInfo":{"readyToUpgrade":true,"supportGrayModel":true,"version":"2.5.1"},"address":"10.0.0.1:8848","failAccessCnt":0,"grpcReportEnabled":true}]}
+        http 8 200 application/json stale@7 | {"code":0,"message":"success","data":[{"ip":"10.0.0.1","port":8848,"state":"UP","extendInfo":{"lastRefreshTime":1795232693996,"readyToUpgrade":true,"supportGrayModel":true,"version":"2.5.1"},"address":"10.0.0.1:8848","failAccessCnt":0,"abilities":{"remoteAbility":{"supportRemoteConnection":true,"grpcReportEnabled":true},"configAbility":{"supportRemoteMetrics":false},"namingAbility":{"supportJraft":true}},"grpcReportEnabled":true}]}
         http 9 200 application/json | {"code":0,"message":"success","data":"ok"}
         http 10 200 application/json | {"code":0,"message":"success","data":"ok"}
         http 11 503 application/json | {"code":30000,"message":"server error","data":"the node is starting or stopping"}

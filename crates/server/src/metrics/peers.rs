@@ -14,6 +14,11 @@ pub(super) fn write(page: &mut Page, host: &Host, told: &Told) {
     for link in &links {
         failures.with(&[("peer", link.address.as_str())], u64::from(link.failures));
     }
+    let waiting = page.gauge("trine_peer_pending_bytes", "Waiting to be sent to the node");
+    for link in links.iter().filter(|link| link.node.is_some()) {
+        let bytes = link.link.map_or(0, |link| host.waiting_bytes(link));
+        waiting.with(&[("peer", link.address.as_str())], bytes);
+    }
     let came_up = told.links();
     let counts = |address| came_up.get(address).copied().unwrap_or_default();
     let linkings = page.counter("trine_peer_links", "How often a link to the node came up");

@@ -5,7 +5,6 @@ mod setup;
 
 use setup::{Cluster, PATIENCE, soon};
 
-#[ignore = "nodes do not found a cluster together yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_are_one_cluster_and_go_on_without_one() {
     let mut cluster = Cluster::start(3).await;
@@ -18,6 +17,9 @@ async fn three_nodes_are_one_cluster_and_go_on_without_one() {
     for node in [first, third] {
         cluster.lists(node, "svc", &["10.0.0.2"]).await;
     }
+    let page = cluster.page(second, "/metrics").await;
+    let linked = page.lines().filter(|line| line.starts_with("trine_peer_linked{"));
+    assert_eq!(linked.filter(|line| line.ends_with(" 1")).count(), 2, "{page}");
     cluster.stop(first).await;
     cluster.publish_soon(second, "shared", "two").await;
     cluster.reads(third, "shared", "two").await;
@@ -26,7 +28,6 @@ async fn three_nodes_are_one_cluster_and_go_on_without_one() {
     cluster.end().await;
 }
 
-#[ignore = "nodes do not dial each other yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_with_another_secret_stays_outside() {
     let cluster = Cluster::start(1).await;
@@ -47,6 +48,21 @@ async fn a_node_with_another_secret_stays_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_at_the_peer_door_keeps_no_node_out() {
+    let mut cluster = Cluster::start(1).await;
+    let token = cluster.invite(0).await;
+    let mut crowd = Vec::new();
+    // Many times more than there are places; none of them ever says a word.
+    for _ in 0..1_000 {
+        crowd.push(cluster.knock(0).await);
+    }
+    cluster.join(&token).await;
+    cluster.publish(1, "through", "crowd").await;
+    drop(crowd);
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_alone_has_no_peer_door() {
     let settings = setup::settings(0);
     let settings = server::Settings { cluster: server::ClusterSettings::default(), ..settings };
@@ -54,4 +70,16 @@ async fn a_node_that_is_alone_has_no_peer_door() {
     assert_eq!(running.peer, None);
     tokio::time::timeout(PATIENCE, running.ready()).await.expect("ready");
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_the_door_and_lets_one_more_node_in() {
+    let mut cluster = Cluster::alone().await;
+    cluster.publish(0, "before", "one").await;
+    let token = cluster.invite(0).await;
+    cluster.join(&token).await;
+    cluster.reads(1, "before", "one").await;
+    cluster.publish(1, "after", "two").await;
+    cluster.reads(0, "after", "two").await;
+    cluster.end().await;
 }

@@ -1,6 +1,6 @@
 //! Servers that find each other, and a client that asks any of them.
 
-use cluster::{Address, Secret};
+use cluster::{Address, JoinToken, Secret};
 use server::{Auth, ClusterSettings, Limits, Running, Settings};
 use std::{future::Future, net::SocketAddr, time::Duration};
 use tokio::{
@@ -30,21 +30,10 @@ pub fn settings(secret: u8) -> Settings {
 impl Cluster {
     /// Nodes that found a cluster together.
     pub async fn start(len: usize) -> Self {
-        let mut bound = Vec::new();
-        for _ in 0..len {
-            bound.push(server::bind(settings(7)).await.expect("free ports"));
-        }
-        let seeds: Vec<Address> = bound
-            .iter()
-            .map(|node| node.peer().expect("open: there is a secret"))
-            .map(|address| Address::new(&address.to_string()).expect("an address"))
-            .collect();
+        let bound = server::bind_together(vec![settings(7); len]).await.expect("free ports");
+        let seeds = bound[0].settings.cluster.join.clone();
         let mut nodes = Vec::new();
-        for mut node in bound {
-            if len > 1 {
-                node.settings.cluster.join = seeds.clone();
-                node.settings.cluster.expect = Some(u32::try_from(len).expect("few"));
-            }
+        for node in bound {
             nodes.push(Some(node.start().await.expect("nothing is missing")));
         }
         let cluster = Self { nodes, seeds };
@@ -53,6 +42,46 @@ impl Cluster {
             assert!(node.is_ready());
         }
         cluster
+    }
+
+    /// A node that nobody was told of.
+    pub async fn alone() -> Self {
+        let settings = Settings { cluster: ClusterSettings::default(), ..settings(0) };
+        let node = server::start(settings).await.expect("free ports");
+        assert_eq!(node.peer, None);
+        soon("it founds its cluster", node.ready()).await;
+        Self { nodes: vec![Some(node)], seeds: Vec::new() }
+    }
+
+    /// A connection to the peer door of somebody who says nothing.
+    pub async fn knock(&self, node: usize) -> TcpStream {
+        let peer = self.nodes[node].as_ref().expect("it runs").peer.expect("open");
+        TcpStream::connect(peer).await.expect("it listens")
+    }
+
+    /// A token for one more node.
+    pub async fn invite(&mut self, node: usize) -> JoinToken {
+        let (status, text) = self.ask(node, "POST", "/v1/cluster/join-token", "").await;
+        assert_eq!(status, 200, "{text}");
+        let invitation: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let line = invitation["join"].as_str().expect("a command line");
+        let mut words = line.split(' ').skip_while(|word| *word != "--join");
+        let address = words.nth(1).expect("an address");
+        self.seeds = vec![Address::new(address).expect("an address")];
+        invitation["token"].as_str().expect("a token").parse().expect("a token")
+    }
+
+    /// One more node, by an invitation.
+    pub async fn join(&mut self, token: &JoinToken) {
+        let mut joining = settings(0);
+        joining.cluster = ClusterSettings {
+            join: self.seeds.clone(),
+            token: Some(token.clone()),
+            ..ClusterSettings::default()
+        };
+        let node = server::start(joining).await.expect("free ports");
+        soon("it is let in", node.ready()).await;
+        self.nodes.push(Some(node));
     }
 
     /// Somebody who knows where the nodes are and does not know their secret.

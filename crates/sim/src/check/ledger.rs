@@ -7,7 +7,10 @@
 //! must not  never registered, or gone for longer than its end, a restart and the pauses of the host explain
 //! ```
 
-use super::History;
+use super::{
+    History,
+    trouble::{CONVERGE_TIME, Span, Troubles, before, calm},
+};
 use crate::{
     note::{End, Note, Offer, Seen},
     world::Happening,
@@ -25,6 +28,12 @@ const HANGUP_TIME: Duration = Duration::from_secs(3);
 const SILENCE_TIME: Duration = Duration::from_secs(28);
 /// How long an instance is listed after its last beat: the time after which it is removed, a beat on its way, slack.
 const BEATLESS_TIME: Duration = Duration::from_secs(34);
+/// From a change at one node to the lists of another one, when both are well.
+const SPREAD_TIME: Duration = Duration::from_secs(2);
+/// For so long at least a node lists what it had of another one that it hears no more.
+const ORPHAN_SURE_TIME: Duration = Duration::from_secs(9);
+/// For no longer than this it does: the orphan's time, and one round of digests.
+const GHOST_TIME: Duration = Duration::from_secs(18);
 /// How old the content of a push may be: the longest push window, one way through the network, slack.
 const PUSH_AGE: Duration = Duration::from_secs(2);
 
@@ -37,14 +46,31 @@ pub(crate) enum Mark {
     Left(End),
 }
 
+/// What happened to an instance, when, and at which machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    at: Instant,
+    machine: usize,
+    mark: Mark,
+}
+
+/// A registration: where, when it was asked for and when confirmed.
+#[derive(Clone, Copy)]
+struct Registration {
+    machine: usize,
+    asked: Instant,
+    confirmed: Instant,
+}
+
 #[derive(Default)]
 pub(crate) struct Ledger {
-    pub(crate) offers: BTreeMap<Offer, Vec<(Instant, Mark)>>,
+    pub(crate) offers: BTreeMap<Offer, Vec<Entry>>,
     owners: BTreeMap<usize, Vec<Offer>>,
-    downs: Vec<Outage>,
-    pauses: Vec<(Instant, Duration)>,
+    troubles: Troubles,
+    downs: BTreeMap<usize, Vec<Outage>>,
+    pauses: BTreeMap<usize, Vec<(Instant, Duration)>>,
     /// While the disk is full no hint is written.
-    full: Vec<(Instant, bool)>,
+    full: BTreeMap<usize, Vec<(Instant, bool)>>,
     /// Services of persistent instances have a checker of their own.
     persistent: BTreeSet<String>,
     pub(crate) looks: Vec<Look>,
@@ -63,6 +89,8 @@ struct Outage {
 pub(crate) struct Look {
     /// `None`: who looked into the host when it was ready.
     client: Option<usize>,
+    /// Which machine showed it.
+    machine: usize,
     pub(crate) is_push: bool,
     from: Instant,
     pub(crate) to: Instant,
@@ -74,43 +102,54 @@ impl Look {
     pub(crate) fn words(&self) -> String {
         let service = &self.seen.service;
         match (self.client, self.is_push) {
-            (None, _) => format!("the first list of {service} after a start"),
-            (Some(client), true) => format!("a push of {service} to client {client}"),
-            (Some(client), false) => format!("a list of {service} to client {client}"),
+            (None, _) => format!("a scan of {service} at m{}", self.machine),
+            (Some(client), true) => {
+                format!("a push of {service} from m{} to client {client}", self.machine)
+            }
+            (Some(client), false) => {
+                format!("a list of {service} from m{} to client {client}", self.machine)
+            }
         }
     }
 }
 
 impl Ledger {
     pub(crate) fn read(history: &History) -> Self {
-        let mut ledger = Self::default();
+        let mut ledger = Self { troubles: Troubles::read(history), ..Self::default() };
         for (at, happening) in history {
             match happening {
-                Happening::Noted { client, note, .. } => ledger.note(*at, *client, note),
-                Happening::Cut { client, .. } => {
+                Happening::Noted { client, machine, note } => {
+                    ledger.note(*at, (*client, *machine), note);
+                }
+                Happening::Cut { client, machine } => {
                     for offer in ledger.owners.get(client).cloned().unwrap_or_default() {
-                        ledger.mark(*at, &offer, Mark::Leaving);
+                        ledger.mark(*at, *machine, &offer, Mark::Leaving);
                     }
                 }
-                Happening::Down { kept, .. } => {
-                    ledger.downs.push(Outage { from: *at, kept: *kept, ready: None });
+                Happening::Down { machine, kept } => {
+                    ledger.downs.entry(*machine).or_default().push(Outage {
+                        from: *at,
+                        kept: *kept,
+                        ready: None,
+                    });
                 }
-                Happening::Ready { .. } => {
-                    if let Some(outage) = ledger.downs.last_mut() {
+                Happening::Ready { machine } => {
+                    if let Some(outage) = ledger.last_outage(*machine) {
                         outage.ready.get_or_insert(*at);
                     }
                 }
                 Happening::ClockSet { .. } | Happening::Up { .. } => {}
                 // With the disk, the hint went back.
-                Happening::Restored { .. } => {
-                    if let Some(outage) = ledger.downs.last_mut() {
+                Happening::Restored { machine, .. } => {
+                    if let Some(outage) = ledger.last_outage(*machine) {
                         outage.kept = false;
                     }
                 }
-                Happening::Scanned { lists, .. } => {
+                Happening::Scanned { machine, lists, .. } => {
                     for seen in lists.iter().cloned() {
                         ledger.looks.push(Look {
                             client: None,
+                            machine: *machine,
                             is_push: false,
                             from: *at,
                             to: *at,
@@ -118,9 +157,17 @@ impl Ledger {
                         });
                     }
                 }
-                Happening::Paused { duration, .. } => ledger.pauses.push((*at, *duration)),
-                Happening::Full { full, .. } => ledger.full.push((*at, *full)),
-                Happening::Halted { .. } => {}
+                Happening::Paused { machine, duration } => {
+                    ledger.pauses.entry(*machine).or_default().push((*at, *duration));
+                }
+                Happening::Full { machine, full } => {
+                    ledger.full.entry(*machine).or_default().push((*at, *full));
+                }
+                Happening::Halted { .. }
+                | Happening::Replaced { .. }
+                | Happening::Parted { .. }
+                | Happening::Sighted { .. }
+                | Happening::Applied { .. } => {}
             }
         }
         let persistent = std::mem::take(&mut ledger.persistent);
@@ -128,33 +175,44 @@ impl Ledger {
         ledger
     }
 
-    fn mark(&mut self, at: Instant, offer: &Offer, mark: Mark) {
-        self.offers.entry(offer.clone()).or_default().push((at, mark));
+    fn last_outage(&mut self, machine: usize) -> Option<&mut Outage> {
+        self.downs.get_mut(&machine)?.last_mut()
     }
 
-    fn note(&mut self, at: Instant, client: usize, note: &Note) {
+    fn mark(&mut self, at: Instant, machine: usize, offer: &Offer, mark: Mark) {
+        self.offers.entry(offer.clone()).or_default().push(Entry { at, machine, mark });
+    }
+
+    fn note(&mut self, at: Instant, (client, machine): (usize, usize), note: &Note) {
         match note {
             Note::Registering(offer) => {
                 let owned = self.owners.entry(client).or_default();
                 if !owned.contains(offer) {
                     owned.push(offer.clone());
                 }
-                self.mark(at, offer, Mark::Registering);
+                self.mark(at, machine, offer, Mark::Registering);
             }
-            Note::Registered(offer) => self.mark(at, offer, Mark::Registered),
-            Note::Leaving(offer) => self.mark(at, offer, Mark::Leaving),
-            Note::Left(offer, end) => self.mark(at, offer, Mark::Left(*end)),
+            Note::Registered(offer) => self.mark(at, machine, offer, Mark::Registered),
+            Note::Leaving(offer) => self.mark(at, machine, offer, Mark::Leaving),
+            Note::Left(offer, end) => self.mark(at, machine, offer, Mark::Left(*end)),
             Note::Listed(asked, seen) => {
                 let seen = seen.clone();
                 let client = Some(client);
-                self.looks.push(Look { client, is_push: false, from: *asked, to: at, seen });
+                self.looks.push(Look {
+                    client,
+                    machine,
+                    is_push: false,
+                    from: *asked,
+                    to: at,
+                    seen,
+                });
             }
             Note::Pushed(seen) => {
                 let from =
                     Instant::from_nanos(at.as_nanos().saturating_sub(PUSH_AGE.as_nanos() as u64));
                 let seen = seen.clone();
                 let client = Some(client);
-                self.looks.push(Look { client, is_push: true, from, to: at, seen });
+                self.looks.push(Look { client, machine, is_push: true, from, to: at, seen });
             }
             Note::Persistent(offer, _) => {
                 self.persistent.insert(offer.service.clone());
@@ -178,81 +236,179 @@ impl Ledger {
             .map(|(offer, _)| offer)
     }
 
-    fn must(&self, marks: &[(Instant, Mark)], look: &Look) -> bool {
-        // When it was asked for and confirmed, for every time since it was last leaving.
-        let mut registered: Vec<(Instant, Instant)> = Vec::new();
-        let mut asked = None;
-        for (at, mark) in marks.iter().filter(|(at, _)| *at <= look.to) {
+    fn must(&self, marks: &[Entry], look: &Look) -> bool {
+        // For every time since it was last leaving.
+        let mut registered: Vec<Registration> = Vec::new();
+        let mut pending: Option<(usize, Instant)> = None;
+        for Entry { at, machine, mark } in marks.iter().filter(|entry| entry.at <= look.to) {
             match mark {
-                Mark::Registering => asked = Some(*at),
-                Mark::Registered => registered.extend(asked.map(|asked| (asked, *at))),
+                Mark::Registering => pending = Some((*machine, *at)),
+                Mark::Registered => {
+                    registered.extend(pending.map(|(machine, asked)| Registration {
+                        machine,
+                        asked,
+                        confirmed: *at,
+                    }))
+                }
                 Mark::Leaving | Mark::Left(_) => registered.clear(),
             }
         }
-        registered.iter().any(|(asked, confirmed)| {
-            *confirmed <= look.from && !self.lost(*asked, *confirmed, look.to)
+        registered.iter().any(|registration| {
+            if registration.machine == look.machine {
+                registration.confirmed <= look.from && !self.lost(registration, look.to)
+            } else {
+                self.surely_known(registration, look)
+            }
         })
     }
 
     /// Whether a crash until then may have made the host forget what was registered.
-    fn lost(&self, asked: Instant, confirmed: Instant, until: Instant) -> bool {
+    fn lost(&self, registration: &Registration, until: Instant) -> bool {
+        let Registration { machine, asked, confirmed } = *registration;
         let between = |outage: &&Outage| asked <= outage.from && outage.from <= until;
-        self.downs.iter().filter(between).any(|outage| {
-            let written = confirmed.after(HINT_TIME + self.paused(confirmed, outage.from));
-            !outage.kept || written > outage.from || self.was_full(confirmed, outage.from)
+        // With others around it may have to ask them first, and then they may know that its client went elsewhere.
+        let alone = !self.troubles.is_cluster;
+        self.downs.get(&machine).into_iter().flatten().filter(between).any(|outage| {
+            let written = confirmed.after(HINT_TIME + self.paused(machine, confirmed, outage.from));
+            let full = self.was_full(machine, confirmed, outage.from);
+            !alone || !outage.kept || written > outage.from || full
+        })
+    }
+
+    /// Whether what was registered at one machine must be in this list of another: it had the time to hear of it while
+    /// both were well, and if they are not any more, that is not long ago.
+    fn surely_known(&self, registration: &Registration, look: &Look) -> bool {
+        let Registration { machine, asked, confirmed } = *registration;
+        let troubles = self.troubles.between(machine, look.machine);
+        let spread = confirmed.after(SPREAD_TIME);
+        let healed = troubles.iter().filter_map(|span| span.to);
+        let candidates = healed.map(|end| end.after(CONVERGE_TIME)).chain([confirmed]);
+        candidates.map(|known| known.max(spread)).any(|known| {
+            let downs = |machine, from, to| {
+                let spans: Vec<Span> = self.troubles.downs_of(machine).collect();
+                !calm(&spans, from, to)
+            };
+            known <= look.from
+                && calm(&troubles, before(known, CONVERGE_TIME), known)
+                && !downs(machine, asked, known)
+                && !downs(look.machine, known, look.to)
+                && troubles
+                    .iter()
+                    .filter(|span| span.from > known)
+                    .all(|span| look.to < span.from.after(ORPHAN_SURE_TIME))
         })
     }
 
     /// Whether this list may show the instance with these marks.
-    pub(crate) fn may(&self, marks: &[(Instant, Mark)], look: &Look) -> bool {
-        let mut end: Option<(Instant, End)> = None;
+    pub(crate) fn may(&self, marks: &[Entry], look: &Look) -> bool {
+        let mut end: Option<(Entry, End)> = None;
         let mut known = false;
-        for (at, mark) in marks.iter().filter(|(at, _)| *at <= look.to) {
-            match mark {
+        for entry in marks.iter().filter(|entry| entry.at <= look.to) {
+            match entry.mark {
                 Mark::Registering => (known, end) = (true, None),
-                Mark::Left(how) => end = Some((*at, *how)),
+                Mark::Left(how) => end = Some((*entry, how)),
                 Mark::Registered | Mark::Leaving => {}
             }
         }
         let Some((left, how)) = end else { return known };
-        let bound = match how {
+        let mut bound = match how {
             End::Deregistered => Duration::ZERO,
             End::HungUp => HANGUP_TIME,
             End::Silent => SILENCE_TIME,
             End::Beatless => BEATLESS_TIME,
         };
-        let gone = left.after(bound + self.paused(left, look.from));
-        if gone > look.from {
+        let machine = look.machine;
+        let first = marks.first().map_or(left.at, |entry| entry.at);
+        if self.troubles.clients_cut(first, look.from) {
+            // A node from which the client was cut off believes in its connection until it has been silent for long.
+            bound = bound.max(SILENCE_TIME) + SILENCE_TIME;
+        }
+        let mut gone = left.at.after(bound + self.paused(machine, left.at, look.from));
+        if let Some(late) = self.late_registration(marks, look.to) {
+            gone = gone.max(late.after(BEATLESS_TIME));
+        }
+        if gone > look.from || self.may_not_have_heard(marks, look, gone, bound) {
             return true;
         }
         // An older hint may have brought it back for a while, and the next restart for another while.
         let mut ghost_until = gone;
         // A client that ends before it has registered again leaves an orphan, too.
         let matters =
-            |outage: &&Outage| outage.ready.is_none_or(|ready| ready.after(ORPHAN_TIME) >= left);
-        for outage in self.downs.iter().filter(matters) {
-            let shown = ghost_until.after(HINT_TIME + self.paused(left, outage.from));
-            if !outage.kept || shown > outage.from || self.was_full(left, outage.from) {
+            |outage: &&Outage| outage.ready.is_none_or(|ready| ready.after(ORPHAN_TIME) >= left.at);
+        for outage in self.downs.get(&machine).into_iter().flatten().filter(matters) {
+            let shown = ghost_until.after(HINT_TIME + self.paused(machine, left.at, outage.from));
+            let full = self.was_full(machine, left.at, outage.from);
+            if !outage.kept || shown > outage.from || full {
                 let Some(ready) = outage.ready else { return true };
-                let hidden = ready.after(ORPHAN_TIME + self.paused(ready, look.from));
+                let hidden = ready.after(ORPHAN_TIME + self.paused(machine, ready, look.from));
                 ghost_until = ghost_until.max(hidden);
             }
         }
         look.from < ghost_until
     }
 
+    /// When a registration that was not answered took effect at the latest: whoever stood still took it in when it went on.
+    fn late_registration(&self, marks: &[Entry], until: Instant) -> Option<Instant> {
+        let entries = marks.iter().filter(|entry| entry.at <= until);
+        let mut pending: BTreeMap<usize, Instant> = BTreeMap::new();
+        for Entry { at, machine, mark } in entries {
+            match mark {
+                Mark::Registering => {
+                    pending.entry(*machine).or_insert(*at);
+                }
+                Mark::Registered => {
+                    pending.remove(machine);
+                }
+                Mark::Leaving | Mark::Left(_) => {}
+            }
+        }
+        let spans = pending.into_iter().flat_map(|(machine, asked)| {
+            let cuts = self.troubles.client_cut_spans();
+            let spans: Vec<Span> = self.troubles.of(machine).chain(cuts).collect();
+            spans.into_iter().filter(move |span| span.touches(asked, asked.after(SPREAD_TIME)))
+        });
+        spans.map(|span| span.to.unwrap_or(until)).max()
+    }
+
+    /// Whether the machine that showed the list may not know yet that the instance is gone, which another one knows, or
+    /// knew before it died.
+    fn may_not_have_heard(
+        &self,
+        marks: &[Entry],
+        look: &Look,
+        gone: Instant,
+        bound: Duration,
+    ) -> bool {
+        let others: BTreeSet<usize> = marks.iter().map(|entry| entry.machine).collect();
+        others.into_iter().filter(|other| *other != look.machine).any(|other| {
+            if gone.after(SPREAD_TIME) > look.from {
+                return true;
+            }
+            let left = before(gone, bound);
+            self.troubles.between(other, look.machine).iter().any(|span| {
+                let matters = span.to.is_none_or(|end| end.after(CONVERGE_TIME) >= left);
+                // Cut off from the other one, it shows what it had as orphans for a while. When they meet again, the other
+                // one has to tell it.
+                let orphan = left.max(span.from).after(GHOST_TIME + bound);
+                let told = span.to.map(|end| end.after(ORPHAN_TIME.max(CONVERGE_TIME) + bound));
+                let again = |told| span.to <= Some(look.from) && look.from < told;
+                matters && span.from <= look.from && (look.from < orphan || told.is_some_and(again))
+            })
+        })
+    }
+
     /// How much of the time between these moments the host stood still; generously, a pause that touches counts whole.
-    fn paused(&self, from: Instant, to: Instant) -> Duration {
-        self.pauses
-            .iter()
+    fn paused(&self, machine: usize, from: Instant, to: Instant) -> Duration {
+        let pauses = self.pauses.get(&machine).into_iter().flatten();
+        pauses
             .filter(|(at, duration)| *at <= to && at.after(*duration) >= from)
             .map(|(_, duration)| *duration)
             .sum()
     }
 
-    fn was_full(&self, from: Instant, to: Instant) -> bool {
+    fn was_full(&self, machine: usize, from: Instant, to: Instant) -> bool {
         let mut full_since = None;
-        for (at, full) in &self.full {
+        for (at, full) in self.full.get(&machine).into_iter().flatten() {
             match (full, full_since) {
                 (true, None) => full_since = Some(*at),
                 (false, Some(since)) => {

@@ -120,7 +120,8 @@ impl<'a> Key<'a> {
         };
         let known = |md5: &str| self.md5s.get(md5).copied();
         let effect = match (request.ask, outcome) {
-            (Ask::Query, Outcome::Unknown) => return Ok(None),
+            // What is said to be old may be; `stale` judges whether it may be said.
+            (Ask::Query, Outcome::Unknown | Outcome::FoundStale(_)) => return Ok(None),
             (Ask::Query, Outcome::Found(None)) => Effect::Read(None),
             (Ask::Query, Outcome::Found(Some(content))) => {
                 match self.contents.get(content.as_str()) {

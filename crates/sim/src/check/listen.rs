@@ -11,6 +11,7 @@ use super::{
     Findings, History,
     requests::{Epoch, Request, epochs},
     seconds,
+    trouble::{CONVERGE_TIME, Troubles, before, calm},
 };
 use crate::{
     config_client::md5_of,
@@ -26,6 +27,8 @@ const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// A client that listens to a key and was not told anything yet.
 struct Ear {
     client: usize,
+    /// Where it listens.
+    machine: usize,
     key: String,
     /// When it asked to listen.
     since: Instant,
@@ -46,6 +49,7 @@ struct Ears {
     told: BTreeMap<(usize, String), (Instant, String)>,
     pauses: Vec<(Instant, Duration)>,
     stale: Vec<String>,
+    troubles: Troubles,
 }
 
 pub(crate) fn check(history: &History) -> Findings {
@@ -66,11 +70,11 @@ pub(crate) fn check(history: &History) -> Findings {
 
 impl Ears {
     fn read(history: &History) -> Self {
-        let mut ears = Self::default();
+        let mut ears = Self { troubles: Troubles::read(history), ..Self::default() };
         let mut reads: BTreeMap<(usize, u64), (Instant, String)> = BTreeMap::new();
         for (at, happening) in history {
             match happening {
-                Happening::Noted { client, note, .. } => match note {
+                Happening::Noted { client, machine, note } => match note {
                     Note::Asked { number, key, ask: Ask::Query } => {
                         reads.insert((*client, *number), (*at, key.clone()));
                     }
@@ -80,9 +84,9 @@ impl Ears {
                             ears.found(*at, (*client, key), asked, &md5);
                         }
                     }
-                    note => ears.note(*at, *client, note),
+                    note => ears.note(*at, (*client, *machine), note),
                 },
-                Happening::Down { .. } => ears.close(*at, |_| true),
+                Happening::Down { machine, .. } => ears.close(*at, |ear| ear.machine == *machine),
                 Happening::Restored { .. } => ears.told.clear(),
                 Happening::Paused { duration, .. } => ears.pauses.push((*at, *duration)),
                 Happening::Cut { .. }
@@ -91,6 +95,10 @@ impl Ears {
                 | Happening::ClockSet { .. }
                 | Happening::Full { .. }
                 | Happening::Scanned { .. }
+                | Happening::Parted { .. }
+                | Happening::Replaced { .. }
+                | Happening::Sighted { .. }
+                | Happening::Applied { .. }
                 | Happening::Halted { .. } => {}
             }
         }
@@ -99,7 +107,7 @@ impl Ears {
         ears
     }
 
-    fn note(&mut self, at: Instant, client: usize, note: &Note) {
+    fn note(&mut self, at: Instant, (client, machine): (usize, usize), note: &Note) {
         match note {
             Note::Listening { number, held } => {
                 self.asked.insert((client, *number), (at, held.clone()));
@@ -111,7 +119,7 @@ impl Ears {
                     if changed.contains(&key) {
                         self.told.insert((client, key), (at, md5));
                     } else {
-                        let ear = Ear { client, key: key.clone(), since, until: at, md5 };
+                        let ear = Ear { client, machine, key: key.clone(), since, until: at, md5 };
                         self.open.insert((client, key), ear);
                     }
                 }
@@ -163,6 +171,7 @@ impl Ears {
     /// The change that this listener should have been told of.
     fn untold(&self, ear: &Ear, epochs: &[Epoch<'_>]) -> Option<String> {
         let requests = epochs.iter().flat_map(|epoch| &epoch.requests);
+        let around = self.troubles.around(ear.machine);
         let missed = requests.filter(|request| request.asked >= ear.since).find(|request| {
             let (Some(effect), Some(done)) = (request.effect(), request.acknowledged()) else {
                 return false;
@@ -174,7 +183,14 @@ impl Ears {
                 .filter(|(at, duration)| *at <= ear.until && at.after(*duration) >= done)
                 .map(|(_, duration)| *duration)
                 .sum();
-            md5 != ear.md5 && done.after(TOLD_WITHIN + paused) < ear.until
+            let all = self.troubles.all();
+            let begun = before(request.asked, CONVERGE_TIME);
+            let well = calm(&all, begun, done.after(TOLD_WITHIN));
+            // Where the write was acknowledged and where it is listened for are two nodes: the other one has to hear of it.
+            let late = if well { Duration::ZERO } else { CONVERGE_TIME };
+            md5 != ear.md5
+                && calm(&around, begun, ear.until)
+                && done.after(TOLD_WITHIN + paused + late) < ear.until
         })?;
         Some(format!(
             "client {} listened to {} from {} to {} and was not told of what was asked for at {}",

@@ -3,15 +3,21 @@
 
 mod durable;
 mod empty_push;
+mod formed;
 mod gone;
+mod leaders;
 mod ledger;
 mod linear;
 mod listen;
 mod living;
+mod minority;
 mod persistent;
+mod replicas;
 mod requests;
 #[cfg(test)]
 mod script;
+mod stale;
+mod trouble;
 mod versions;
 
 use crate::{note::Note, world::Happening};
@@ -51,6 +57,11 @@ pub fn check(history: &History) -> Vec<Findings> {
         versions::check(history),
         empty_push::check(&ledger),
         persistent::check(history),
+        formed::check(history),
+        leaders::check(history),
+        replicas::check(history),
+        stale::check(history),
+        minority::check(history),
     ]
 }
 

@@ -1,6 +1,9 @@
 //! A persistent instance is listed from its acknowledgement until somebody takes it back, over every crash; and not after that.
 
-use super::{Findings, History, seconds};
+use super::{
+    Findings, History, seconds,
+    trouble::{CONVERGE_TIME, Troubles, before, calm},
+};
 use crate::{
     note::{Note, Offer, Seen, Step},
     world::Happening,
@@ -10,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How old the content of a push may be: the longest push window, one way through the network, slack.
 const PUSH_AGE: Duration = Duration::from_secs(2);
+
+/// From an acknowledgement to the lists of nodes that had no part in it.
+const SPREAD_TIME: Duration = Duration::from_secs(2);
 
 /// Whether an instance is listed, and since when that is sure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,18 +40,31 @@ struct Ledger<'a> {
 pub(crate) fn check(history: &History) -> Findings {
     let mut findings = Findings::of("persistent");
     let ledger = Ledger::read(history);
+    let troubles = Troubles::read(history);
     for (at, happening) in history {
-        let looks: Vec<(Instant, &Seen)> = if let Happening::Scanned { lists, .. } = happening {
-            lists.iter().map(|seen| (*at, seen)).collect()
-        } else if let Happening::Noted { note: Note::Listed(asked, seen), .. } = happening {
-            vec![(*asked, seen)]
-        } else if let Happening::Noted { note: Note::Pushed(seen), .. } = happening {
-            let nanos = at.as_nanos().saturating_sub(PUSH_AGE.as_nanos() as u64);
-            vec![(Instant::from_nanos(nanos), seen)]
-        } else {
-            continue;
+        let (machine, looks): (usize, Vec<(Instant, &Seen)>) = match happening {
+            Happening::Scanned { machine, lists, .. } => {
+                (*machine, lists.iter().map(|seen| (*at, seen)).collect())
+            }
+            Happening::Noted { machine, note: Note::Listed(asked, seen), .. } => {
+                (*machine, vec![(*asked, seen)])
+            }
+            Happening::Noted { machine, note: Note::Pushed(seen), .. } => {
+                (*machine, vec![(before(*at, PUSH_AGE), seen)])
+            }
+            _ => continue,
         };
+        let around = troubles.around(machine);
         for (from, seen) in looks {
+            let from = if troubles.is_cluster {
+                // A node that was just well has what was agreed on a moment ago.
+                if !calm(&around, before(from, CONVERGE_TIME), *at) {
+                    continue;
+                }
+                before(from, SPREAD_TIME)
+            } else {
+                from
+            };
             if ledger.services.contains(seen.service.as_str()) {
                 findings.checked += 1;
                 findings.violations.extend(ledger.judge(from, *at, seen));

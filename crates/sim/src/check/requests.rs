@@ -18,6 +18,8 @@ pub(crate) type Held<'a> = Option<&'a str>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) client: usize,
+    /// Whom it was asked.
+    pub(crate) machine: usize,
     pub(crate) asked: Instant,
     pub(crate) ask: &'a Ask,
     /// `None`: no answer.
@@ -29,7 +31,13 @@ impl<'a> Request<'a> {
     pub(crate) fn effect(&self) -> Option<Held<'a>> {
         let may_have = match self.end {
             None | Some((_, Outcome::Done | Outcome::Unknown)) => true,
-            Some((_, Outcome::Found(_) | Outcome::Conflict | Outcome::Refused(_))) => false,
+            Some((
+                _,
+                Outcome::Found(_)
+                | Outcome::FoundStale(_)
+                | Outcome::Conflict
+                | Outcome::Refused(_),
+            )) => false,
         };
         match self.ask {
             Ask::Publish { content, .. } if may_have => Some(Some(content)),
@@ -94,9 +102,10 @@ pub(crate) fn epochs(history: &History) -> BTreeMap<&str, Vec<Epoch<'_>>> {
         if let Happening::Restored { as_of, .. } = happening {
             restores.push((*at, *as_of));
         }
-        let Happening::Noted { client, note, .. } = happening else { continue };
+        let Happening::Noted { client, machine, note } = happening else { continue };
         if let Note::Asked { number, key, ask } = note {
-            let request = Request { client: *client, asked: *at, ask, end: None };
+            let request =
+                Request { client: *client, machine: *machine, asked: *at, ask, end: None };
             keys.entry(key).or_default().insert((*at, *client, *number), request);
             places.insert((*client, *number), (key.as_str(), *at));
         } else if let Note::Answered { number, outcome } = note {

@@ -3,6 +3,7 @@
 use crate::{
     config_client::md5_of,
     note::{Ask, Note, Offer, Outcome, Seen},
+    sights::Sight,
     world::Happening,
 };
 use base::{Duration, Instant};
@@ -42,6 +43,19 @@ pub(crate) fn configs(script: &str) -> Vec<Line> {
     }
     history.sort_by_key(|(at, _)| *at);
     history
+}
+
+/// What is seen of a machine's node.
+pub(crate) fn sighted(machine: usize, term: u64, leader: Option<u64>) -> Happening {
+    let (node, voters, links) = (machine as u64, Vec::new(), Vec::new());
+    let sight = Sight { node, term, leader, cluster: None, voters, links };
+    Happening::Sighted { machine, sight }
+}
+
+pub(crate) fn sighted_in(machine: usize, cluster: Option<u64>) -> Happening {
+    let (node, voters, links) = (machine as u64, Vec::new(), Vec::new());
+    let sight = Sight { node, term: 0, leader: None, cluster, voters, links };
+    Happening::Sighted { machine, sight }
 }
 
 pub(crate) fn offer() -> Offer {

@@ -14,6 +14,37 @@ pub(super) fn dev(settings: &Settings, running: &Running, took: Duration) {
     println!("  ready in {} ms.   Try:  {}\n", took.as_millis(), try_next(running));
 }
 
+/// For `trine dev` with several nodes.
+pub(super) fn cluster(all: &[Settings], nodes: &[Running], password: Option<&str>, took: Duration) {
+    let kept = match all.first().and_then(|settings| settings.data.as_deref()?.parent()) {
+        Some(path) => format!("data in {}", path.display()),
+        None => "nothing kept on disk".to_owned(),
+    };
+    println!(
+        "\n  trine {}  {} nodes in this process, {kept}",
+        env!("CARGO_PKG_VERSION"),
+        nodes.len()
+    );
+    for (number, node) in (1..).zip(nodes) {
+        println!("  node {number}");
+        doors(node);
+    }
+    if let Some(password) = password {
+        println!(
+            "  admin     user nacos  password {password}   (shown once; trine login keeps a token)"
+        );
+    }
+    if all.iter().any(|settings| settings.auth == Auth::Off) {
+        println!("  login     not asked for on these doors: anyone on this machine may use them");
+    }
+    let addresses: Vec<String> =
+        nodes.iter().filter_map(|node| node.api).map(|api| api.to_string()).collect();
+    println!("  servers   {}   (what SDKs are given)", addresses.join(","));
+    if let Some(node) = nodes.first() {
+        println!("  ready in {} ms.   Try:  {}\n", took.as_millis(), try_next(node));
+    }
+}
+
 /// For `trine server`: the same without the hints for beginners.
 pub(super) fn server(settings: &Settings, running: &Running, took: Duration) {
     println!("trine {}  {}", env!("CARGO_PKG_VERSION"), place(settings));
@@ -39,6 +70,9 @@ fn doors(running: &Running) {
     }
     if let Some(grpc) = running.grpc {
         println!("  grpc      {grpc}");
+    }
+    if let Some(peer) = running.peer {
+        println!("  peers     {peer}   (other nodes, by TLS and the cluster's secret)");
     }
 }
 

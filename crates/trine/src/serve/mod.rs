@@ -1,6 +1,7 @@
-//! `trine dev` and `trine server`: a node in this process.
+//! `trine dev` and `trine server`: nodes in this process.
 
 mod banner;
+mod dev;
 mod logs;
 mod signals;
 
@@ -18,12 +19,15 @@ const WRONG_SETTINGS: u8 = 2;
 /// A broken invariant, or a disk that cannot be trusted.
 const BROKEN: u8 = 70;
 
+/// Nodes of `trine dev`, unless told otherwise.
+const DEV_NODES: u16 = 3;
+
 /// Arguments of `trine dev`.
 #[derive(Debug, clap::Args)]
 pub struct Dev {
-    /// How many nodes; this build runs one
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1))]
-    nodes: u32,
+    /// How many nodes; several found a cluster in this process, with ports 10 apart
+    #[arg(long, value_name = "N", default_value_t = DEV_NODES, value_parser = clap::value_parser!(u16).range(1..=9))]
+    nodes: u16,
     #[command(flatten)]
     flags: Flags,
 }
@@ -38,10 +42,12 @@ pub struct Server {
     flags: Flags,
 }
 
-/// Runs a node on loopback, for trying things out.
+/// Runs nodes on loopback, for trying things out.
 pub fn dev(dev: Dev) -> ExitCode {
     let mut flags = dev.flags;
+    let keeps_data = flags.data.is_some() && flags.memory != Some(true);
     flags.listen_api.get_or_insert_with(|| "127.0.0.1:8848".to_owned());
+    flags.listen_peer.get_or_insert_with(|| "127.0.0.1:7848".to_owned());
     flags.auth.get_or_insert(Auth::Off);
     let settings = match Settings::resolve(flags, None) {
         Ok(settings) => settings,
@@ -51,8 +57,16 @@ pub fn dev(dev: Dev) -> ExitCode {
         let why = "`trine dev` lets clients in without a login, so it listens on loopback only";
         return fail(WRONG_SETTINGS, why, "use `trine server` to be reached from elsewhere");
     }
+    let several = (dev.nodes > 1).then(|| dev::apart(&settings, dev.nodes, keeps_data));
+    let all = match several.transpose() {
+        Ok(all) => all,
+        Err(why) => return fail(WRONG_SETTINGS, "the settings are wrong", &why),
+    };
     logs::start(settings.log_format, settings.log_level.unwrap_or(LogLevel::Warn));
-    run(settings, banner::dev)
+    match all {
+        Some(all) => run(dev::serve(all)),
+        None => run(serve(settings, banner::dev)),
+    }
 }
 
 /// Runs a node.
@@ -62,15 +76,15 @@ pub fn server(server: Server) -> ExitCode {
         Err(error) => return fail(WRONG_SETTINGS, "the settings are wrong", &error.to_string()),
     };
     logs::start(settings.log_format, settings.log_level.unwrap_or(LogLevel::Info));
-    run(settings, banner::server)
+    run(serve(settings, banner::server))
 }
 
-fn run(settings: Settings, show: fn(&Settings, &Running, Duration)) -> ExitCode {
+fn run(serving: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(NOT_STARTED, "no threads for the server", &error.to_string()),
     };
-    runtime.block_on(serve(settings, show))
+    runtime.block_on(serving)
 }
 
 async fn serve(settings: Settings, show: fn(&Settings, &Running, Duration)) -> ExitCode {
@@ -108,24 +122,26 @@ async fn serve(settings: Settings, show: fn(&Settings, &Running, Duration)) -> E
                     tracing::info!("stopped");
                     ExitCode::from(STOPPED)
                 }
-                () = signals.stop() => {
-                    // Durable is what was acknowledged; the rest is as after a power cut.
-                    tracing::warn!("told to stop at once");
-                    std::process::exit(STOPPED_AT_ONCE)
-                }
+                () = signals.stop() => stop_at_once(),
             }
         }
     }
+}
+
+/// Durable is what was acknowledged; the rest is as after a power cut.
+fn stop_at_once() -> ! {
+    tracing::warn!("told to stop at once");
+    std::process::exit(STOPPED_AT_ONCE)
 }
 
 /// What to do about a failed start.
 fn explain(error: &RunError) -> String {
     let next = match error {
         RunError::Listen { .. } => {
-            "is another server running? choose other doors with --listen-api"
+            "is another server running? choose other doors with --listen-api and --listen-peer"
         }
+        RunError::PeerTls(_) => "look at --peer-tls-cert, --peer-tls-key and --peer-tls-ca",
         RunError::NoPorts => "",
-        RunError::PeerTls(_) => "look at the certificates for other nodes",
         RunError::Start(_) => "look at the data directory; --data DIR chooses another",
         RunError::System { .. } => "look at the limits of this process",
     };
@@ -138,6 +154,6 @@ fn fail(code: u8, what: &str, why: &str) -> ExitCode {
 }
 
 fn is_loopback(settings: &Settings) -> bool {
-    let doors = [settings.listen.api, settings.listen.grpc];
+    let doors = [settings.listen.api, settings.listen.grpc, settings.listen.peer];
     doors.into_iter().flatten().all(|door| door.ip().is_loopback())
 }

@@ -85,7 +85,7 @@ fn a_leader_that_was_stopped_for_15_s_acknowledges_nothing_that_is_lost() {
     let late = |n: usize| {
         let (history, to) = (history.clone(), cluster.api(stopped));
         std::thread::spawn(move || {
-            let mut client = Client::new(500 + n, &history);
+            let mut client = Client::new(&history);
             while began.elapsed() < STOPPED {
                 client.publish(to, n % 3);
             }

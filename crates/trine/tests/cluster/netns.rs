@@ -2,12 +2,17 @@
 //! has: what one sends to the other is lost without a word, in this direction only.
 
 use crate::process::{Cluster, Home};
-use std::{net::Ipv4Addr, process::Command};
+use std::{
+    net::Ipv4Addr,
+    process::Command,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
 const NOBODY: &str = "02:00:00:00:00:99";
 
 pub struct Net {
     tag: String,
+    call: u8,
     len: usize,
 }
 
@@ -23,10 +28,13 @@ fn must(line: &str) {
 impl Net {
     /// A bridge that the test is on as well, and a namespace per node.
     pub fn new(len: usize) -> Self {
-        let net = Self { tag: format!("tr{}", std::process::id() % 100_000), len };
+        static CALLS: AtomicU8 = AtomicU8::new(0);
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        // Names of devices have at most 15 characters.
+        let net = Self { tag: format!("t{:x}c{call}", std::process::id()), call, len };
         let tag = &net.tag;
         must(&format!("ip link add {tag} type bridge"));
-        must(&format!("ip addr add {}/24 dev {tag}", net.address(254)));
+        must(&format!("ip addr add {}/24 dev {tag}", net.address(200)));
         must(&format!("ip link set {tag} up"));
         for k in 0..len {
             let space = net.space(k);
@@ -47,7 +55,7 @@ impl Net {
 
     fn address(&self, k: usize) -> Ipv4Addr {
         let [low, ..] = std::process::id().to_le_bytes();
-        Ipv4Addr::new(10, 213, low, u8::try_from(k + 1).expect("few nodes"))
+        Ipv4Addr::new(10, 208 + self.call, low, u8::try_from(k + 1).expect("few nodes"))
     }
 
     pub fn homes(&self) -> Vec<Home> {
@@ -105,7 +113,7 @@ mod tests {
         }
         wait_leader(&others.map(|k| cluster.api(k)));
         load.wait_for(BETWEEN);
-        let mut client = Client::new(900, &history);
+        let mut client = Client::new(&history);
         assert_ne!(client.publish(cluster.api(alone), 0), Outcome::Done, "a minority acknowledged");
         for other in others {
             net.heal(alone, other);

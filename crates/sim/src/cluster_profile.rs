@@ -1,0 +1,164 @@
+//! What a seed stands for when several machines take part: as with one, and cuts, one-way cuts, bridges, stalls and slow ways between
+//! them.
+
+use crate::{
+    Fault, NetworkFault, Physics, Place, World,
+    profile::{Profile, SAFETY_PHASE, survivors},
+};
+use base::{Duration, Instant, Rng};
+
+/// The plan of a run of several machines.
+pub(crate) struct ClusterProfile {
+    pub(crate) machines: usize,
+    /// Who is there, and how slow things are.
+    pub(crate) base: Profile,
+    /// When each machine is switched on.
+    starts: Vec<Instant>,
+    faults: Vec<(Instant, Planned)>,
+    kinds: Vec<&'static str>,
+}
+
+#[derive(Clone, Debug)]
+enum Planned {
+    Machine(usize, Fault),
+    Network(NetworkFault),
+}
+
+const KINDS: [&str; 15] = [
+    "stop",
+    "kill",
+    "power-loss",
+    "power-loss-in-write",
+    "pause",
+    "clock-jump",
+    "failed-fsync",
+    "disk-full",
+    "client-goes",
+    "split",
+    "one-way",
+    "bridge",
+    "stall",
+    "slow",
+    "reset",
+];
+
+impl ClusterProfile {
+    pub(crate) fn draw(rng: &mut Rng, machines: usize) -> Self {
+        let base = Profile::draw(rng);
+        let starts = (0..machines)
+            .map(|_| match rng.below(3) {
+                0 => Instant::START.after(Duration::from_millis(rng.below(8_000))),
+                _ => Instant::START,
+            })
+            .collect();
+        let kinds: Vec<&'static str> = KINDS.into_iter().filter(|_| rng.below(3) == 0).collect();
+        let mut profile = Self { machines, base, starts, faults: Vec::new(), kinds };
+        if !profile.kinds.is_empty() {
+            for _ in 0..1 + rng.below(8) {
+                let at = Duration::from_millis(500 + rng.below(SAFETY_PHASE.as_millis() as u64));
+                let kind = profile.kinds[rng.below(profile.kinds.len() as u64) as usize];
+                profile.add(Instant::START.after(at), kind, rng);
+            }
+        }
+        profile.faults.sort_by_key(|(at, _)| *at);
+        profile
+    }
+
+    pub(crate) fn physics(&self) -> Physics {
+        self.base.physics.clone()
+    }
+
+    pub(crate) fn populate(&self, world: &mut World) {
+        for (machine, at) in self.starts.iter().enumerate() {
+            world.start_at(machine, *at);
+        }
+        self.base.add_clients(world);
+        for (at, planned) in &self.faults {
+            match planned {
+                Planned::Machine(machine, fault) => world.plan_on(*machine, *at, *fault),
+                Planned::Network(fault) => world.plan_network(*at, fault.clone()),
+            }
+        }
+    }
+
+    /// For people.
+    pub(crate) fn words(&self) -> String {
+        let (machines, faults, kinds) = (self.machines, self.faults.len(), &self.kinds);
+        format!("{machines} machines, {}; {faults} faults of {kinds:?}", self.base.clients_words())
+    }
+
+    fn add(&mut self, at: Instant, kind: &str, rng: &mut Rng) {
+        let machine = rng.below(self.machines as u64) as usize;
+        let millis = |least, most| Duration::from_millis(least + most);
+        let later = at.after(millis(500, rng.below(15_000)));
+        let other = (machine + 1 + rng.below(self.machines as u64 - 1) as usize) % self.machines;
+        let (here, there) = (Place::Machine(machine), Place::Machine(other));
+        let network = |fault| Planned::Network(fault);
+        let on = |fault| Planned::Machine(machine, fault);
+        let planned = match kind {
+            "stop" => on(Fault::Stop),
+            "kill" => on(Fault::Kill),
+            "power-loss" => on(Fault::PowerLoss(survivors(rng))),
+            "power-loss-in-write" => on(Fault::PowerLossAfter(1 + rng.below(60), survivors(rng))),
+            "pause" => on(Fault::Pause(millis(100, rng.below(30_000)))),
+            "clock-jump" => on(Fault::ClockJump(rng.below(120_000) as i64 - 60_000)),
+            "failed-fsync" => on(Fault::FailSync),
+            "disk-full" => {
+                self.faults.push((later, on(Fault::FreeDisk)));
+                on(Fault::FillDisk { reserve: rng.below(2) == 0 })
+            }
+            "client-goes" => {
+                let client = rng.below(self.base.registrants()) as usize;
+                on(Fault::ClientDies { client, silent: rng.below(2) == 0 })
+            }
+            "split" => {
+                self.faults.push((later, network(NetworkFault::Heal)));
+                network(NetworkFault::Split(self.sides(rng)))
+            }
+            "one-way" => {
+                self.faults.push((later, network(NetworkFault::Mend(here, there))));
+                network(NetworkFault::Cut(here, there))
+            }
+            "bridge" => {
+                self.faults.push((later, network(NetworkFault::Mend(here, there))));
+                self.faults.push((later, network(NetworkFault::Mend(there, here))));
+                self.faults.push((at, network(NetworkFault::Cut(here, there))));
+                network(NetworkFault::Cut(there, here))
+            }
+            "stall" => network(NetworkFault::Stall(here, there, millis(100, rng.below(9_000)))),
+            "slow" => {
+                let range = (millis(5, 0), millis(20, rng.below(400)));
+                self.faults.push((
+                    later,
+                    network(NetworkFault::Slow(here, there, self.base.physics.latency)),
+                ));
+                network(NetworkFault::Slow(here, there, range))
+            }
+            "reset" => network(NetworkFault::Reset(machine, other)),
+            _ => unreachable!("the kinds are listed above"),
+        };
+        self.faults.push((at, planned));
+    }
+
+    /// Two sides, and each client on one of them.
+    fn sides(&self, rng: &mut Rng) -> Vec<Vec<Place>> {
+        let mut sides = vec![Vec::new(), Vec::new()];
+        let few = rng.below(self.machines as u64) as usize;
+        for machine in 0..self.machines {
+            let side = if self.machines <= 3 {
+                usize::from(machine == few)
+            } else {
+                usize::from((machine + few) % self.machines < 2)
+            };
+            sides[side].push(Place::Machine(machine));
+        }
+        let with_clients = rng.below(2) == 0;
+        for client in 0..self.base.clients() {
+            let side = rng.below(2) as usize;
+            if with_clients {
+                sides[side].push(Place::Client(client));
+            }
+        }
+        sides
+    }
+}

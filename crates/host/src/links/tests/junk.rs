@@ -9,7 +9,7 @@ use cluster::Introduction;
 use std::sync::Arc;
 use storage::SimDisk;
 
-const FRAMES: usize = 20_000;
+const FRAMES: usize = 8_000;
 
 /// Frames of all kinds that nodes have sent to each other.
 fn real_frames() -> (Net, Vec<Bytes>) {

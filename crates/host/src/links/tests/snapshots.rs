@@ -77,7 +77,7 @@ fn a_transfer_that_is_cut_off_begins_anew() {
 
 #[test]
 fn a_receiver_that_crashes_at_any_moment_of_it_comes_back() {
-    for ms in (0..300).step_by(30) {
+    for ms in (0..300).step_by(50) {
         let (mut net, away) = far_behind();
         net.step_frames_max = 1;
         net.start(away);

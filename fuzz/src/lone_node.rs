@@ -24,9 +24,12 @@ impl LoneNode {
     /// Starts it on what a disk gave back, and waits until it serves or has halted.
     #[must_use]
     pub fn start(recovered: consensus::Recovered, rows: Vec<TableRow>) -> Self {
+        // The record of a build that knew no other nodes: one of a cluster of its own.
+        let identity = cluster::Identity::decode(&[&[1][..], &ID.0.to_be_bytes()].concat())
+            .expect("it is written so");
+        let advertise = cluster::Address::new("127.0.0.1:7848").expect("it is written so");
         let settings = Settings {
-            id: ID,
-            voters: vec![ID],
+            cluster: cluster::Settings::alone(identity, advertise),
             journal_bytes_max: 1 << 20,
             log_bytes_max: host::LOG_BYTES_MAX,
             proposals_max: node::PROPOSALS_MAX,
@@ -94,7 +97,10 @@ impl LoneNode {
                     }
                     Output::Reply { reply, .. } => replies.push(reply),
                     Output::Halt(_) => self.halted = true,
-                    Output::Publish(_)
+                    Output::KeepIdentity(_) => inputs.insert(0, Input::IdentityKept),
+                    Output::Links(_)
+                    | Output::Left
+                    | Output::Publish(_)
                     | Output::Push { .. }
                     | Output::Watched { .. }
                     | Output::Check(_)

@@ -3,7 +3,7 @@
 
 use crate::{NamespaceCounts, credentials::Credentials, rendered::RenderedBytes};
 use access::View as AccessView;
-use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId};
+use base::{Consistency, Duration, Freshness, HybridTime, NodeId};
 use bytes::Bytes;
 use config::{ConfigKey, Entry, Grays};
 use nacos::{Format, NodeState, Page};

@@ -14,6 +14,7 @@ mod configs;
 mod details_access;
 mod details_config;
 mod details_naming;
+mod freshness;
 mod inquiries;
 mod junk;
 mod locks;
@@ -84,7 +85,8 @@ impl Scene {
 }
 
 fn freshness(level: Consistency) -> Freshness {
-    Freshness { level, staleness: Duration::ZERO, applied: LogIndex(7), served_by: NodeId(1) }
+    let staleness = (level == Consistency::Linearizable).then_some(Duration::ZERO);
+    Freshness { level, staleness, applied: LogIndex(7), served_by: NodeId(1) }
 }
 
 impl Views for Scene {
@@ -154,8 +156,15 @@ impl Views for Scene {
     fn cluster(&self) -> Option<Arc<cluster::View>> {
         self.cluster.clone()
     }
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        (self.fresh || wanted == Consistency::Stale).then(|| freshness(wanted))
+    fn freshness(&self, _: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
+        if self.fresh {
+            return Some(freshness(wanted));
+        }
+        let staleness = Some(Duration::from_millis(1_500));
+        Freshness { staleness, ..freshness(Consistency::Stale) }.meeting(wanted, seen)
+    }
+    fn registry_freshness(&self) -> Freshness {
+        freshness(Consistency::Stale)
     }
     fn remembered(&self, user: &str, password: &str) -> bool {
         self.remembered.iter().any(|(u, p)| u == user && p == password)

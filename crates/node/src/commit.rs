@@ -24,9 +24,6 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many reads may wait for that; one more is answered "starting".
 const READS_EARLY_MAX: usize = 16_384;
 
-/// How long a node goes on believing in a leader that it does not hear any more.
-const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(2);
-
 /// The read that tells a joining node how far it must come. Other reads count from 1.
 const JOIN_READ: RequestId = RequestId(0);
 
@@ -60,15 +57,15 @@ struct EarlyRead {
 struct WaitingRead {
     to: ConnectionId,
     id: RequestId,
-    level: Consistency,
+    asked: Instant,
     /// `None` until the engine answered.
     index: Option<LogIndex>,
-    deadline: Instant,
 }
 
 impl Reads {
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let waiting = self.waiting.first_key_value().map(|(_, read)| read.deadline);
+        let waiting = self.waiting.first_key_value();
+        let waiting = waiting.map(|(_, read)| read.asked.after(FRESH_TIMEOUT));
         let early = self.early.front().map(|read| read.deadline);
         waiting.into_iter().chain(early).min()
     }
@@ -88,8 +85,8 @@ impl Node {
         }
         self.reads.next += 1;
         let key = RequestId(self.reads.next);
-        let deadline = self.now.instant.after(FRESH_TIMEOUT);
-        self.reads.waiting.insert(key, WaitingRead { to, id, level, index: None, deadline });
+        let asked = self.now.instant;
+        self.reads.waiting.insert(key, WaitingRead { to, id, asked, index: None });
         self.engine(consensus::Input::ReadIndex { id: key });
     }
 
@@ -121,7 +118,7 @@ impl Node {
     pub(crate) fn expire_reads(&mut self) {
         self.expire_early_reads();
         while let Some(entry) = self.reads.waiting.first_entry() {
-            if entry.get().deadline > self.now.instant {
+            if entry.get().asked.after(FRESH_TIMEOUT) > self.now.instant {
                 break;
             }
             let read = entry.remove();
@@ -141,17 +138,21 @@ impl Node {
             .collect();
         for key in due {
             let read = self.reads.waiting.remove(&key).expect("just listed");
-            self.answer_read(read.to, read.id, read.level);
+            // Everything that was decided when it was asked is here.
+            self.confirmed = self.confirmed.max(Some(read.asked));
+            self.answer_read(read.to, read.id, Consistency::Linearizable);
         }
     }
 
     fn answer_read(&mut self, to: ConnectionId, id: RequestId, level: Consistency) {
         let freshness = Freshness {
             level,
-            // Whoever leads elsewhere had to be elected first.
-            staleness: self.leaderless_since.map_or(Duration::ZERO, |since| {
-                self.now.instant.since(since) + ELECTION_TIMEOUT_MAX
-            }),
+            staleness: match level {
+                Consistency::Linearizable => Some(Duration::ZERO),
+                Consistency::Stale | Consistency::Bounded(_) | Consistency::Session => {
+                    self.confirmed.map(|at| self.now.instant.since(at))
+                }
+            },
             applied: self.applied,
             served_by: self.id,
         };
@@ -314,6 +315,8 @@ impl Node {
         self.pump_cluster();
         self.pump_lock();
         if origin.node == self.id && origin.life == self.life {
+            // Before the reply: whoever asks next with the index of this one finds it reached.
+            self.refresh_standing();
             match reply {
                 Some(reply) => self.settle(origin.proposal, reply),
                 // Whoever asked waits on: the plane answers later.

@@ -128,6 +128,8 @@ pub struct Node {
     loads: BTreeMap<u64, u64>,
     next_load: u64,
     standing: Standing,
+    /// The newest moment of which all that was decided is known to be here.
+    confirmed: Option<Instant>,
     join: commit::Join,
     started: Instant,
     leader: Option<NodeId>,

@@ -116,6 +116,7 @@ impl Node {
             complete: self.phase == Phase::Ready,
             sole_voter: self.is_sole_voter(),
             applied: self.applied,
+            confirmed: self.confirmed,
         };
         if standing != self.standing {
             self.standing = standing;

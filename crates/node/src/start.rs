@@ -113,6 +113,7 @@ impl Node {
             loads: BTreeMap::new(),
             next_load: 0,
             standing: Standing::default(),
+            confirmed: None,
             join: Join::NotAsked,
             started: now.instant,
             leader: None,

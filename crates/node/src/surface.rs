@@ -2,7 +2,8 @@
 
 use crate::PeerMessage;
 use base::{
-    ConnectionId, Consistency, Duration, Freshness, Limit, LogIndex, NodeId, RequestId, Term,
+    ConnectionId, Consistency, Duration, Freshness, Instant, Limit, LogIndex, NodeId, RequestId,
+    Term,
 };
 use cluster::{Address, Introduction};
 use config::{ConfigKey, Entry, Grays};
@@ -300,7 +301,9 @@ impl Tally {
         let counter = match reply {
             Reply::Config(config::Reply::Outcome(outcome)) => match outcome {
                 config::Outcome::Published(_) => &mut self.published,
-                config::Outcome::CasConflict { .. } => &mut self.publish_conflicts,
+                config::Outcome::CasConflict { .. } | config::Outcome::Conflicts(_) => {
+                    &mut self.publish_conflicts
+                }
                 config::Outcome::QuotaExceeded { .. } | config::Outcome::TooManyVersions { .. } => {
                     &mut self.publish_refused
                 }
@@ -310,7 +313,9 @@ impl Tally {
                 config::Refusal::ContentBlank
                 | config::Refusal::ContentTooLarge { .. }
                 | config::Refusal::DetailTooLong { .. }
-                | config::Refusal::TooManyTags { .. },
+                | config::Refusal::TooManyTags { .. }
+                | config::Refusal::TooManyChanges { .. }
+                | config::Refusal::ChangesTooLarge { .. },
             )) => &mut self.publish_refused,
             Reply::Naming(naming::Reply::Beat { .. }) => &mut self.beats,
             Reply::Naming(_)
@@ -376,6 +381,8 @@ pub struct Standing {
     pub sole_voter: bool,
     /// Through which entry the views are.
     pub applied: LogIndex,
+    /// The newest moment of which all that was decided is known to be in the views.
+    pub confirmed: Option<Instant>,
 }
 
 /// What goes out. The host starts these in order and waits for none of them.

@@ -115,21 +115,18 @@ impl Operate for QueryConfig {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
+        // What is not here may be elsewhere, and clients take "not found" for "deleted".
+        if self.key.is_some() && !context.views.is_complete() && !self.is_there(context) {
+            return Next::Fault(Fault::starting());
+        }
         if self.view == View::Beta {
             return Next::Reply(self.beta(context));
         }
         if self.view == View::Catalog {
             let entry = self.key.as_ref().and_then(|key| context.views.config(key));
-            if entry.is_none() && self.may_exist(context) {
-                return Next::Fault(Fault::starting());
-            }
             return Next::Reply(catalog(entry.as_deref()));
         }
-        let version = self.version(context);
-        if version.is_none() && self.may_exist(context) {
-            return Next::Fault(Fault::starting());
-        }
-        match (version, context.door) {
+        match (self.version(context), context.door) {
             (None, Door::Grpc { .. }) => Next::Reply(context.door.answer(
                 500,
                 300,
@@ -162,9 +159,17 @@ impl Operate for QueryConfig {
 }
 
 impl QueryConfig {
-    /// Whether what is not here may be elsewhere. Clients take "not found" for "deleted".
-    fn may_exist(&self, context: &Context<'_>) -> bool {
-        self.key.is_some() && !context.views.is_complete()
+    /// Whether there is anything to show.
+    fn is_there(&self, context: &Context<'_>) -> bool {
+        let beta = |grays: Arc<config::Grays>| grays.versions.contains_key(&GrayName::Beta);
+        match self.view {
+            View::Beta => {
+                self.key.as_ref().and_then(|key| context.views.grays(key)).is_some_and(beta)
+            }
+            View::Content | View::Details | View::Catalog | View::Response => {
+                self.version(context).is_some()
+            }
+        }
     }
 
     /// What this caller sees. Whoever asks for a tag is never given what has none.

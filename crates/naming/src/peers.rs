@@ -92,6 +92,9 @@ impl Naming {
     pub(crate) fn node_alive(&mut self, owner: NodeId, life: HybridTime) {
         if owner != self.node {
             self.alive.insert(owner);
+            // A life begins above all versions that the ones before may have given out. Subscribers who come from that node
+            // must not take the views of this one for older than theirs.
+            self.distro.clock().observe(life);
         }
         self.distro(Input::OwnerAlive { owner, life });
         self.health(Input::OwnerAlive { owner, life });

@@ -105,9 +105,8 @@ impl Node {
 
     fn expire_early_reads(&mut self) {
         let now = self.now.instant;
-        while let Some(EarlyRead { to, id, .. }) =
-            self.reads.early.pop_front_if(|read| read.deadline <= now)
-        {
+        while self.reads.early.front().is_some_and(|read| read.deadline <= now) {
+            let EarlyRead { to, id, .. } = self.reads.early.pop_front().expect("just looked at");
             if self.leader.is_some() {
                 self.reply(to, id, Reply::Unavailable(Unavailable::Starting));
             } else {

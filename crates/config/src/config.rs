@@ -6,6 +6,7 @@ use crate::{
     check::{self, CONTENT_BYTES_MAX},
     history::{HISTORY_REPLY_BYTES_MAX, HISTORY_ROWS_MAX, History, Retention},
     listeners::{LISTENERS_MAX, Listeners},
+    many,
     model::Pattern,
     rows,
 };
@@ -177,6 +178,16 @@ impl Config {
                     Self::publish_gray(now_ms, key, rule, content, cas_md5, *details, author)
                 });
                 command.map(|command| Output::Propose { to, id, command })
+            }
+            Request::PublishMany { changes, author } => {
+                let at_ms = now.unix_ms;
+                let stamped = check::author(&author)
+                    .and_then(|()| many::stamp(changes, self.settings.content_bytes_max));
+                stamped.map(|changes| Output::Propose {
+                    to,
+                    id,
+                    command: Command::PublishMany { changes, author, at_ms },
+                })
             }
             Request::RemoveGray { key, name, author } => {
                 let checked = check::key(&key).and(check::author(&author));
@@ -411,9 +422,13 @@ pub(crate) fn subject(key: &ConfigKey) -> journal::Subject {
 
 /// What an entry is counted as: its texts and its place in the maps.
 pub(crate) fn weight_of(entry: &Entry) -> u64 {
+    weight(&entry.content, &entry.details)
+}
+
+/// The same, before there is an entry.
+pub(crate) fn weight(content: &Arc<str>, details: &crate::Details) -> u64 {
     const ENTRY_BYTES: usize = 512;
-    let details = &entry.details;
-    let texts = [&entry.content, &details.schema, &details.encrypted_data_key, &details.tags];
+    let texts = [content, &details.schema, &details.encrypted_data_key, &details.tags];
     (ENTRY_BYTES + texts.map(|text| text.len()).iter().sum::<usize>()) as u64
 }
 

@@ -301,7 +301,9 @@ impl Tally {
         let counter = match reply {
             Reply::Config(config::Reply::Outcome(outcome)) => match outcome {
                 config::Outcome::Published(_) => &mut self.published,
-                config::Outcome::CasConflict { .. } => &mut self.publish_conflicts,
+                config::Outcome::CasConflict { .. } | config::Outcome::Conflicts(_) => {
+                    &mut self.publish_conflicts
+                }
                 config::Outcome::QuotaExceeded { .. } | config::Outcome::TooManyVersions { .. } => {
                     &mut self.publish_refused
                 }
@@ -311,7 +313,9 @@ impl Tally {
                 config::Refusal::ContentBlank
                 | config::Refusal::ContentTooLarge { .. }
                 | config::Refusal::DetailTooLong { .. }
-                | config::Refusal::TooManyTags { .. },
+                | config::Refusal::TooManyTags { .. }
+                | config::Refusal::TooManyChanges { .. }
+                | config::Refusal::ChangesTooLarge { .. },
             )) => &mut self.publish_refused,
             Reply::Naming(naming::Reply::Beat { .. }) => &mut self.beats,
             Reply::Naming(_)

@@ -150,7 +150,9 @@ impl Operation for ConfigPut {
                 format!("all contents together would exceed {bytes_max} bytes"),
                 "remove configs that are no longer used",
             )),
-            other @ (Outcome::Removed { .. } | Outcome::TooManyVersions { .. }) => {
+            other @ (Outcome::Removed { .. }
+            | Outcome::TooManyVersions { .. }
+            | Outcome::Conflicts(_)) => {
                 mismatch(&Some(Answer::Config(config::Reply::Outcome(other))))
             }
         }

@@ -680,6 +680,28 @@ fn bob_and_tom() {
     );
 }
 
+/// Since it was sure the last time.
+#[test]
+fn a_node_that_is_cut_off_knows_how_far_it_may_lag() {
+    check(
+        "3 nodes
+         > wait 5000
+         > read a
+         > wait 20
+         reply q1 Linearizable
+         > cut a leader
+         > cut a b
+         > wait 4000
+         > read a
+         reply q2 Stale by at most 4.02s
+         > heal
+         > wait 3000
+         > read a
+         > wait 20
+         reply q3 Linearizable",
+    );
+}
+
 #[test]
 fn a_leader_that_dies_is_replaced_and_a_write_meanwhile_waits_for_the_new_one() {
     check(

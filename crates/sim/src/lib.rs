@@ -92,6 +92,7 @@ mod scan;
 mod serve;
 mod servers;
 mod sights;
+mod stage;
 mod timeline;
 mod trace;
 mod udp_subscriber;

@@ -55,6 +55,7 @@ impl Profile {
                 services: services.clone(),
                 watched: persistent.clone(),
                 pause: millis(300 + rng.below(3_000)),
+                quiet: false,
             })
             .collect();
         let beat: Vec<BeatHabits> = (0..rng.below(3))

@@ -102,6 +102,9 @@ fn naming_refusal(refusal: &naming::Refusal) -> Problem {
         naming::Refusal::NoSuchClient | naming::Refusal::NoSuchInstance => {
             Problem::not_found(why, "`trine instance list SERVICE` shows what there is")
         }
+        naming::Refusal::Busy { .. } => {
+            Problem::limit("nothing was compared", why, "try again in a moment")
+        }
         naming::Refusal::NoLink(_) => Problem::conflict(
             "nothing was compared",
             why,

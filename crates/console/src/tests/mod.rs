@@ -54,6 +54,7 @@ impl Conversation {
             }
             ["state", word] => self.views.state = state(word),
             ["three", "nodes"] => self.views.cluster = Some(fake::three_nodes().into()),
+            ["behind"] => self.views.complete = false,
             ["needs", "waiting"] => self.views.needs_waiting = true,
             ["after", seconds] => {
                 let seconds = seconds.parse().expect("seconds");
@@ -99,6 +100,13 @@ impl Conversation {
     }
 
     fn request(&mut self, call: &str, user: &str, method: &str, path: &str, body: &str) {
+        let (seen, body) = match body.strip_prefix("seen=") {
+            Some(rest) => {
+                let (index, body) = rest.split_once(' ').unwrap_or((rest, ""));
+                (Some(index.to_owned()), body)
+            }
+            None => (None, body),
+        };
         let (if_match, body) = match body.strip_prefix("if-match=") {
             Some(rest) => {
                 let (tag, body) = rest.split_once(' ').expect("a tag and a body");
@@ -117,6 +125,9 @@ impl Conversation {
                 request = request.header("authorization", format!("Bearer {token}"));
             }
         }
+        if let Some(index) = seen {
+            request = request.header("x-trine-index", index);
+        }
         if let Some(tag) = if_match {
             request = request.header("if-match", tag);
         }
@@ -128,7 +139,7 @@ impl Conversation {
         let fresh = |level, staleness| {
             Answer::Fresh(Freshness {
                 level,
-                staleness: Duration::from_millis(staleness),
+                staleness: Some(Duration::from_millis(staleness)),
                 applied: LogIndex(9),
                 served_by: NodeId(1),
             })

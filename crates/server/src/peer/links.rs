@@ -4,7 +4,7 @@ use super::{
     Broken, Peers, Stage, Woken,
     frames::Writer,
     introduce::{self, No},
-    prove,
+    prove, wire,
 };
 use crate::running::Phase;
 use bytes::Bytes;
@@ -141,9 +141,8 @@ async fn connect(peers: &Peers, dial: &Dial, lane: Lane, until: Instant) -> Resu
     let mut stage = Stage::Connect;
     let connecting = async {
         let found = lookup_host(dial.address.as_str()).await.map_err(Broken::Unresolved)?;
-        let socket = connect_any(found).await.map_err(Broken::at(Stage::Connect))?;
-        // Heartbeats must not wait for an acknowledgement.
-        let _ = socket.set_nodelay(true);
+        let socket = wire::connect(found).await.map_err(Broken::at(Stage::Connect))?;
+        wire::prepare(&socket, peers.stall_max);
         stage = Stage::Tls;
         let host = host_of(&dial.address);
         let (mut stream, binding) = peers.tls.connect(socket, host).await?;
@@ -169,20 +168,6 @@ async fn connect(peers: &Peers, dial: &Dial, lane: Lane, until: Instant) -> Resu
         Ok(opened) => opened,
         Err(_) => Err(Broken::Late(stage)),
     }
-}
-
-/// The first address of a name that answers.
-async fn connect_any(
-    addresses: impl Iterator<Item = std::net::SocketAddr>,
-) -> std::io::Result<TcpStream> {
-    let mut refused = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(socket) => return Ok(socket),
-            Err(error) => refused = error,
-        }
-    }
-    Err(refused)
 }
 
 /// Without the port, and without the brackets of an address.

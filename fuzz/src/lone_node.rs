@@ -1,6 +1,7 @@
 //! A node without a host: for what it reads from its disk.
 
 use base::{ConnectionId, Duration, HybridTime, LogIndex, NodeId, Now, RequestId, Rng};
+use cluster::{Address, Identity};
 use node::{Input, Node, Output, Recovered, Reply, Request, Settings, TableRow, consensus};
 
 const ID: NodeId = NodeId(1);
@@ -24,12 +25,12 @@ impl LoneNode {
     /// Starts it on what a disk gave back, and waits until it serves or has halted.
     #[must_use]
     pub fn start(recovered: consensus::Recovered, rows: Vec<TableRow>) -> Self {
-        // The record of a build that knew no other nodes: one of a cluster of its own.
-        let identity = cluster::Identity::decode(&[&[1][..], &ID.0.to_be_bytes()].concat())
-            .expect("it is written so");
-        let advertise = cluster::Address::new("127.0.0.1:7848").expect("it is written so");
+        // As nodes wrote it that knew no others: a cluster of its own.
+        let identity = Identity::decode(&[&[1], &ID.0.to_be_bytes()[..]].concat());
+        let identity = identity.expect("a record of version 1");
+        let address = Address::new("10.0.0.2:7848").expect("plain text");
         let settings = Settings {
-            cluster: cluster::Settings::alone(identity, advertise),
+            cluster: cluster::Settings::alone(identity, address),
             journal_bytes_max: 1 << 20,
             log_bytes_max: host::LOG_BYTES_MAX,
             proposals_max: node::PROPOSALS_MAX,
@@ -97,10 +98,7 @@ impl LoneNode {
                     }
                     Output::Reply { reply, .. } => replies.push(reply),
                     Output::Halt(_) => self.halted = true,
-                    Output::KeepIdentity(_) => inputs.insert(0, Input::IdentityKept),
-                    Output::Links(_)
-                    | Output::Left
-                    | Output::Publish(_)
+                    Output::Publish(_)
                     | Output::Push { .. }
                     | Output::Watched { .. }
                     | Output::Check(_)

@@ -18,6 +18,27 @@ pub(crate) struct ClusterProfile {
     kinds: Vec<&'static str>,
 }
 
+/// A short run with faults of a few kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct Drill {
+    /// The kinds.
+    pub kinds: &'static [&'static str],
+    /// How many faults.
+    pub faults: u64,
+    /// Not before this, in seconds: until about the third, the cluster is founded.
+    pub from_secs: u64,
+    /// How long things go wrong, in seconds.
+    pub phase_secs: u64,
+    /// How long nothing does after that, in seconds.
+    pub calm_secs: u64,
+}
+
+impl Drill {
+    pub(crate) fn phase(&self) -> Duration {
+        Duration::from_secs(self.phase_secs)
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Planned {
     Machine(usize, Fault),
@@ -54,14 +75,31 @@ impl ClusterProfile {
         let kinds: Vec<&'static str> = KINDS.into_iter().filter(|_| rng.below(3) == 0).collect();
         let mut profile = Self { machines, base, starts, faults: Vec::new(), kinds };
         if !profile.kinds.is_empty() {
-            for _ in 0..1 + rng.below(8) {
-                let at = Duration::from_millis(500 + rng.below(SAFETY_PHASE.as_millis() as u64));
-                let kind = profile.kinds[rng.below(profile.kinds.len() as u64) as usize];
-                profile.add(Instant::START.after(at), kind, rng);
-            }
+            let count = 1 + rng.below(8);
+            profile.add_faults(rng, count, (Duration::from_millis(500), SAFETY_PHASE));
         }
-        profile.faults.sort_by_key(|(at, _)| *at);
         profile
+    }
+
+    /// Busy clients, and so many faults of these kinds in a short time.
+    pub(crate) fn drill(rng: &mut Rng, machines: usize, drill: &Drill) -> Self {
+        let base = Profile::busy();
+        let starts = vec![Instant::START; machines];
+        let kinds = drill.kinds.to_vec();
+        let mut profile = Self { machines, base, starts, faults: Vec::new(), kinds };
+        let from = Duration::from_secs(drill.from_secs);
+        profile.add_faults(rng, drill.faults, (from, drill.phase() - Duration::from_secs(5)));
+        profile
+    }
+
+    fn add_faults(&mut self, rng: &mut Rng, count: u64, (from, to): (Duration, Duration)) {
+        let range = (to - from).as_millis() as u64;
+        for _ in 0..count {
+            let at = from + Duration::from_millis(rng.below(range));
+            let kind = self.kinds[rng.below(self.kinds.len() as u64) as usize];
+            self.add(Instant::START.after(at), kind, rng);
+        }
+        self.faults.sort_by_key(|(at, _)| *at);
     }
 
     pub(crate) fn physics(&self) -> Physics {
@@ -101,6 +139,8 @@ impl ClusterProfile {
             "power-loss" => on(Fault::PowerLoss(survivors(rng))),
             "power-loss-in-write" => on(Fault::PowerLossAfter(1 + rng.below(60), survivors(rng))),
             "pause" => on(Fault::Pause(millis(100, rng.below(30_000)))),
+            // Long enough for another leader, short enough that clients still wait.
+            "nap" => on(Fault::Pause(millis(2_000, rng.below(1_000)))),
             "clock-jump" => on(Fault::ClockJump(rng.below(120_000) as i64 - 60_000)),
             "failed-fsync" => on(Fault::FailSync),
             "disk-full" => {

@@ -34,6 +34,37 @@ pub struct Drill {
 }
 
 impl Drill {
+    /// Machines crash and come back.
+    pub const CRASHES: Self = Self::of(&["kill", "power-loss", "stop"], 6);
+    /// The network is cut, and mended.
+    pub const CUTS: Self = Self::of(&["split", "bridge", "one-way", "reset"], 6);
+    /// Nothing goes wrong.
+    pub const CALM: Self = Self::of(&["reset"], 0);
+    /// Crashes while the cluster is founded.
+    pub const FOUNDING: Self = Self {
+        kinds: &["power-loss", "kill"],
+        faults: 6,
+        from_secs: 0,
+        phase_secs: 12,
+        calm_secs: 12,
+    };
+
+    const fn of(kinds: &'static [&'static str], faults: u64) -> Self {
+        Self { kinds, faults, from_secs: 4, phase_secs: 25, calm_secs: 20 }
+    }
+
+    /// A drill by its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "crashes" => Some(Self::CRASHES),
+            "cuts" => Some(Self::CUTS),
+            "calm" => Some(Self::CALM),
+            "founding" => Some(Self::FOUNDING),
+            _ => None,
+        }
+    }
+
     pub(crate) fn phase(&self) -> Duration {
         Duration::from_secs(self.phase_secs)
     }
@@ -139,8 +170,6 @@ impl ClusterProfile {
             "power-loss" => on(Fault::PowerLoss(survivors(rng))),
             "power-loss-in-write" => on(Fault::PowerLossAfter(1 + rng.below(60), survivors(rng))),
             "pause" => on(Fault::Pause(millis(100, rng.below(30_000)))),
-            // Long enough for another leader, short enough that clients still wait.
-            "nap" => on(Fault::Pause(millis(2_000, rng.below(1_000)))),
             "clock-jump" => on(Fault::ClockJump(rng.below(120_000) as i64 - 60_000)),
             "failed-fsync" => on(Fault::FailSync),
             "disk-full" => {

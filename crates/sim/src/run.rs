@@ -97,11 +97,17 @@ pub fn run_cluster(seed: u64, machines: usize, planted: Planted, keep_trace: boo
 
 /// Runs a seed with so many machines, shorter, and with faults of a few kinds.
 #[must_use]
-pub fn run_drill(seed: u64, machines: usize, drill: &Drill, planted: Planted) -> Report {
+pub fn run_drill(
+    seed: u64,
+    machines: usize,
+    drill: &Drill,
+    planted: Planted,
+    keep_trace: bool,
+) -> Report {
     let mut rng = seeded(seed);
     let mut profile = ClusterProfile::drill(&mut rng, machines, drill);
     profile.base.physics.planted = planted;
-    let mut world = World::unstarted(rng, machines, profile.physics(), false);
+    let mut world = World::unstarted(rng, machines, profile.physics(), keep_trace);
     profile.populate(&mut world);
     let calm = Duration::from_secs(drill.calm_secs);
     judge(seed, profile.words(), world, (drill.phase(), calm))

@@ -62,6 +62,7 @@ static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/services/{}/instances/{}/history", op::history::of_instance),
     route(Method::GET, "/v1/services/{}/instances/{}/explain", op::explain::of_instance),
     route(Method::GET, "/v1/configs", op::config_list::parse),
+    route(Method::POST, "/v1/configs", op::config_publish::parse),
     route(Method::GET, "/v1/configs/{}", op::config_get::parse),
     route(Method::PUT, "/v1/configs/{}", op::config_put::parse),
     route(Method::DELETE, "/v1/configs/{}", op::config_delete::parse),

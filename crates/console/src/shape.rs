@@ -240,6 +240,41 @@ pub struct Grant {
     pub ttl_ms: u64,
 }
 
+/// One of several changes that are made together, or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedChange {
+    /// `public` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Arc<str>>,
+    /// `DEFAULT_GROUP` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Arc<str>>,
+    /// Which config.
+    pub data_id: Arc<str>,
+    /// What it becomes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Arc<str>>,
+    /// It goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remove: bool,
+    /// Only over the content with this md5; empty: only if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cas_md5: Option<Arc<str>>,
+    /// `yaml`, `json`, …; as it was when absent.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<Arc<str>>,
+    /// What it is; as it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Arc<str>>,
+    /// Comma-separated; as they were when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Arc<str>>,
+    /// The application that owns it; as it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<Arc<str>>,
+}
+
 /// One change of a config.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConfigChange {

@@ -4,6 +4,7 @@ pub(crate) mod config_delete;
 pub(crate) mod config_get;
 pub(crate) mod config_history;
 pub(crate) mod config_list;
+pub(crate) mod config_publish;
 pub(crate) mod config_put;
 pub(crate) mod explain;
 pub(crate) mod health;

@@ -185,6 +185,14 @@ impl Conversation {
             "conflict" => Answer::Config(config::Reply::Outcome(config::Outcome::CasConflict {
                 current_md5: "0cc175b9c0f1b6a831c399e269772661".into(),
             })),
+            "conflicts" => {
+                let current_md5 = "0cc175b9c0f1b6a831c399e269772661".into();
+                let conflicts = vec![config::Conflict { at: 1, current_md5 }];
+                Answer::Config(config::Reply::Outcome(config::Outcome::Conflicts(conflicts)))
+            }
+            "twice" => {
+                Answer::Config(config::Reply::Refused(config::Refusal::ChangedTwice { key: key() }))
+            }
             "gone" => {
                 Answer::Config(config::Reply::Outcome(config::Outcome::Removed { existed: false }))
             }

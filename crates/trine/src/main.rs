@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Command::Client(command) => ask_a_server(&cli.global, command),
     };
     match asked {
-        Ok(()) => Exit::Done.into(),
+        Ok(code) => code,
         Err(failure) => {
             failure.print(cli.global.output);
             failure.exit.into()
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs a command that talks to a running server.
-fn ask_a_server(global: &cli::Global, command: command::Command) -> Result<(), Failure> {
+fn ask_a_server(global: &cli::Global, command: command::Command) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             Failure::new(

@@ -4,6 +4,7 @@ pub(crate) mod config_delete;
 pub(crate) mod config_get;
 pub(crate) mod config_history;
 pub(crate) mod config_list;
+pub(crate) mod config_publish;
 pub(crate) mod config_put;
 pub(crate) mod explain;
 pub(crate) mod health;
@@ -31,6 +32,7 @@ pub(crate) mod service_get;
 pub(crate) mod service_list;
 pub(crate) mod service_put;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 use crate::{Answer, operation::mismatch, problem::Problem};
 use access::{Action, Resource};

@@ -155,6 +155,13 @@ impl Conversation {
             "not empty" => Answer::Naming(naming::Reply::Refused(
                 naming::Refusal::ServiceNotEmpty("g@@web".to_owned()),
             )),
+            "verified" => Answer::Naming(naming::Reply::Verified(fake::verified().into())),
+            "repaired" => Answer::Naming(naming::Reply::Done),
+            "no link" => Answer::Naming(naming::Reply::Refused(naming::Refusal::NoLink(NodeId(3)))),
+            "busy" => {
+                let (what, limit) = ("comparisons", naming::VERIFIES_MAX);
+                Answer::Naming(naming::Reply::Refused(naming::Refusal::Busy { what, limit }))
+            }
             "granted" => {
                 lock_answer(lock::Outcome::Granted { token: lock::Token(41), ttl_ms: 5_000 })
             }
@@ -178,6 +185,14 @@ impl Conversation {
             "conflict" => Answer::Config(config::Reply::Outcome(config::Outcome::CasConflict {
                 current_md5: "0cc175b9c0f1b6a831c399e269772661".into(),
             })),
+            "conflicts" => {
+                let current_md5 = "0cc175b9c0f1b6a831c399e269772661".into();
+                let conflicts = vec![config::Conflict { at: 1, current_md5 }];
+                Answer::Config(config::Reply::Outcome(config::Outcome::Conflicts(conflicts)))
+            }
+            "twice" => {
+                Answer::Config(config::Reply::Refused(config::Refusal::ChangedTwice { key: key() }))
+            }
             "gone" => {
                 Answer::Config(config::Reply::Outcome(config::Outcome::Removed { existed: false }))
             }

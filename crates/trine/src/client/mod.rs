@@ -120,6 +120,12 @@ impl Client {
         Ok(Self { server: global.server.clone(), token, timeout: global.timeout })
     }
 
+    /// The same, that waits this much longer for its answers.
+    pub(crate) fn patient(&self, more: Duration) -> Self {
+        let timeout = self.timeout.saturating_add(more);
+        Self { server: self.server.clone(), token: self.token.clone(), timeout }
+    }
+
     /// Without any token.
     pub(crate) fn anonymous(global: &Global) -> Self {
         Self { server: global.server.clone(), token: None, timeout: global.timeout }

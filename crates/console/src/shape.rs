@@ -1,8 +1,10 @@
 //! The JSON of the API, as written by the server and read by its clients. Times are RFC 3339 in UTC.
 
 mod members;
+mod verify;
 
 pub use members::{Cluster, Invitation, InvitationTerms, Leadership, Member, OpenToken};
+pub use verify::{AfterService, Differing, Repair, Verification};
 
 use crate::{NodeState, dates::rfc3339};
 use base::Freshness;

@@ -405,8 +405,7 @@ impl Naming {
             }
             Request::Beat { client, service, full, ip, port, cluster_name } => {
                 let (client, service) = (self.client(client), self.shared(&service));
-                let place = Arc::new(Place { ip, port, cluster_name });
-                self.beat(&client, &service, &place, full)
+                self.beat(&client, &service, &Arc::new(Place { ip, port, cluster_name }), full)
             }
             Request::Subscribe { service, clusters, subscriber } => {
                 self.subscribe(from, &service, clusters, subscriber)?

@@ -382,7 +382,7 @@ pub enum Refusal {
     #[error("there is no service {0}")]
     NoSuchService(ServiceKey),
     /// Others ask the same already.
-    #[error("{limit} {what} are under way: try again in a moment")]
+    #[error("{limit} {what} are under way already")]
     Busy {
         /// Of what.
         what: &'static str,

@@ -105,9 +105,8 @@ impl Node {
 
     fn expire_early_reads(&mut self) {
         let now = self.now.instant;
-        while let Some(EarlyRead { to, id, .. }) =
-            self.reads.early.pop_front_if(|read| read.deadline <= now)
-        {
+        while self.reads.early.front().is_some_and(|read| read.deadline <= now) {
+            let EarlyRead { to, id, .. } = self.reads.early.pop_front().expect("just looked at");
             if self.leader.is_some() {
                 self.reply(to, id, Reply::Unavailable(Unavailable::Starting));
             } else {
@@ -193,10 +192,14 @@ impl Node {
                 self.outputs.push_back(Output::SendSnapshot { to, through, message });
             }
             consensus::Output::Restore { index } => self.reload(index),
-            consensus::Output::Apply { index, term: _, proposal, data } => {
+            consensus::Output::Apply { index, term, proposal, data } => {
                 self.apply(index, proposal, &data);
+                self.propose_again(term);
             }
-            consensus::Output::Advance { index } => self.advanced(index),
+            consensus::Output::Advance { index, term } => {
+                self.advanced(index);
+                self.propose_again(term);
+            }
             consensus::Output::Refused { id, why } => self.refused(id, why),
             consensus::Output::Lost { id } => self.not_proposed(id, NotProposed::NotLeader),
             consensus::Output::Unknown { id } => self.outcome_unknown(id),
@@ -241,6 +244,8 @@ impl Node {
     /// A snapshot has taken the place of the state tables: the planes forget theirs and wait for the rows.
     fn reload(&mut self, index: LogIndex) {
         self.rows.clear();
+        // Whether they are in it is not said.
+        self.proposals.forget_entries();
         self.applied = index;
         self.tabled = index;
         self.reloading = Some(VecDeque::new());

@@ -138,6 +138,8 @@ pub struct Node {
     leaderless_since: Option<Instant>,
     term: base::Term,
     applied: LogIndex,
+    /// Of the last entry that was applied in this life.
+    applied_term: base::Term,
     /// Through which entry the rows went to the disk.
     tabled: LogIndex,
     disk_full: bool,

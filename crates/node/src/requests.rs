@@ -60,8 +60,7 @@ impl Node {
             node: self.id,
             ready: self.serves,
             complete: self.phase == Phase::Ready,
-            formation: self.cluster.view().formation.clone(),
-            members: self.cluster.view().members.clone(),
+            cluster: self.cluster.view().clone(),
             term: self.term,
             leader: self.leader,
             // What is applied is committed, even if the hard state that says so is not on disk yet.

@@ -121,6 +121,7 @@ impl Node {
             leaderless_since: Some(now.instant),
             term: Term(0),
             applied,
+            applied_term: Term(0),
             tabled: applied,
             disk_full: false,
             rows: Vec::new(),

@@ -231,10 +231,8 @@ pub struct Status {
     pub ready: bool,
     /// Whether it has caught up with what was agreed.
     pub complete: bool,
-    /// How far it has come into a cluster.
-    pub formation: cluster::Formation,
-    /// Everybody in the cluster, as this node sees it.
-    pub members: Vec<cluster::Member>,
+    /// How far it has come into a cluster, and everybody in it as this node sees them.
+    pub cluster: Arc<cluster::View>,
     /// Current term.
     pub term: Term,
     /// The leader it knows.

@@ -297,7 +297,10 @@ fn replied(reply: &Reply) -> String {
             lock::Outcome::Full { .. } | lock::Outcome::Ended => format!("{outcome:?}"),
         },
         Reply::Lock(reply) => format!("{reply:?}"),
-        Reply::Fresh(freshness) => format!("{:?}", freshness.level),
+        Reply::Fresh(freshness) => match (freshness.level, freshness.staleness) {
+            (Consistency::Stale, Some(lag)) => format!("Stale by at most {lag:?}"),
+            (level, _) => format!("{level:?}"),
+        },
         Reply::Events { events, silent, .. } => {
             let mut nodes: Vec<_> = events.iter().map(|event| event.id.node).collect();
             nodes.sort_unstable();

@@ -32,6 +32,7 @@ pub(crate) mod service_get;
 pub(crate) mod service_list;
 pub(crate) mod service_put;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 use crate::{Answer, operation::mismatch, problem::Problem};
 use access::{Action, Resource};

@@ -300,3 +300,26 @@ impl Views for Fake {
         self.remembers
     }
 }
+
+/// One service differs at n2, and there are more services.
+pub(super) fn verified() -> naming::Verified {
+    let service = |name: &str| ServiceKey {
+        namespace: "public".into(),
+        group: "DEFAULT_GROUP".into(),
+        name: name.into(),
+    };
+    let place = naming::Place { ip: "10.0.0.1".into(), port: 8080, cluster_name: "DEFAULT".into() };
+    naming::Verified {
+        services: 1000,
+        differences: vec![naming::Difference {
+            peer: NodeId(2),
+            service: service("web"),
+            places_count: 1,
+            places: vec![place],
+        }],
+        more_differences: false,
+        answered: vec![NodeId(2)],
+        silent: vec![NodeId(3)],
+        last: Some(service("z@1")),
+    }
+}

@@ -155,6 +155,13 @@ impl Conversation {
             "not empty" => Answer::Naming(naming::Reply::Refused(
                 naming::Refusal::ServiceNotEmpty("g@@web".to_owned()),
             )),
+            "verified" => Answer::Naming(naming::Reply::Verified(fake::verified().into())),
+            "repaired" => Answer::Naming(naming::Reply::Done),
+            "no link" => Answer::Naming(naming::Reply::Refused(naming::Refusal::NoLink(NodeId(3)))),
+            "busy" => {
+                let (what, limit) = ("comparisons", naming::VERIFIES_MAX);
+                Answer::Naming(naming::Reply::Refused(naming::Refusal::Busy { what, limit }))
+            }
             "granted" => {
                 lock_answer(lock::Outcome::Granted { token: lock::Token(41), ttl_ms: 5_000 })
             }

@@ -84,6 +84,8 @@ struct Cluster {
     snapshots: BTreeMap<(NodeId, NodeId), (LogIndex, Rows)>,
     links: BTreeMap<(NodeId, NodeId), Vec<(Instant, Letter)>>,
     cut: BTreeSet<(NodeId, NodeId)>,
+    /// They do nothing and hear nothing, and their links do not break.
+    hung: BTreeSet<NodeId>,
     names: BTreeMap<String, NodeId>,
     lives: u64,
     asked: u64,
@@ -106,6 +108,7 @@ impl Cluster {
             snapshots: BTreeMap::new(),
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
+            hung: BTreeSet::new(),
             names: BTreeMap::new(),
             lives: 0,
             asked: 0,
@@ -326,6 +329,9 @@ impl Cluster {
     }
 
     fn post(&mut self, from: NodeId, to: NodeId, letter: Letter) {
+        if self.hung.contains(&to) {
+            return;
+        }
         let arrival = self.now.instant.after(LATENCY);
         if let Some(link) = self.links.get_mut(&(from, to)) {
             link.push((arrival, letter));
@@ -337,7 +343,8 @@ impl Cluster {
         while let Some(due) = self.due().filter(|due| *due <= end.instant) {
             self.now = self.now.after(due.since(self.now.instant));
             self.deliver();
-            let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
+            let awake = self.nodes.keys().filter(|id| !self.hung.contains(id));
+            let ids: Vec<NodeId> = awake.copied().collect();
             for id in ids {
                 if self.nodes[&id].deadline().is_some_and(|due| due <= self.now.instant) {
                     self.step(id, Input::Wake);
@@ -349,7 +356,8 @@ impl Cluster {
 
     fn due(&self) -> Option<Instant> {
         let arrivals = self.links.values().filter_map(|link| link.first()).map(|(at, _)| *at);
-        arrivals.chain(self.nodes.values().filter_map(Node::deadline)).min()
+        let awake = self.nodes.iter().filter(|(id, _)| !self.hung.contains(id));
+        arrivals.chain(awake.filter_map(|(_, node)| node.deadline())).min()
     }
 
     fn deliver(&mut self) {
@@ -470,6 +478,10 @@ impl Cluster {
             ["kill", name] => {
                 let id = self.named(name);
                 self.kill(id);
+            }
+            ["hang", name] => {
+                let id = self.named(name);
+                self.hung.insert(id);
             }
             ["start", name] => {
                 let id = self.named(name);
@@ -668,6 +680,28 @@ fn bob_and_tom() {
     );
 }
 
+/// Since it was sure the last time.
+#[test]
+fn a_node_that_is_cut_off_knows_how_far_it_may_lag() {
+    check(
+        "3 nodes
+         > wait 5000
+         > read a
+         > wait 20
+         reply q1 Linearizable
+         > cut a leader
+         > cut a b
+         > wait 4000
+         > read a
+         reply q2 Stale by at most 4.02s
+         > heal
+         > wait 3000
+         > read a
+         > wait 20
+         reply q3 Linearizable",
+    );
+}
+
 #[test]
 fn a_leader_that_dies_is_replaced_and_a_write_meanwhile_waits_for_the_new_one() {
     check(
@@ -851,5 +885,25 @@ fn a_lock_of_a_sole_node_lives_its_full_time_again_after_a_restart() {
          > wait 20
          > tokens
          1 tokens, growing: true",
+    );
+}
+
+#[test]
+fn a_write_that_a_silent_leader_has_is_written_by_the_next_one_once() {
+    check(
+        "3 nodes
+         > wait 5000
+         > publish leader k 1
+         > wait 20
+         reply q1 published
+         > hang leader
+         > publish a k 2
+         > wait 3000
+         reply q2 published
+         > show k
+         ?=2/0 hosts, a=2/0 hosts, leader=1/0 hosts
+         > publish a k 3
+         > wait 20
+         reply q3 published",
     );
 }

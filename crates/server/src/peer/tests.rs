@@ -300,6 +300,34 @@ proptest! {
     }
 
     #[test]
+    fn whatever_a_stranger_says_is_an_error_on_either_side(
+        said in proptest::collection::vec(any::<u8>(), 0..200),
+        begins_well: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            for role in [Role::Dialer, Role::Acceptor] {
+                let hello = Hello { role, lane: Lane::Bulk, key: KeyName::Cluster, nonce: [9; 32] };
+                let head = if begins_well { hello.encode().to_vec() } else { Vec::new() };
+                let (mut near, mut far) = duplex(4096);
+                near.write_all(&[head, said.clone()].concat()).await.expect("room");
+                near.shutdown().await.expect("open");
+                let (binding, nonce) = (Binding([7; 32]), [2; NONCE_BYTES]);
+                let heard = match role {
+                    Role::Dialer => {
+                        prove::accept(&mut far, binding, known(SECRET), nonce).await.map(|_| ())
+                    }
+                    Role::Acceptor => {
+                        let key = KeyName::Cluster;
+                        prove::dial(&mut far, binding, Lane::Bulk, key, SECRET, nonce).await
+                    }
+                };
+                assert!(heard.is_err());
+            }
+        });
+    }
+
+    #[test]
     fn a_hello_reads_as_it_was_said(id: u64, token: bool, urgent: bool, nonce: [u8; 32]) {
         let key = if token { KeyName::Token(TokenId(id)) } else { KeyName::Cluster };
         let lane = if urgent { Lane::Urgent } else { Lane::Bulk };

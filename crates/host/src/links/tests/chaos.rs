@@ -3,7 +3,7 @@
 use super::net::Net;
 use base::{Duration, Rng};
 
-const CONTENT_BYTES: usize = 30_000;
+const CONTENT_BYTES: usize = 60_000;
 /// Runs; each takes some two seconds. More were tried.
 const SEEDS: u64 = 3;
 

@@ -79,7 +79,7 @@ impl Cluster {
 
     pub(crate) fn is_copy(&mut self) {
         self.outputs.push_back(Output::Halt(format!(
-            "another node with the id {} runs since before: this data directory is a copy of its. Start this machine with an empty data directory and join",
+            "another node with the id {} runs since before: one of both data directories is a copy of the other. Start this machine with an empty data directory and join",
             self.me.node
         )));
     }

@@ -19,6 +19,9 @@ pub(crate) const OURSELVES: ConnectionId =
 /// However long the log may get: an entry is no longer. Peers send it in one message.
 const ENTRY_BYTES_MAX: usize = 16 << 20;
 
+/// How many lives may begin at one moment of the hybrid clock.
+const LIVES_PER_MOMENT: u64 = 1 << 15;
+
 /// What a node is made with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -70,12 +73,19 @@ pub(crate) enum Initialization {
     Done,
 }
 
+/// When this life begins. Two nodes on copies of one data directory may begin at the same moment of its clock, which stands a
+/// little ahead of the wall; what tells them apart is within that millisecond.
+fn begin_life(clock: &mut HybridClock, now: Now, rng: &mut Rng) -> HybridTime {
+    let life = HybridTime(clock.tick(now).0 + rng.below(LIVES_PER_MOMENT));
+    clock.observe(life);
+    life
+}
+
 impl Node {
     /// A node that waits for its state tables: `Restore`, `Hint`, then `Restored`.
     #[must_use]
     pub fn new(settings: Settings, now: Now, mut rng: Rng, recovered: Recovered) -> Self {
         let mut clock = HybridClock::above(recovered.clock_high_water);
-        let life = clock.tick(now);
         let id = settings.cluster.identity.node;
         let applied = recovered.consensus.applied;
         let consensus = consensus::Settings {
@@ -83,7 +93,9 @@ impl Node {
             entry_bytes_max: (settings.log_bytes_max / 4).min(ENTRY_BYTES_MAX),
             ..consensus::Settings::new(id, Vec::new(), rng.next_u64())
         };
-        let cluster = cluster::Cluster::new(settings.cluster, now, life, rng.fork())
+        let fork = rng.fork();
+        let life = begin_life(&mut clock, now, &mut rng);
+        let cluster = cluster::Cluster::new(settings.cluster, now, life, fork)
             .expect("the host checks the settings of the cluster");
         let mut node = Self {
             id,

@@ -58,8 +58,6 @@ pub enum Planted {
     DeafFollowers,
     /// `naming`: what another node said is not pushed.
     LostPeerPush,
-    /// `node`: it serves before it has caught up.
-    EarlyReady,
 }
 
 /// A bug at work.
@@ -75,7 +73,7 @@ pub(crate) struct Planting {
     /// The last push of a service to a subscriber.
     pushed: BTreeMap<(ConnectionId, naming::ServiceKey), Output>,
     leads: bool,
-    /// In this batch another node spoke.
+    /// Another node spoke of its clients, and no client of this one since.
     peer_spoke: bool,
     /// Requests that are answered in another way.
     settled: BTreeSet<(ConnectionId, RequestId)>,

@@ -10,8 +10,10 @@
 //! # Roles
 //!
 //! ```text
-//!  World     the order of events by virtual time
+//!  World     the order of events by virtual time: one machine, or several that found a cluster
 //!  Machine   a disk that outlives its hosts, their clocks, the host that runs between a start and a crash
+//!  Network   whether bytes pass from one place to another, and how fast: cuts, also of one way, stalls, resets
+//!  PeerLink  what one host dialed to another: two lanes in order, as TCP carries them
 //!  clients   SDKs as state machines: a registry client and a config client over gRPC payloads; over HTTP requests one that
 //!            beats, takes pushes by UDP and has persistent instances; they redo what a lost connection undid, as SDKs do
 //!  Fault     kill, stop, power loss, also inside a write, torn writes, fsyncs that fail and fsyncs that lie, flipped bits, a
@@ -30,6 +32,11 @@
 //! One file per promise in `check`, each with histories that it must reject:
 //!
 //! ```text
+//! leaders     one leader per term
+//! replicas    equal state at equal index; in the end all nodes list the same
+//! formed      exactly one cluster is founded, and nothing is acknowledged before
+//! minority    who cannot talk to a majority acknowledges nothing
+//! stale       a read is said to be old only when something was wrong
 //! linear      every key's answers are those of a single copy, over all crashes
 //! durable     what was acknowledged is there after each start, before anybody can write
 //! listen      nobody reads an older content after a newer one; an acknowledged change is told; who is told reads it
@@ -65,7 +72,7 @@
 //!
 //! # Left out
 //!
-//! Several machines and the network between them, HTTP/2 frames, memory that runs out, long polls.
+//! HTTP/2 frames, TLS between nodes, memory that runs out, long polls; of several machines lying fsyncs and flipped bits.
 #![forbid(unsafe_code)]
 
 mod beat_client;

@@ -94,12 +94,12 @@ impl World {
     fn way_of(&self, event: &Event) -> Option<(Way, Place, Place)> {
         match event {
             Event::ToClient { link, .. } => {
-                let Some(ends) = self.links.get(link) else { return None };
+                let ends = self.links.get(link)?;
                 let (from, to) = (Place::Machine(ends.machine), Place::Client(ends.client));
                 Some((Way::Down(*link), from, to))
             }
             Event::Machine(_, ToMachine::Arrives { link, .. }) => {
-                let Some(ends) = self.links.get(link) else { return None };
+                let ends = self.links.get(link)?;
                 let (from, to) = (Place::Client(ends.client), Place::Machine(ends.machine));
                 Some((Way::Up(*link), from, to))
             }

@@ -23,10 +23,6 @@ pub enum Planted {
     UncheckedRow,
     /// Of a log write the vote and the term are not written.
     ForgottenVote,
-    /// Who the node is, and with whom it founds a cluster, is not written.
-    ForgottenIdentity,
-    /// A snapshot of another node is taken for installed and is not.
-    LostInstall,
     /// Nobody is judged by the beats that do not come.
     EndlessBeats,
     /// One between the host and its node.
@@ -34,7 +30,7 @@ pub enum Planted {
 }
 
 /// All bugs by name.
-pub const PLANTED: [(&str, Planted); 30] = [
+pub const PLANTED: [(&str, Planted); 27] = [
     ("early-persisted", Planted::EarlyPersisted),
     ("ignored-sync-failure", Planted::IgnoredSyncFailure),
     ("lost-hint", Planted::LostHint),
@@ -52,8 +48,6 @@ pub const PLANTED: [(&str, Planted); 30] = [
     ("late-hint", Planted::Node(host::Planted::LateHint)),
     ("forgotten-clock", Planted::Node(host::Planted::ForgottenClock)),
     ("forgotten-vote", Planted::ForgottenVote),
-    ("forgotten-identity", Planted::ForgottenIdentity),
-    ("lost-install", Planted::LostInstall),
     ("lease-without-time", Planted::Node(host::Planted::LeaseWithoutTime)),
     ("follower-reads", Planted::Node(host::Planted::FollowerReads)),
     ("unmarked-reads", Planted::Node(host::Planted::UnmarkedReads)),
@@ -64,7 +58,6 @@ pub const PLANTED: [(&str, Planted); 30] = [
     ("lost-follower-view", Planted::Node(host::Planted::LostFollowerView)),
     ("deaf-followers", Planted::Node(host::Planted::DeafFollowers)),
     ("lost-peer-push", Planted::Node(host::Planted::LostPeerPush)),
-    ("early-ready", Planted::Node(host::Planted::EarlyReady)),
 ];
 
 /// A bug at work on a machine.
@@ -98,9 +91,7 @@ impl Planting {
             | Planted::OldHint
             | Planted::LostRows
             | Planted::UncheckedRow
-            | Planted::ForgottenVote
-            | Planted::ForgottenIdentity
-            | Planted::LostInstall => {}
+            | Planted::ForgottenVote => {}
         }
         settings
     }
@@ -137,16 +128,6 @@ impl Planting {
                     }
                 }
             }
-            Planted::ForgottenIdentity => {
-                jobs.retain(|job| !matches!(job, DiskJob::Identity(_)));
-            }
-            Planted::LostInstall => {
-                for job in &mut jobs {
-                    if let DiskJob::Persist { write, .. } = job {
-                        write.install = None;
-                    }
-                }
-            }
             Planted::Nothing
             | Planted::EarlyPersisted
             | Planted::IgnoredSyncFailure
@@ -173,17 +154,12 @@ impl Planting {
                     self.damage(done);
                 }
             }
-            Planted::ForgottenIdentity => {
-                let kept = asked.into_iter().filter(|done| matches!(done, DiskDone::IdentityKept));
-                done.extend(kept);
-            }
             Planted::Nothing
             | Planted::LostHint
             | Planted::OldHint
             | Planted::LostRows
             | Planted::EndlessBeats
             | Planted::ForgottenVote
-            | Planted::LostInstall
             | Planted::Node(_) => {}
         }
         done

@@ -24,6 +24,8 @@ pub fn timeline(history: &[(Instant, Happening)], clients: bool) -> Vec<String> 
     story.lines
 }
 
+type Pairs = BTreeSet<(Place, Place)>;
+
 #[derive(Default)]
 struct Story {
     lines: Vec<String>,
@@ -31,7 +33,7 @@ struct Story {
     machines: BTreeMap<u64, usize>,
     sights: BTreeMap<usize, Sight>,
     /// Cuts and mendings of one moment are one line.
-    parted: Option<(Instant, BTreeSet<(Place, Place)>, BTreeSet<(Place, Place)>)>,
+    parted: Option<(Instant, Pairs, Pairs)>,
     asked: BTreeMap<(usize, u64), String>,
 }
 

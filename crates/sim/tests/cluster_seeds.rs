@@ -21,6 +21,7 @@ fn five_nodes() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how many seeds is asked for from outside")]
 fn fresh_ones() {
     let Ok(count) = std::env::var("SIM_FRESH") else { return };
     let count: u64 = count.parse().expect("SIM_FRESH is a number of seeds");

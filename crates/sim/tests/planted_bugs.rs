@@ -7,10 +7,8 @@ use sim::{PLANTED, Planted, Report, run};
 const SEEDS_MAX: u64 = 10;
 
 /// Those that need several nodes have tests of their own.
-const PEERS: [&str; 14] = [
+const PEERS: [&str; 11] = [
     "forgotten-vote",
-    "forgotten-identity",
-    "lost-install",
     "lease-without-time",
     "follower-reads",
     "unmarked-reads",
@@ -21,7 +19,6 @@ const PEERS: [&str; 14] = [
     "lost-follower-view",
     "deaf-followers",
     "lost-peer-push",
-    "early-ready",
 ];
 
 /// Runs seeds from this one on until the bug is found; its first seed passes without the bug.

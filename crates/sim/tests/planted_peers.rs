@@ -64,7 +64,7 @@ fn an_old_leader_reads_the_past(seed: u64, planted: Planted) -> bool {
     }
     let new = world.leader().expect("just elected");
     let written = world.publish(new, "key", "new", Duration::from_millis(300));
-    if !written.is_some_and(|answer| answer.status == 200) {
+    if written.is_none_or(|answer| answer.status != 200) {
         return false;
     }
     let answer = world.ask_config(old, "key", limit).expect("it is answered");
@@ -126,19 +126,6 @@ fn a_write_that_no_disk_has() {
 }
 
 #[test]
-fn an_identity_that_is_not_kept() {
-    told("forgotten-identity", 60, |seed, planted| {
-        let physics = Physics { planted, ..Physics::default() };
-        let mut world = World::cluster(seeded(seed), 3, physics, false);
-        let at = world.now().after(Duration::from_millis(20 + seed * 4));
-        world.plan_on(0, at, Fault::PowerLoss(Survivors::None));
-        let ready =
-            world.run_until(Duration::from_secs(25), |world| world.now() > at && world.is_ready());
-        !ready || !sim::violations(world.history()).is_empty() || !world.violations().is_empty()
-    });
-}
-
-#[test]
 fn what_a_peer_said_and_nobody_is_told() {
     told("lost-peer-push", 3, |seed, planted| {
         let mut world = founded(seed, planted);
@@ -149,19 +136,5 @@ fn what_a_peer_said_and_nobody_is_told() {
         world.register(client, "orders");
         world.run(Duration::from_secs(8));
         world.known(watcher, "orders").is_empty()
-    });
-}
-
-#[test]
-fn a_node_that_serves_too_early() {
-    told("early-ready", 5, |seed, planted| {
-        let mut world = founded(seed, planted);
-        let client = world.add_quiet_client(vec![0], &["orders"]);
-        world.register(client, "orders");
-        world.run(Duration::from_secs(15));
-        world.plan_on(2, world.now(), Fault::Kill);
-        world.run(Duration::from_millis(1));
-        world.run_until(Duration::from_secs(20), |world| world.serves(2));
-        world.listed(2, "orders").is_some_and(|listed| listed.is_empty())
     });
 }

@@ -12,7 +12,15 @@ impl Planting {
 
     /// What becomes of an input.
     pub(super) fn among_peers(&mut self, input: Input) -> Option<Input> {
-        self.peer_spoke = matches!(&input, Input::Peer { message: PeerMessage::Naming(_), .. });
+        match &input {
+            Input::Peer { message: PeerMessage::Naming(_), .. } => self.peer_spoke = true,
+            Input::Request {
+                request: Request::Naming(naming::Request::Register { .. }), ..
+            } => {
+                self.peer_spoke = false;
+            }
+            _ => {}
+        }
         match (self.planted, input) {
             (Planted::NoDigests, Input::Peer { message: PeerMessage::Naming(said), .. })
                 if said.is_digest() =>
@@ -91,10 +99,6 @@ impl Planting {
                 None
             }
             (Planted::LostPeerPush, Output::Push { .. }) if self.peer_spoke => None,
-            (Planted::EarlyReady, Output::Publish(View::Standing(mut standing))) => {
-                standing.ready = true;
-                Some(Output::Publish(View::Standing(standing)))
-            }
             (_, output) => Some(output),
         }
     }

@@ -18,6 +18,22 @@ thread_local! {
 
 /// Plays an input on a machine with a new client, and checks that the machine serves on.
 pub fn with_machine(data: &[u8], play: impl FnOnce(&mut Machine)) {
+    let machine = played(data, play);
+    machine.check();
+    KEPT.set(Some(machine));
+}
+
+/// Plays an input from a node that is believed. It may stop the machine, as by telling it that it was removed.
+pub fn with_stoppable_machine(data: &[u8], play: impl FnOnce(&mut Machine)) {
+    let machine = played(data, play);
+    if machine.host.halted().is_none() {
+        KEPT.set(Some(machine));
+    } else {
+        INPUTS.with_borrow_mut(Vec::clear);
+    }
+}
+
+fn played(data: &[u8], play: impl FnOnce(&mut Machine)) -> Machine {
     static HOOK: Once = Once::new();
     HOOK.call_once(write_inputs_on_panic);
     let fresh = INPUTS.with_borrow_mut(|inputs| {
@@ -32,8 +48,7 @@ pub fn with_machine(data: &[u8], play: impl FnOnce(&mut Machine)) {
     let mut machine = kept.unwrap_or_else(|| Machine::serving(false));
     machine.next_client(false);
     play(&mut machine);
-    machine.check();
-    KEPT.set(Some(machine));
+    machine
 }
 
 /// Before the hook that is there, which ends the process.

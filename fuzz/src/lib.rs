@@ -12,7 +12,7 @@ mod lone_node;
 mod machine;
 
 pub use disk::ModelDisk;
-pub use kept::with_machine;
+pub use kept::{with_machine, with_stoppable_machine};
 pub use lone_node::LoneNode;
 pub use machine::{ADMINISTRATOR, Machine, check_http, check_unary, payload};
 

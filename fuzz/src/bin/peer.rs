@@ -6,20 +6,23 @@
 use base::{Duration, HybridTime, NodeId};
 use bytes::Bytes;
 use cluster::{Address, Introduction};
-use fuzz::{Machine, records, with_machine};
+use fuzz::{Machine, records, with_stoppable_machine};
 use host::{InboundId, Lane};
 
 /// Another one than the machine's.
 const PEER: NodeId = NodeId(9);
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    with_machine(data, |machine| play(machine, data));
+    with_stoppable_machine(data, |machine| play(machine, data));
 });
 
 fn play(machine: &mut Machine, data: &[u8]) {
     let mut urgent = connect(machine, Lane::Urgent);
     let mut bulk = connect(machine, Lane::Bulk);
     for (kind, bytes) in records(data) {
+        if machine.host.halted().is_some() {
+            return;
+        }
         match kind {
             0 => {
                 machine.wait(Duration::from_millis(bytes.len() as u64 * 100));
@@ -38,10 +41,11 @@ fn play(machine: &mut Machine, data: &[u8]) {
 /// What is not a frame ends the connection, and the node dials again.
 fn say(machine: &mut Machine, inbound: &mut InboundId, lane: Lane, bytes: &[u8]) {
     let frame = Bytes::copy_from_slice(bytes);
-    if machine.host.peer_frame(machine.now, *inbound, frame).is_err() {
+    let said = machine.host.peer_frame(machine.now, *inbound, frame);
+    machine.settle();
+    if said.is_err() && machine.host.halted().is_none() {
         *inbound = connect(machine, lane);
     }
-    machine.settle();
 }
 
 fn connect(machine: &Machine, lane: Lane) -> InboundId {

@@ -3,9 +3,11 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
-use base::Rng;
+use base::{NodeId, ProposalId, Rng, Term};
 use bytes::Bytes;
+use cluster::Introduction;
 use fuzz::{Machine, record};
+use node::{NotProposed, PeerMessage, ProposalMessage};
 use std::{fs, path::Path};
 use storage::{Disk, Place, Row, SimDisk};
 
@@ -68,8 +70,33 @@ fn write_all() {
             value: Some(value.clone()),
         })
         .collect();
+    write_peers(&commands);
     write("snapshot", "right", &record(0, &snapshot(&rows)));
     write("snapshot", "mended", &record(1, &snapshot(&rows[..2])));
+}
+
+/// What another node says.
+fn write_peers(commands: &[Vec<u8>]) {
+    let (proposal, term) = (ProposalId(1), Term(1));
+    let entry = commands.first().expect("there are some").clone();
+    let messages = [
+        ProposalMessage::Propose { proposal, term, entry },
+        ProposalMessage::NotProposed { proposal, why: NotProposed::NotLeader },
+        ProposalMessage::Unknown { proposal },
+    ];
+    for (number, message) in messages.into_iter().enumerate() {
+        let frame = [vec![1], PeerMessage::Proposal(message).encode()].concat();
+        write("peer", &format!("proposal-{number}"), &record(2, &frame));
+    }
+    let me = Machine::serving(false).host.introduction().expect("it serves");
+    let peer = Introduction { node: NodeId(9), ..me };
+    write("peer", "introduction", &record(3, &peer.encode()));
+    let piece = [&[3][..], &[0; 16], b"piece"].concat();
+    write(
+        "peer",
+        "piece",
+        &[record(2, &piece), record(1, &[1, 1, 0]), record(0, b"1234")].concat(),
+    );
 }
 
 /// The command in an entry; `None` for the empty one of a new leader.

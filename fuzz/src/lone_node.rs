@@ -1,6 +1,7 @@
 //! A node without a host: for what it reads from its disk.
 
 use base::{ConnectionId, Duration, HybridTime, LogIndex, NodeId, Now, RequestId, Rng};
+use cluster::{Address, Identity};
 use node::{Input, Node, Output, Recovered, Reply, Request, Settings, TableRow, consensus};
 
 const ID: NodeId = NodeId(1);
@@ -24,9 +25,12 @@ impl LoneNode {
     /// Starts it on what a disk gave back, and waits until it serves or has halted.
     #[must_use]
     pub fn start(recovered: consensus::Recovered, rows: Vec<TableRow>) -> Self {
+        // As nodes wrote it that knew no others: a cluster of its own.
+        let identity = Identity::decode(&[&[1], &ID.0.to_be_bytes()[..]].concat());
+        let identity = identity.expect("a record of version 1");
+        let address = Address::new("10.0.0.2:7848").expect("plain text");
         let settings = Settings {
-            id: ID,
-            voters: vec![ID],
+            cluster: cluster::Settings::alone(identity, address),
             journal_bytes_max: 1 << 20,
             log_bytes_max: host::LOG_BYTES_MAX,
             proposals_max: node::PROPOSALS_MAX,
@@ -92,6 +96,7 @@ impl LoneNode {
                         rows.truncate(limit);
                         inputs.insert(0, Input::Loaded { id, rows: Ok(rows) });
                     }
+                    Output::KeepIdentity(_) => inputs.insert(0, Input::IdentityKept),
                     Output::Reply { reply, .. } => replies.push(reply),
                     Output::Halt(_) => self.halted = true,
                     Output::Publish(_)
@@ -101,6 +106,8 @@ impl LoneNode {
                     | Output::Notify { .. }
                     | Output::Existence { .. }
                     | Output::Peer { .. }
+                    | Output::Links(_)
+                    | Output::Left
                     | Output::OpenSnapshot { .. }
                     | Output::SendSnapshot { .. }
                     | Output::Reload

@@ -21,7 +21,7 @@ mod time;
 mod watchers;
 
 pub use core::time::Duration;
-pub use freshness::{Consistency, Freshness};
+pub use freshness::{BOUND_MAX, Consistency, Freshness};
 pub use hybrid_clock::{HybridClock, HybridTime};
 pub use ids::{ConnectionId, LogIndex, NodeId, ProposalId, RequestId, Revision, Term};
 pub use limit::Limit;

@@ -7,6 +7,8 @@ use base::{ConnectionId, Duration, Instant, NodeId, RequestId};
 pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an invitation may hold.
 pub const TTL_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How many may wait for another leader at once; one more is told that it took too long.
+pub const TRANSFERS_MAX: usize = 64;
 /// An invitation whose time is over is taken out of the log after this: nobody takes it any more, so there is no hurry.
 const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -93,6 +95,9 @@ impl Cluster {
             && !self.agreed.removed.contains(&next);
         if !can {
             return self.reply(to, id, Reply::Refused(Why::CannotLead(next)));
+        }
+        if self.transfers.len() >= TRANSFERS_MAX {
+            return self.reply(to, id, Reply::Refused(Why::TimedOut));
         }
         let until = self.now.instant.after(TRANSFER_TIMEOUT);
         self.transfers.push(Transfer { to, id, next, until });

@@ -9,6 +9,8 @@ use base::{Duration, HybridTime, Instant, NodeId};
 
 /// What was sent by a former life comes no later than this after the first word of the next one.
 const LATE_WORDS: Duration = Duration::from_secs(10);
+/// Of how many nodes it is remembered when they were heard.
+const HEARD_MAX: usize = 4096;
 /// Copies that are remembered; a node needs to be refused only as long as it tries.
 const TWINS_MAX: usize = 64;
 
@@ -27,6 +29,9 @@ pub(crate) struct Heard {
 impl Cluster {
     pub(crate) fn heard(&mut self, node: NodeId) {
         let now = self.now.instant;
+        if self.heard.len() >= HEARD_MAX && !self.heard.contains_key(&node) {
+            return;
+        }
         self.heard.entry(node).and_modify(|heard| heard.at = now).or_insert(Heard {
             at: now,
             life: HybridTime(0),

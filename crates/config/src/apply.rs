@@ -56,6 +56,9 @@ impl Config {
                 };
                 self.apply_publish_gray(Gray { rule, entry }, cas_md5.as_deref())
             }
+            Command::PublishMany { changes, author, at_ms } => {
+                self.apply_many(index, changes, &author, at_ms)
+            }
             Command::RemoveGray { key, name, author, at_ms } => {
                 self.apply_remove_gray(index.into(), &key, &name, author, at_ms)
             }
@@ -69,7 +72,16 @@ impl Config {
             self.outputs.push_back(Output::Event(Kind::Refused(why.into()), subject(&entry.key)));
             return Applied { outcome, rows: Vec::new() };
         }
-        let operation = if replaced.is_some() { Operation::Update } else { Operation::Insert };
+        let revision = entry.revision;
+        let mut rows = Vec::new();
+        self.set(entry, &mut rows);
+        Applied { outcome: Outcome::Published(revision), rows }
+    }
+
+    /// Makes an entry that nothing speaks against the current one.
+    pub(crate) fn set(&mut self, entry: Entry, rows: &mut Vec<Row>) {
+        let replaced = self.entries.contains_key(&entry.key);
+        let operation = if replaced { Operation::Update } else { Operation::Insert };
         let entry = Arc::new(entry);
         let revision = entry.revision;
         let published = Kind::Published { revision: revision.0, md5: Arc::clone(&entry.md5) };
@@ -78,10 +90,9 @@ impl Config {
         if operation == Operation::Insert {
             self.tell_existence(&entry.key, true);
         }
-        let mut rows = vec![rows::entry(&entry)];
+        rows.push(rows::entry(&entry));
         let row = HistoryRow { revision, operation, entry: Entry::clone(&entry), gray: None };
-        self.remember(&row, &mut rows);
-        Applied { outcome: Outcome::Published(revision), rows }
+        self.remember(&row, rows);
     }
 
     /// What speaks against putting something of the second weight in the place of something of the first.
@@ -104,7 +115,7 @@ impl Config {
         (after > before && exceeds).then_some((outcome, "all contents would exceed the quota"))
     }
 
-    fn apply_remove(
+    pub(crate) fn apply_remove(
         &mut self,
         revision: Revision,
         key: &ConfigKey,

@@ -2,7 +2,10 @@
 
 use crate::{ConfigKey, HistoryRow};
 use base::Revision;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Rows per key; the oldest goes.
 pub const HISTORY_ROWS_MAX: usize = 100;
@@ -46,7 +49,7 @@ struct Line {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct History {
     by_key: BTreeMap<ConfigKey, BTreeMap<Revision, Line>>,
-    by_age: BTreeMap<(u64, Revision), ConfigKey>,
+    by_age: BTreeSet<(u64, Revision, ConfigKey)>,
     bytes: u64,
 }
 
@@ -57,7 +60,7 @@ impl History {
         self.forget(&key, row.revision);
         let line = Line { at_ms: row.entry.modified_ms, bytes: bytes_of(row) };
         self.bytes += line.bytes;
-        self.by_age.insert((line.at_ms, row.revision), key.clone());
+        self.by_age.insert((line.at_ms, row.revision, key.clone()));
         self.by_key.entry(key).or_default().insert(row.revision, line);
     }
 
@@ -78,7 +81,7 @@ impl History {
         }
         let age_max_ms = retention.age_max.as_millis() as u64;
         for _ in 0..retention.pruned_max {
-            let Some((&(oldest_ms, revision), key)) = self.by_age.first_key_value() else { break };
+            let Some(&(oldest_ms, revision, ref key)) = self.by_age.first() else { break };
             let expired = oldest_ms.saturating_add(age_max_ms) < at_ms;
             if !expired && self.bytes <= retention.bytes_max {
                 break;
@@ -129,7 +132,7 @@ impl History {
             self.by_key.remove(key);
         }
         self.bytes -= line.bytes;
-        self.by_age.remove(&(line.at_ms, revision));
+        self.by_age.remove(&(line.at_ms, revision, key.clone()));
     }
 }
 

@@ -39,6 +39,10 @@
 //! formal one or without it. A client sees the first that takes it (beta before tags), else the formal one; listening and
 //! reading use the same rule, so a client is told exactly when what *it* sees changes.
 //!
+//! # Several at once
+//!
+//! `Request::PublishMany` changes several configs or none: one command, whose conditions are decided before anything changes.
+//!
 //! # Watching names
 //!
 //! A connection may watch patterns of names (the fuzzy watch). It is told of each config that comes or goes, once, however
@@ -73,6 +77,7 @@ mod config;
 mod gray;
 mod history;
 mod listeners;
+mod many;
 mod model;
 mod request;
 mod rows;
@@ -88,6 +93,9 @@ pub use history::{
     HISTORY_ROWS_MAX,
 };
 pub use listeners::{LISTENERS_MAX, LISTENERS_SHOWN_MAX};
+pub use many::{
+    CHANGES_DETAILS_BYTES_MAX, CHANGES_MAX, Change, Conflict, StampedChange, StampedContent,
+};
 pub use model::{
     Audience, Author, ConfigKey, Details, Entry, Gray, GrayName, GrayRule, Grays, HistoryRow,
     Operation, Pattern,

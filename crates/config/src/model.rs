@@ -85,7 +85,8 @@ pub struct Entry {
     pub details: Details,
     /// Log index of the last change.
     pub revision: Revision,
-    /// Log index of the first publish: the number that lists name it by, for as long as it exists.
+    /// The number that lists name it by, for as long as it exists: the log index of the first publish, and above 2^44 the
+    /// place in it, if several were published together.
     pub created: Revision,
     /// Wall clock of the first publish, milliseconds.
     pub created_ms: u64,

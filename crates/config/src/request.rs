@@ -1,6 +1,9 @@
 //! What edges ask of the config center, what enters the log, and what is answered.
 
-use crate::{Audience, Author, ConfigKey, Details, GrayName, GrayRule, HistoryRow, Pattern};
+use crate::{
+    Audience, Author, Change, ConfigKey, Conflict, Details, GrayName, GrayRule, HistoryRow,
+    Pattern, StampedChange,
+};
 use base::{Limit, Revision};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -49,6 +52,13 @@ pub enum Request {
         key: ConfigKey,
         /// Which version.
         name: GrayName,
+        /// For the history.
+        author: Author,
+    },
+    /// Change several configs, or none of them.
+    PublishMany {
+        /// 1 to `CHANGES_MAX`, of configs that differ.
+        changes: Vec<Change>,
         /// For the history.
         author: Author,
     },
@@ -170,6 +180,15 @@ pub enum Command {
         /// Wall clock of the proposer, milliseconds.
         at_ms: u64,
     },
+    /// See `Request::PublishMany`.
+    PublishMany {
+        /// All of them, or none.
+        changes: Vec<StampedChange>,
+        /// For the history.
+        author: Author,
+        /// Wall clock of the proposer, milliseconds.
+        at_ms: u64,
+    },
 }
 
 /// What applying a command came to. The same on every node.
@@ -187,6 +206,8 @@ pub enum Outcome {
         /// The current md5; empty if the key does not exist.
         current_md5: Arc<str>,
     },
+    /// Of several changes, none was made: these conditions do not hold.
+    Conflicts(Vec<Conflict>),
     /// Nothing changed: all contents together would exceed the quota, in bytes.
     QuotaExceeded {
         /// The quota.
@@ -264,6 +285,31 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// Several changes, and there is none.
+    #[error("there is nothing to change")]
+    NoChanges,
+    /// More changes than may be made at once.
+    #[error("more than {limit} changes at once: make them in several steps")]
+    TooManyChanges {
+        /// The limit.
+        limit: usize,
+    },
+    /// Two changes of one config.
+    #[error("{key} is changed twice: send one change of it")]
+    ChangedTwice {
+        /// Which.
+        key: ConfigKey,
+    },
+    /// All changes together are longer than may be.
+    #[error(
+        "changes of {bytes} bytes are over the limit of {bytes_max}: make them in several steps"
+    )]
+    ChangesTooLarge {
+        /// As sent.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
     /// A tag with other characters than letters, digits and `_-.:`.
     #[error("invalid tag: only letters, digits and _-.: are taken")]
     TagIllegal,
@@ -297,7 +343,10 @@ impl Reply {
                 Some(Limit::ConfigQuota)
             }
             Self::Outcome(
-                Outcome::Published(_) | Outcome::Removed { .. } | Outcome::CasConflict { .. },
+                Outcome::Published(_)
+                | Outcome::Removed { .. }
+                | Outcome::CasConflict { .. }
+                | Outcome::Conflicts(_),
             )
             | Self::Listening(_)
             | Self::ListenersAt(_)
@@ -314,13 +363,18 @@ impl Refusal {
     #[must_use]
     pub fn limit(&self) -> Option<Limit> {
         match self {
-            Self::ContentTooLarge { .. } => Some(Limit::ConfigContent),
+            Self::ContentTooLarge { .. }
+            | Self::ChangesTooLarge { .. }
+            | Self::TooManyChanges { .. } => Some(Limit::ConfigContent),
             Self::DetailTooLong { .. } | Self::TooManyTags { .. } => Some(Limit::ConfigDetails),
             Self::TooManyListeners { .. } => Some(Limit::Listeners),
             Self::TooManyPatterns { .. } => Some(Limit::Patterns),
-            Self::ContentBlank | Self::TagIllegal | Self::AddressesBlank | Self::Unreadable(_) => {
-                None
-            }
+            Self::NoChanges
+            | Self::ChangedTwice { .. }
+            | Self::ContentBlank
+            | Self::TagIllegal
+            | Self::AddressesBlank
+            | Self::Unreadable(_) => None,
         }
     }
 }

@@ -400,13 +400,15 @@ impl Consensus {
 
     /// Hands out what is committed and on disk here.
     fn apply(&mut self, entries: &[raft::eraftpb::Entry]) {
-        let Some(last) = entries.last().map(|entry| entry.index) else { return };
+        let Some((last, term)) = entries.last().map(|entry| (entry.index, entry.term)) else {
+            return;
+        };
         for entry in entries {
             self.apply_one(entry);
         }
         self.raw.advance_apply_to(last);
         if self.told < last {
-            self.outputs.push_back(Output::Advance { index: LogIndex(last) });
+            self.outputs.push_back(Output::Advance { index: LogIndex(last), term: Term(term) });
             self.told = last;
         }
     }

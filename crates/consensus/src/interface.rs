@@ -166,6 +166,8 @@ pub enum Output {
     Advance {
         /// The index.
         index: LogIndex,
+        /// Of the last entry.
+        term: Term,
     },
     /// The rows of the installed snapshot are the state now: the planes forget theirs and load these.
     Restore {

@@ -43,8 +43,15 @@ pub(crate) fn authorize(
     principal: &Principal,
     right: &Right,
 ) -> Result<(), Problem> {
-    let Right::To(action, resource) = right else { return Ok(()) };
-    views.access().allows(principal, *action, resource).map_err(|denied| {
+    let (action, resources) = match right {
+        Right::Everyone => return Ok(()),
+        Right::To(action, resource) => (action, std::slice::from_ref(resource)),
+        Right::ToAll(action, resources) => (action, resources.as_slice()),
+    };
+    let access = views.access();
+    let allowed =
+        resources.iter().try_for_each(|resource| access.allows(principal, *action, resource));
+    allowed.map_err(|denied| {
         let verb = match action {
             Action::Read => "read",
             Action::Write => "write",

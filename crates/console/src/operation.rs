@@ -48,6 +48,8 @@ pub(crate) enum Right {
     Everyone,
     /// By whom the access tables allow it.
     To(Action, Resource),
+    /// By whom the access tables allow it on all of these.
+    ToAll(Action, Vec<Resource>),
 }
 
 /// What a request comes to.

@@ -1,7 +1,7 @@
 //! Query parameters: each one that is sent must be known to its route, and be well-formed.
 
 use crate::{names, problem::Problem};
-use base::{Consistency, Duration};
+use base::Consistency;
 use config::ConfigKey;
 use naming::ServiceKey;
 use std::{collections::BTreeMap, str::FromStr, sync::Arc};
@@ -10,8 +10,6 @@ use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 const PAGE_ITEMS_DEFAULT: usize = 100;
 /// Items of one page at most.
 const PAGE_ITEMS_MAX: usize = 1_000;
-/// The longest staleness that `bounded` takes: beyond it, `stale` is meant.
-const BOUND_MAX: Duration = Duration::from_secs(3_600);
 
 /// The parameters of one request, taken out one by one.
 #[derive(Debug)]
@@ -131,7 +129,7 @@ impl Params {
     /// `consistency`, or what the route does without it.
     pub(crate) fn consistency(&mut self, default: Consistency) -> Result<Consistency, Problem> {
         let Some(text) = self.take("consistency") else { return Ok(default) };
-        consistency(&text).ok_or_else(|| {
+        text.parse().map_err(|()| {
             Problem::invalid(
                 format!("parameter `consistency` is `{text}`"),
                 "it must be `stale`, `bounded(500ms)` (up to one hour), `session` or \
@@ -139,52 +137,5 @@ impl Params {
                 "correct it or leave it out",
             )
         })
-    }
-}
-
-/// Reads `stale`, `bounded(500ms)`, `bounded(2s)`, `bounded(500)` (milliseconds), `session` or `linearizable`.
-fn consistency(text: &str) -> Option<Consistency> {
-    match text {
-        "stale" => return Some(Consistency::Stale),
-        "session" => return Some(Consistency::Session),
-        "linearizable" => return Some(Consistency::Linearizable),
-        _ => {}
-    }
-    let bound = text.strip_prefix("bounded(")?.strip_suffix(')')?;
-    let (number, unit_ms) = match (bound.strip_suffix("ms"), bound.strip_suffix('s')) {
-        (Some(number), _) => (number, 1),
-        (None, Some(number)) => (number, 1_000),
-        (None, None) => (bound, 1),
-    };
-    let bound = Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(unit_ms)?);
-    (bound <= BOUND_MAX).then_some(Consistency::Bounded(bound))
-}
-
-/// The text that `consistency` reads.
-pub(crate) fn consistency_text(level: Consistency) -> String {
-    match level {
-        Consistency::Stale => "stale".to_owned(),
-        Consistency::Bounded(bound) => format!("bounded({}ms)", bound.as_millis()),
-        Consistency::Session => "session".to_owned(),
-        Consistency::Linearizable => "linearizable".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_level_reads_back_from_its_text() {
-        for text in ["stale", "bounded(500ms)", "session", "linearizable"] {
-            assert_eq!(consistency_text(consistency(text).expect(text)), text);
-        }
-        assert_eq!(consistency("bounded(2s)"), Some(Consistency::Bounded(Duration::from_secs(2))));
-        assert_eq!(consistency("bounded(7)"), Some(Consistency::Bounded(Duration::from_millis(7))));
-        for wrong in
-            ["", "Stale", "bounded", "bounded()", "bounded(-1)", "bounded(2h)", "bounded(3601s)"]
-        {
-            assert_eq!(consistency(wrong), None, "{wrong}");
-        }
     }
 }

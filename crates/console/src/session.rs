@@ -10,9 +10,9 @@ use crate::{
     stream::Stream,
 };
 use access::Principal;
-use base::{Consistency, Freshness, Instant, Limit, Now, RequestId};
+use base::{Consistency, Freshness, Instant, Limit, LogIndex, Now, RequestId};
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{HeaderMap, Request, Response, header};
 use naming::ServiceKey;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -37,6 +37,10 @@ pub struct Session {
     pub(crate) subscriptions: BTreeMap<ServiceKey, usize>,
     pub(crate) streams: BTreeMap<CallId, Stream>,
     pub(crate) outputs: VecDeque<Output>,
+    /// Of the newest input.
+    now: Now,
+    /// The greatest log index that it has told.
+    seen: LogIndex,
     /// The limit at which it refused something, until the host takes it.
     pub(crate) rejected: Option<Limit>,
 }
@@ -62,6 +66,9 @@ pub(crate) struct Work {
     pub(crate) principal: Principal,
     pub(crate) right: Right,
     pub(crate) freshness: Option<Freshness>,
+    /// How fresh the views must be, if it reads any, for one who has seen the log so far.
+    wanted: Option<Consistency>,
+    seen: LogIndex,
     operation: Box<dyn Operation>,
     /// The service that it subscribed to, until it is a stream.
     pub(crate) subscribed: Option<ServiceKey>,
@@ -82,12 +89,15 @@ impl Session {
             subscriptions: BTreeMap::new(),
             streams: BTreeMap::new(),
             outputs: VecDeque::new(),
+            now: Now::START,
+            seen: LogIndex(0),
             rejected: None,
         }
     }
 
     /// Takes one input in.
     pub fn step(&mut self, now: Now, views: &impl Views, input: Input) {
+        self.now = now;
         match input {
             Input::Http { call, request } => self.request(now, views, call, request),
             Input::Dropped(call) => self.dropped(call),
@@ -126,7 +136,7 @@ impl Session {
             request.uri().path(),
             self.facts.connection.node
         );
-        let (work, fresh) = match self.begin(now, views, call, &place, request) {
+        let work = match self.begin(now, views, call, &place, request) {
             Ok(begun) => begun,
             Err(problem) => {
                 if self.waiting.len() >= CALLS_MAX {
@@ -135,8 +145,8 @@ impl Session {
                 return self.refuse(views, call, &place, problem);
             }
         };
-        let Some(wanted) = fresh else { return self.go(now, views, work, None) };
-        match views.freshness(wanted) {
+        let Some(wanted) = work.wanted else { return self.go(now, views, work, None) };
+        match views.freshness(now, wanted, work.seen) {
             Some(freshness) => self.fresh(now, views, work, freshness),
             None => self.ask(Ask::Fresh(wanted), Waiting::Fresh(work)),
         }
@@ -150,7 +160,7 @@ impl Session {
         call: CallId,
         place: &str,
         request: Request<Bytes>,
-    ) -> Result<(Box<Work>, Option<Consistency>), Problem> {
+    ) -> Result<Box<Work>, Problem> {
         let (head, body) = request.into_parts();
         let (route, segments) = route::find(&head.method, head.uri.path())?;
         if !route.probe {
@@ -163,6 +173,7 @@ impl Session {
             let principal = gate::authenticate(now, &self.facts, views, token.as_deref())?;
             (token, principal)
         };
+        let seen = self.seen.max(seen(&head.headers)?);
         let params = Params::parse(head.uri.query().unwrap_or_default())?;
         let mut asked = Asked { call, segments, params, headers: head.headers, body };
         let plan = (route.parse)(&mut asked)?;
@@ -175,11 +186,13 @@ impl Session {
             principal,
             right: plan.right,
             freshness: None,
+            wanted: plan.fresh,
+            seen,
             operation: plan.operation,
             subscribed: None,
             dropped: false,
         });
-        Ok((work, plan.fresh))
+        Ok(work)
     }
 
     fn takes_calls(&self, views: &dyn Views) -> Result<(), Unavailable> {
@@ -222,7 +235,13 @@ impl Session {
     }
 
     fn fresh(&mut self, now: Now, views: &dyn Views, mut work: Box<Work>, freshness: Freshness) {
-        work.freshness = Some(freshness);
+        let wanted = work.wanted.expect("only who wants fresh views waits for them");
+        work.freshness = Some(if of_registry(&work.right) {
+            // What is agreed on in it is as fresh as was asked for; what clients say themselves is as it came here.
+            views.registry_freshness()
+        } else {
+            freshness.meeting(wanted, work.seen).unwrap_or(freshness)
+        });
         self.go(now, views, work, None);
     }
 
@@ -294,15 +313,16 @@ impl Session {
 
     /// A head with what every reply carries.
     pub(crate) fn head(
-        &self,
+        &mut self,
         views: &dyn Views,
         freshness: Option<Freshness>,
         status: u16,
         content_type: &str,
     ) -> http::response::Builder {
         let freshness = freshness
-            .or_else(|| views.freshness(Consistency::Stale))
+            .or_else(|| views.freshness(self.now, Consistency::Stale, LogIndex(0)))
             .expect("the host says at once what its views are worth as they are");
+        self.seen = self.seen.max(freshness.applied);
         let mut head = Response::builder()
             .status(status)
             .header(header::CONTENT_TYPE, content_type)
@@ -312,6 +332,25 @@ impl Session {
         }
         head
     }
+}
+
+/// Whether what is read or changed under this right is the registry's.
+fn of_registry(right: &Right) -> bool {
+    matches!(right, Right::To(_, access::Resource::Service { .. }))
+}
+
+/// Through which entry the client has seen the log, on whatever node, if it says so.
+fn seen(headers: &HeaderMap) -> Result<LogIndex, Problem> {
+    let name = FRESHNESS_HEADERS[2];
+    let Some(value) = headers.get(name) else { return Ok(LogIndex(0)) };
+    let index = value.to_str().ok().and_then(|text| text.parse().ok()).map(LogIndex);
+    index.ok_or_else(|| {
+        Problem::invalid(
+            format!("the header {name} is not understood"),
+            "it must be a number, as a reply has it",
+            "send it as it came, or leave it out",
+        )
+    })
 }
 
 /// Whether the node must know the connection for this.

@@ -1,8 +1,10 @@
 //! The JSON of the API, as written by the server and read by its clients. Times are RFC 3339 in UTC.
 
 mod members;
+mod verify;
 
 pub use members::{Cluster, Invitation, InvitationTerms, Leadership, Member, OpenToken};
+pub use verify::{AfterService, Differing, Repair, Verification};
 
 use crate::{NodeState, dates::rfc3339};
 use base::Freshness;
@@ -236,6 +238,41 @@ pub struct Grant {
     pub token: u64,
     /// How long it is held, milliseconds: to be counted from before it was asked for.
     pub ttl_ms: u64,
+}
+
+/// One of several changes that are made together, or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedChange {
+    /// `public` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Arc<str>>,
+    /// `DEFAULT_GROUP` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Arc<str>>,
+    /// Which config.
+    pub data_id: Arc<str>,
+    /// What it becomes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Arc<str>>,
+    /// It goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remove: bool,
+    /// Only over the content with this md5; empty: only if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cas_md5: Option<Arc<str>>,
+    /// `yaml`, `json`, …; as it was when absent.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<Arc<str>>,
+    /// What it is; as it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Arc<str>>,
+    /// Comma-separated; as they were when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Arc<str>>,
+    /// The application that owns it; as it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<Arc<str>>,
 }
 
 /// One change of a config.
@@ -578,16 +615,16 @@ impl Status {
     }
 }
 
-/// The four headers that every reply carries, in this order: consistency reached, staleness in milliseconds, log index,
-/// node.
+/// The four headers that every reply carries, in this order: consistency reached, staleness in milliseconds or `unknown`,
+/// log index, node. A client that sends the third one back with `consistency=session` reads nothing older, on any node.
 pub const FRESHNESS_HEADERS: [&str; 4] =
     ["x-trine-consistency", "x-trine-staleness-ms", "x-trine-index", "x-trine-served-by"];
 
 /// The values of `FRESHNESS_HEADERS`.
 pub(crate) fn freshness_values(freshness: &Freshness) -> [String; 4] {
     [
-        crate::params::consistency_text(freshness.level),
-        freshness.staleness.as_millis().to_string(),
+        freshness.level.to_string(),
+        freshness.staleness.map_or("unknown".to_owned(), |lag| lag.as_millis().to_string()),
         freshness.applied.to_string(),
         freshness.served_by.to_string(),
     ]

@@ -1,6 +1,6 @@
 //! The session's two enums, and what it may look at.
 
-use base::{Consistency, Duration, Freshness, LogIndex, NodeId, RequestId, Term};
+use base::{Consistency, Duration, Freshness, LogIndex, NodeId, Now, RequestId, Term};
 use bytes::Bytes;
 use config::ConfigKey;
 use naming::{ClusterNames, ServiceKey, ServiceView};
@@ -309,6 +309,9 @@ pub struct Page<T> {
 pub trait Views {
     /// Whether the node serves.
     fn state(&self) -> NodeState;
+    /// Whether this node has caught up with what was agreed: until then a config that is not here may exist elsewhere, and
+    /// no answer says that it does not.
+    fn is_complete(&self) -> bool;
     /// What readiness depends on. Takes no lock: probes come often and when things are worst.
     fn checks(&self) -> Vec<Check>;
     /// The newest view of a service; `None` if there is no such service.
@@ -339,8 +342,11 @@ pub trait Views {
     fn access(&self) -> Arc<access::View>;
     /// Who is in the cluster; `None` before the node has said so.
     fn cluster(&self) -> Option<Arc<cluster::View>>;
-    /// What the views are worth right now if that needs no waiting; else ask `Ask::Fresh`. `Stale` never needs any.
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness>;
+    /// What the views are worth right now to someone who has seen the log through `seen`, if that needs no waiting; else
+    /// ask `Ask::Fresh`. `Stale` never needs any.
+    fn freshness(&self, now: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness>;
+    /// What the registry's views are worth: never more than stale while there are other nodes.
+    fn registry_freshness(&self) -> Freshness;
     /// Whether this password was verified for this user since the access tables last changed.
     fn remembered(&self, user: &str, password: &str) -> bool;
 }

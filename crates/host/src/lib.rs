@@ -21,9 +21,9 @@
 //! # Order of locks
 //!
 //! `node` → (`links`, `lanes`, views, inboxes, job queues); `links` → (`lanes`, views, job queues); `sessions of a slot` →
-//! (`lanes`, outbox, streams, UDP inbox); `UDP session` → (`lanes`, timers, its inbox and outbox). No thread holds two of node, a slot's sessions and the UDP session at once, so there
-//! is no cycle. The timers, the sets and the queues are locked last and for a moment. Wakers are called under some of these
-//! locks, so what they do must not call back into `run`.
+//! (`lanes`, outbox, streams, UDP inbox); `UDP session` → (`lanes`, timers, its inbox and outbox). No thread holds two of
+//! node, a slot's sessions and the UDP session at once, so there is no cycle. The timers, the sets and the queues are locked
+//! last and for a moment. Wakers are called under some of these locks, so what they do must not call back into `run`.
 //!
 //! # Other nodes
 //!
@@ -32,9 +32,9 @@
 //!
 //! # When a node ends
 //!
-//! `Output::Halt` or a panic while the node is stepped ends this one node: `halted` tells why, every session and link is closed, and
-//! later calls do nothing. Other hosts in the process live on. A panic in a session ends its connection alone, and is
-//! counted: a session holds nothing that others share.
+//! `Output::Halt` or a panic while the node is stepped ends this one node: `halted` tells why, every session and link is
+//! closed, and later calls do nothing. Other hosts in the process live on. A panic in a session ends its connection alone,
+//! and is counted: a session holds nothing that others share.
 #![forbid(unsafe_code)]
 
 mod answers;

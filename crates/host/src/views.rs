@@ -3,8 +3,9 @@
 
 use crate::{NamespaceCounts, credentials::Credentials, rendered::RenderedBytes};
 use access::View as AccessView;
-use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now};
 use bytes::Bytes;
+use cluster::Formation;
 use config::{ConfigKey, Entry, Grays};
 use nacos::{Format, NodeState, Page};
 use naming::{ClusterNames, ServiceKey, ServiceView, Switches};
@@ -49,7 +50,7 @@ impl ViewStore {
         credentials: Credentials,
         rendered_bytes_max: usize,
     ) -> Self {
-        let standing = Standing { ready: false, sole_voter: false, applied: LogIndex(0) };
+        let standing = Standing::default();
         Self {
             node,
             services: RwLock::default(),
@@ -202,6 +203,10 @@ impl console::Views for ViewStore {
         }
     }
 
+    fn is_complete(&self) -> bool {
+        self.standing().complete
+    }
+
     fn checks(&self) -> Vec<console::Check> {
         let standing = self.standing();
         let check = |name, passed, good: &str, bad: &str| console::Check {
@@ -210,8 +215,24 @@ impl console::Views for ViewStore {
             detail: if passed { good } else { bad }.to_owned(),
         };
         let draining = self.draining.load(Ordering::Relaxed);
+        let cluster = Self::cluster(self);
+        let waits = match cluster.as_ref().map(|view| &view.formation) {
+            None => Some("its disk is not read yet"),
+            Some(Formation::Fresh) => Some("waits for other nodes to form a cluster with"),
+            Some(Formation::Adopted { .. }) => Some("waits until all founders agree"),
+            Some(Formation::Joining { .. }) if !standing.ready => {
+                Some("waits to be taken into the cluster, and for its state")
+            }
+            Some(Formation::Joining { .. } | Formation::Formed { .. }) => None,
+        };
         vec![
-            check("state", standing.ready, "read and current", "still being read from disk"),
+            check("cluster", waits.is_none(), "belongs to one", waits.unwrap_or_default()),
+            check(
+                "state",
+                standing.ready,
+                "read and current",
+                "still being read from disk, or brought up to date by the leader",
+            ),
             check("draining", !draining, "no", "the node is about to stop"),
         ]
     }
@@ -276,8 +297,12 @@ impl console::Views for ViewStore {
         Self::cluster(self)
     }
 
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        nacos::Views::freshness(self, wanted)
+    fn freshness(&self, now: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
+        nacos::Views::freshness(self, now, wanted, seen)
+    }
+
+    fn registry_freshness(&self) -> Freshness {
+        nacos::Views::registry_freshness(self)
     }
 
     fn remembered(&self, user: &str, password: &str) -> bool {
@@ -310,6 +335,10 @@ impl nacos::Views for ViewStore {
         } else {
             NodeState::Starting
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.standing().complete
     }
 
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
@@ -428,21 +457,28 @@ impl nacos::Views for ViewStore {
         Self::cluster(self)
     }
 
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        let standing = self.standing();
-        let level = match wanted {
-            _ if standing.sole_voter => Consistency::Linearizable,
-            Consistency::Stale => Consistency::Stale,
-            Consistency::Bounded(_) | Consistency::Session | Consistency::Linearizable => {
-                return None;
-            }
+    fn freshness(&self, now: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
+        let Standing { sole_voter, applied, confirmed, .. } = self.standing();
+        let (level, staleness) = if sole_voter {
+            (Consistency::Linearizable, Some(Duration::ZERO))
+        } else {
+            (Consistency::Stale, confirmed.map(|at| now.instant.since(at)))
         };
-        Some(Freshness {
-            level,
-            staleness: Duration::ZERO,
-            applied: standing.applied,
-            served_by: self.node,
-        })
+        Freshness { level, staleness, applied, served_by: self.node }.meeting(wanted, seen)
+    }
+
+    fn registry_freshness(&self) -> Freshness {
+        let others = |view: Arc<cluster::View>| {
+            let mut others = view.members.iter().filter(|member| !member.is_self);
+            others.any(|member| member.state != cluster::State::Left)
+        };
+        let (level, staleness) = if Self::cluster(self).is_none_or(others) {
+            (Consistency::Stale, None)
+        } else {
+            (Consistency::Linearizable, Some(Duration::ZERO))
+        };
+        let applied = self.standing().applied;
+        Freshness { level, staleness, applied, served_by: self.node }
     }
 
     fn remembered(&self, user: &str, password: &str) -> bool {

@@ -8,8 +8,8 @@ use crate::{
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
     reply::Door,
 };
-use access::{Action, Principal};
-use base::{Freshness, Instant, Now};
+use access::{Action, Principal, Resource};
+use base::{Consistency, Freshness, Instant, LogIndex, Now};
 use std::sync::Arc;
 
 /// Said to whoever cannot prove a name: the same for an unknown user and a wrong password.
@@ -25,10 +25,20 @@ pub(crate) struct Call {
     principal: Principal,
     /// The client's tag, for gray versions of configs.
     tag: Option<Arc<str>>,
+    reader: Reader,
     /// What the answer of a read is stamped with.
     pub(crate) freshness: Option<Freshness>,
     /// When a held answer is due.
     pub(crate) due: Option<Instant>,
+}
+
+/// What who reads says of how fresh it must be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reader {
+    /// As asked for; else as the operation has it.
+    pub(crate) wanted: Option<Consistency>,
+    /// Through which entry the log was seen, on this connection or as the client says.
+    pub(crate) seen: LogIndex,
 }
 
 /// How far a request has come.
@@ -63,6 +73,7 @@ impl Call {
         operation: Operation,
         credential: Credential,
         tag: Option<Arc<str>>,
+        reader: Reader,
     ) -> Self {
         let principal = Principal::Anonymous;
         Self {
@@ -72,6 +83,7 @@ impl Call {
             stage: Stage::New,
             principal,
             tag,
+            reader,
             freshness: None,
             due: None,
         }
@@ -198,10 +210,12 @@ impl Call {
     }
 
     fn refresh(&mut self, around: &mut Surroundings<'_>) -> Next {
-        let Need::Right { consistency, .. } = self.operation.need() else {
+        let Need::Right { action, consistency, .. } = self.operation.need() else {
             return self.run(around);
         };
-        match around.views.freshness(consistency) {
+        let asked = self.reader.wanted.filter(|_| action == Action::Read);
+        let consistency = asked.unwrap_or(consistency);
+        match around.views.freshness(around.now, consistency, self.reader.seen) {
             Some(freshness) => self.authorize(around, freshness),
             None => {
                 self.stage = Stage::Fresh;
@@ -219,16 +233,29 @@ impl Call {
     }
 
     fn authorize(&mut self, around: &mut Surroundings<'_>, freshness: Freshness) -> Next {
-        if let Need::Right { action, resources, .. } = self.operation.need() {
+        if let Need::Right { action, resources, consistency } = self.operation.need() {
             let access = around.views.access();
             if resources.iter().any(|r| access.allows(&self.principal, action, r).is_err()) {
                 return Next::Fault(Fault::forbidden("authorization failed!"));
             }
             if action == Action::Read {
-                self.freshness = Some(freshness);
+                let wanted = self.reader.wanted.unwrap_or(consistency);
+                self.freshness = Some(if of_registry(&resources) {
+                    around.views.registry_freshness()
+                } else {
+                    freshness.meeting(wanted, self.reader.seen).unwrap_or(freshness)
+                });
             }
         }
         self.run(around)
+    }
+
+    /// Whether it may have brought something into the log.
+    pub(crate) fn may_have_written(&self) -> bool {
+        match self.operation.need() {
+            Need::Right { action: Action::Write, resources, .. } => !of_registry(&resources),
+            Need::Right { .. } | Need::Ready | Need::Nothing => false,
+        }
     }
 
     fn run(&mut self, around: &mut Surroundings<'_>) -> Next {
@@ -253,6 +280,10 @@ impl Call {
         };
         (&mut self.operation, context)
     }
+}
+
+fn of_registry(resources: &[Resource]) -> bool {
+    matches!(resources.first(), Some(Resource::Service { .. }))
 }
 
 /// Why a password may not be tried. No hint whether the user exists.

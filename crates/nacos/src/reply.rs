@@ -4,13 +4,15 @@ use crate::{
     Any, Metadata, Payload, dates,
     fault::{ErrorCode, Fault, Shape},
 };
-use base::{Consistency, Freshness};
+use base::Freshness;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 
 pub(crate) const TEXT: &str = "text/plain;charset=UTF-8";
 pub(crate) const JSON: &str = "application/json";
+/// Through which entry of the log a node was, and a client has seen it.
+pub(crate) const INDEX_HEADER: &str = "x-trine-index";
 pub(crate) const JSON_UTF8: &str = "application/json;charset=UTF-8";
 
 /// Through which door a request came, with what its answer needs from it.
@@ -136,24 +138,22 @@ const CONSISTENCY: &str = "x-trine-consistency";
 
 /// Says what a read is worth.
 pub(crate) fn stamp(response: &mut http::Response<Bytes>, freshness: &Freshness) {
-    add(response, CONSISTENCY, &level(freshness));
-    add(response, "x-trine-index", &freshness.applied.to_string());
+    let lag = freshness.staleness.map(|lag| lag.as_millis().to_string());
+    add(response, CONSISTENCY, &freshness.level.to_string());
+    add(response, "x-trine-staleness-ms", lag.as_deref().unwrap_or("unknown"));
+    stamp_write(response, freshness);
+}
+
+/// Says through which entry the node was when it answered: who sends that back reads nothing older.
+pub(crate) fn stamp_write(response: &mut http::Response<Bytes>, freshness: &Freshness) {
+    add(response, INDEX_HEADER, &freshness.applied.to_string());
     add(response, "x-trine-served-by", &freshness.served_by.to_string());
 }
 
 /// Says in the headers of a gRPC answer, which SDKs do not read, that it is worth less than was asked for.
 pub(crate) fn stamp_payload(payload: &mut Payload, freshness: &Freshness) {
     let metadata = payload.metadata.get_or_insert_default();
-    metadata.headers.insert(CONSISTENCY.to_owned(), level(freshness));
-}
-
-fn level(freshness: &Freshness) -> String {
-    match freshness.level {
-        Consistency::Stale => "stale".to_owned(),
-        Consistency::Bounded(within) => format!("bounded({}ms)", within.as_millis()),
-        Consistency::Session => "session".to_owned(),
-        Consistency::Linearizable => "linearizable".to_owned(),
-    }
+    metadata.headers.insert(CONSISTENCY.to_owned(), freshness.level.to_string());
 }
 
 impl Rendered {

@@ -3,14 +3,16 @@
 use crate::{
     Limits,
     access_ops::*,
+    call::Reader,
     config_ops::*,
     fault::{Fault, Shape},
     form::Form,
     naming_ops::*,
     operation::Operation,
+    reply::INDEX_HEADER,
     server_ops::*,
 };
-use base::Limit;
+use base::{Limit, LogIndex};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use naming::ServerStatus;
@@ -229,6 +231,26 @@ pub(crate) fn route(method: &Method, path: &str, form: &Form) -> Result<Operatio
         }
     }
     Err(unknown(method, path, below, known))
+}
+
+/// How fresh a config must be that is read by this request: `consistency`, and the index that the client was told.
+pub(crate) fn reader(method: &Method, path: &str, form: &Form) -> Result<Reader, Fault> {
+    if !path.contains("/cs/") || ![Method::GET, Method::HEAD].contains(method) {
+        return Ok(Reader::default());
+    }
+    let wanted = form.some("consistency").map(|text| {
+        text.parse().map_err(|()| {
+            Fault::plain(
+                "Param 'consistency' is illegal, it should be stale, bounded(500ms), session or linearizable.",
+            )
+        })
+    });
+    let seen = form.header(INDEX_HEADER).map_or(Ok(0), |text| {
+        text.parse().map_err(|_| {
+            Fault::plain(format!("Header '{INDEX_HEADER}' is illegal, it should be a number."))
+        })
+    });
+    Ok(Reader { wanted: wanted.transpose()?, seen: LogIndex(seen?) })
 }
 
 /// A part of a path as it was meant. What is no UTF-8 is not meant.

@@ -3,7 +3,7 @@
 use crate::{
     Answer, Ask, CallId, Connected, Facts, Input, NodeState, Noted, Output, Payload, Place,
     Pushing, Tell, Views,
-    call::{Call, Surroundings},
+    call::{Call, Reader, Surroundings},
     client::Client,
     credential::Credential,
     fault::Fault,
@@ -16,7 +16,7 @@ use crate::{
     server_ops::members,
     setup::{self, Setup},
 };
-use base::{Duration, Instant, Limit, Now, RequestId};
+use base::{Consistency, Duration, Instant, Limit, LogIndex, Now, RequestId};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -32,6 +32,8 @@ pub struct Session {
     name: String,
     /// When it was accepted.
     since_ms: u64,
+    /// The greatest index of the log that was told over HTTP.
+    seen: LogIndex,
     client: Client,
     liveness: Liveness,
     /// Boxed: a map makes room for eleven at once, and most connections have one.
@@ -54,6 +56,7 @@ impl Session {
         Self {
             name: format!("{}_{ip}_{port}", now.unix_ms),
             since_ms: now.unix_ms,
+            seen: LogIndex(0),
             facts,
             client: Client::default(),
             liveness: Liveness::new(now.instant),
@@ -183,11 +186,16 @@ impl Session {
         let parsed = routes::check_size(request, &self.facts.limits)
             .and_then(|()| routes::check_status(status, request.method(), path))
             .and_then(|()| Form::read(request))
-            .and_then(|form| Ok((routes::route(request.method(), path, &form)?, form)));
+            .and_then(|form| {
+                let operation = routes::route(request.method(), path, &form)?;
+                Ok((operation, routes::reader(request.method(), path, &form)?, form))
+            });
         match parsed {
-            Ok((operation, form)) => {
+            Ok((operation, reader, form)) => {
                 let tag = form.header(setup::TAG_LABEL).map(Into::into);
-                let record = Call::new(door, operation, Credential::of_form(&form), tag);
+                let seen = self.seen.max(reader.seen);
+                let reader = Reader { seen, ..reader };
+                let record = Call::new(door, operation, Credential::of_form(&form), tag, reader);
                 self.begin(now, views, call, record);
             }
             Err(fault) => self.refuse(now, call, &door, &fault),
@@ -238,7 +246,8 @@ impl Session {
                     Ok(operation) => {
                         let credential = Credential::of_payload(payload);
                         let tag = grpc::header(payload, setup::TAG_LABEL).map(Into::into);
-                        let record = Call::new(door, operation, credential, tag);
+                        let reader = Reader::default();
+                        let record = Call::new(door, operation, credential, tag, reader);
                         self.begin(now, views, call, record);
                     }
                     Err(fault) => self.refuse(now, call, &door, &fault),
@@ -308,7 +317,7 @@ impl Session {
             call: id,
             client: &mut self.client,
         });
-        self.follow(now, id, call, next);
+        self.follow(now, views, id, call, next);
     }
 
     /// Goes on with a call; of a call that is over: nothing.
@@ -324,10 +333,17 @@ impl Session {
             },
             event,
         );
-        self.follow(now, id, call, next);
+        self.follow(now, views, id, call, next);
     }
 
-    fn follow(&mut self, now: Now, id: CallId, mut call: Box<Call>, next: Next) {
+    fn follow(
+        &mut self,
+        now: Now,
+        views: &impl Views,
+        id: CallId,
+        mut call: Box<Call>,
+        next: Next,
+    ) {
         if let Some(subscription) = self.client.udp.take() {
             self.outputs.push_back(Output::Tell(Tell::Subscribes(subscription)));
         }
@@ -345,11 +361,11 @@ impl Session {
             Next::Reply(rendered) => {
                 let mut rendered = call.door.wrapped(rendered);
                 match (&mut rendered, &call.freshness) {
-                    (Rendered::Http(response), Some(fresh)) => reply::stamp(response, fresh),
+                    (Rendered::Http(response), _) => self.stamp(now, views, &call, response),
                     (Rendered::Grpc(payload), Some(fresh)) if call.is_staler_than_wanted() => {
                         reply::stamp_payload(payload, fresh);
                     }
-                    (Rendered::Http(_) | Rendered::Grpc(_), _) => {}
+                    (Rendered::Grpc(_), _) => {}
                 }
                 rendered
             }
@@ -360,6 +376,25 @@ impl Session {
         };
         self.send(id, rendered);
         self.release(id, &call);
+    }
+
+    /// Says what an answer is worth, or through which entry its write can be read.
+    fn stamp(
+        &mut self,
+        now: Now,
+        views: &impl Views,
+        call: &Call,
+        response: &mut http::Response<Bytes>,
+    ) {
+        if let Some(fresh) = &call.freshness {
+            reply::stamp(response, fresh);
+            self.seen = self.seen.max(fresh.applied);
+        } else if call.may_have_written()
+            && let Some(here) = views.freshness(now, Consistency::Stale, LogIndex(0))
+        {
+            reply::stamp_write(response, &here);
+            self.seen = self.seen.max(here.applied);
+        }
     }
 
     fn ask(&mut self, call: Option<CallId>, ask: Ask) {

@@ -1,7 +1,7 @@
 //! The session's two enums, and what it may look at.
 
 use crate::{Archive, ArchiveError, Limits, Payload, UdpSubscription};
-use base::{Consistency, Freshness, RequestId};
+use base::{Consistency, Freshness, LogIndex, Now, RequestId};
 use bytes::Bytes;
 use config::ConfigKey;
 use naming::{ClusterNames, ServiceKey, ServiceView};
@@ -364,6 +364,9 @@ pub struct Page<T> {
 pub trait Views {
     /// Whether the node serves.
     fn state(&self) -> NodeState;
+    /// Whether this node has caught up with what was agreed: until then a config that is not here may exist elsewhere, and
+    /// no answer says that it does not.
+    fn is_complete(&self) -> bool;
     /// The newest view of a service; `None` if there is no such service.
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>>;
     /// The names of a group's services in order, from `offset` (0-based), at most `limit`.
@@ -405,8 +408,11 @@ pub trait Views {
     fn access(&self) -> Arc<access::View>;
     /// Who is in the cluster; `None` before the node has said so.
     fn cluster(&self) -> Option<Arc<cluster::View>>;
-    /// What the views are worth right now if that needs no waiting; else ask `Ask::Fresh`.
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness>;
+    /// What the views are worth right now to someone who has seen the log through `seen`, if that needs no waiting; else
+    /// ask `Ask::Fresh`. `Stale` never needs any.
+    fn freshness(&self, now: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness>;
+    /// What the registry's views are worth: never more than stale while there are other nodes.
+    fn registry_freshness(&self) -> Freshness;
     /// Whether this password was verified for this user since the access tables last changed.
     fn remembered(&self, user: &str, password: &str) -> bool;
     /// The view written out; `make` is called when the bytes are not in the cache.

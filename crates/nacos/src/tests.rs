@@ -14,6 +14,7 @@ mod configs;
 mod details_access;
 mod details_config;
 mod details_naming;
+mod freshness;
 mod inquiries;
 mod junk;
 mod locks;
@@ -39,6 +40,7 @@ use std::{cell::Cell, collections::BTreeMap, fmt::Write, sync::Arc};
 /// What the tests' sessions look at.
 struct Scene {
     state: NodeState,
+    complete: bool,
     services: BTreeMap<ServiceKey, Arc<ServiceView>>,
     configs: BTreeMap<ConfigKey, Arc<Entry>>,
     grays: BTreeMap<ConfigKey, Arc<config::Grays>>,
@@ -55,6 +57,7 @@ impl Scene {
     fn new() -> Self {
         Self {
             state: NodeState::Ready,
+            complete: true,
             services: BTreeMap::new(),
             configs: BTreeMap::new(),
             grays: BTreeMap::new(),
@@ -82,12 +85,16 @@ impl Scene {
 }
 
 fn freshness(level: Consistency) -> Freshness {
-    Freshness { level, staleness: Duration::ZERO, applied: LogIndex(7), served_by: NodeId(1) }
+    let staleness = (level == Consistency::Linearizable).then_some(Duration::ZERO);
+    Freshness { level, staleness, applied: LogIndex(7), served_by: NodeId(1) }
 }
 
 impl Views for Scene {
     fn state(&self) -> NodeState {
         self.state
+    }
+    fn is_complete(&self) -> bool {
+        self.complete
     }
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
         self.services.get(key).cloned()
@@ -149,8 +156,15 @@ impl Views for Scene {
     fn cluster(&self) -> Option<Arc<cluster::View>> {
         self.cluster.clone()
     }
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        (self.fresh || wanted == Consistency::Stale).then(|| freshness(wanted))
+    fn freshness(&self, _: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
+        if self.fresh {
+            return Some(freshness(wanted));
+        }
+        let staleness = Some(Duration::from_millis(1_500));
+        Freshness { staleness, ..freshness(Consistency::Stale) }.meeting(wanted, seen)
+    }
+    fn registry_freshness(&self) -> Freshness {
+        freshness(Consistency::Stale)
     }
     fn remembered(&self, user: &str, password: &str) -> bool {
         self.remembered.iter().any(|(u, p)| u == user && p == password)
@@ -275,6 +289,10 @@ impl Stage {
             }
             "state" => {
                 self.scene.state = match rest {
+                    "behind" => {
+                        self.scene.complete = false;
+                        NodeState::Ready
+                    }
                     "starting" => NodeState::Starting,
                     "ready" => NodeState::Ready,
                     _ => NodeState::Draining,

@@ -9,7 +9,8 @@
 use crate::{Instance, Naming, Place, Refusal, Reply, ServiceKey};
 use base::{Duration, Instant, NodeId};
 use distro::Standing;
-use std::{collections::BTreeSet, hash::Hasher, ops::Bound, sync::Arc};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, hash::Hasher, sync::Arc};
 
 /// A node that has not caught up by then serves all the same.
 pub const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,7 +19,7 @@ pub const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DIGESTS_PER_PIECE: usize = 1_000;
 
 /// A piece of digests ends with the service that brings it to so many instances.
-const DIGESTED_PER_PIECE: usize = 20_000;
+pub(crate) const DIGESTED_PER_PIECE: usize = 20_000;
 
 /// How far a node has come since it was started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub struct Convergence {
 }
 
 /// What a service lists, in short. The same on all nodes that list the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceDigest {
     /// Which.
     pub service: ServiceKey,
@@ -60,7 +61,7 @@ pub struct ServiceDigest {
 }
 
 /// What a service lists at one place, in short.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceDigest {
     /// Where.
     pub place: Place,
@@ -84,7 +85,7 @@ pub fn differing(ours: &[InstanceDigest], theirs: &[InstanceDigest]) -> Vec<Plac
 }
 
 /// Not for secrets: it finds what differs by accident.
-fn sum(instance: &Instance) -> u64 {
+pub(crate) fn sum(instance: &Instance) -> u64 {
     let bytes = postcard::to_allocvec(instance).expect("an instance is plain data");
     let mut hasher = siphasher::sip::SipHasher13::new();
     hasher.write(&bytes);
@@ -106,8 +107,7 @@ impl Start {
 
     /// When to stop waiting.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let waits = !self.finished && self.reached == CaughtUp::Waiting;
-        waits.then(|| self.began.after(CATCH_UP_TIMEOUT))
+        (!self.finished).then(|| self.began.after(CATCH_UP_TIMEOUT))
     }
 }
 
@@ -165,26 +165,12 @@ impl Naming {
 
     /// A piece of what all services list, in short: those after `after`.
     pub(crate) fn digests(&self, after: Option<&ServiceKey>) -> Reply {
-        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let listed = self.services.range::<ServiceKey, _>((after, Bound::Unbounded));
-        let (mut services, mut digested, mut more) = (Vec::new(), 0, false);
-        for (key, service) in listed.filter(|(_, service)| service.published) {
-            if services.len() >= DIGESTS_PER_PIECE || digested >= DIGESTED_PER_PIECE {
-                more = true;
-                break;
-            }
-            let instances = &service.view.instances;
-            let add = |all: u64, one: &Arc<Instance>| all.wrapping_add(sum(one));
-            let total = instances.iter().fold(0, add);
-            digested += instances.len();
-            let (service, instances) = ((**key).clone(), instances.len());
-            services.push(ServiceDigest { service, instances, sum: total });
-        }
+        let (services, more) = self.digests_in(after, None);
         Reply::Digests { services, more }
     }
 
     /// What one service lists, in short, instance by instance.
-    pub(crate) fn digest(&self, service: &ServiceKey) -> Reply {
+    pub(crate) fn digest_of(&self, service: &ServiceKey) -> Vec<InstanceDigest> {
         let shared = self.shared(service);
         let shown = self.services.get(&shared).filter(|service| service.published);
         let instances = shown.map_or_else(Vec::new, |shown| shown.view.instances.to_vec());
@@ -200,7 +186,7 @@ impl Naming {
                 place: Place::clone(&place),
             }
         });
-        Reply::Digest(instances.collect())
+        instances.collect()
     }
 
     /// Compares everything with a peer, now.

@@ -25,12 +25,11 @@
 //! client did after it, since everything done for it is as old as the question (`distro::Input::WriteAsked`).
 
 use crate::{
-    Answer, ClientId, Instance, Naming, Output, Place, Reply, Request, ServiceKey, offer::OfferKey,
+    Answer, ClientId, Instance, Naming, Place, Reply, Request, ServiceKey, offer::OfferKey,
     peers::Said,
 };
 use base::{ConnectionId, Duration, HybridTime, Instant, NodeId, RequestId};
 use distro::{HYBRID_TIME_MAX, Record, Version};
-use journal::{Kind, Subject};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -323,9 +322,7 @@ impl Naming {
     pub(crate) fn answered(&mut self, from: NodeId, answered: Answered) {
         let Answered { number, came, clock, records } = answered;
         if clock > HYBRID_TIME_MAX || records.len() > RECORDS_PER_ANSWER_MAX {
-            let why = format!("an answer of {from} was not taken: no node of ours sends its like");
-            self.outputs.push_back(Output::Event(Kind::Refused(why.into()), Subject::Node));
-            return;
+            return self.refuse_junk(from, "an answer");
         }
         self.distro.clock().observe(clock);
         for record in records {

@@ -120,6 +120,7 @@ mod surface;
 mod switches;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod watch;
 
 pub use apply::{
@@ -151,6 +152,10 @@ pub use settings::Settings;
 pub use subscribe::SUBSCRIPTIONS_PER_CONNECTION_MAX;
 pub use surface::{Input, Output};
 pub use switches::{BEAT_INTERVAL_MS, ServerStatus, Switch, Switches};
+pub use verify::{
+    DIFFERENCES_PER_PEER_MAX, Difference, PLACES_PER_DIFFERENCE_MAX, VERIFIES_MAX, VERIFY_TIMEOUT,
+    Verified,
+};
 pub use watch::Pattern;
 
 use agreed::Agreed;
@@ -172,6 +177,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
+use verify::Verifies;
 
 /// How many idle services one `Wake` retires at most.
 pub const RETIRED_PER_WAKE: usize = 1000;
@@ -203,6 +209,7 @@ pub struct Naming {
     /// Those with which there is a link.
     linked: BTreeSet<NodeId>,
     forwards: Forwards,
+    verifies: Verifies,
     start: Start,
     by_client: BTreeSet<ByClient>,
     services: BTreeMap<Arc<ServiceKey>, Service>,
@@ -253,6 +260,7 @@ impl Naming {
             alive: BTreeSet::new(),
             linked: BTreeSet::new(),
             forwards: Forwards::default(),
+            verifies: Verifies::default(),
             start: Start::new(now.instant),
             by_client: BTreeSet::new(),
             services: BTreeMap::new(),
@@ -292,6 +300,11 @@ impl Naming {
             Input::Heard(_) => {}
             Input::Acknowledged { connection, service, version } => {
                 self.acknowledged(connection, &service, version);
+            }
+            Input::Request { from, id, request: Request::Verify { after } } => {
+                if let Some(refusal) = self.verify(from, id, after) {
+                    self.answer(from, id, Err(refusal));
+                }
             }
             Input::Request { from, id, request } => {
                 if let Some(request) = self.forward(from, id, request) {
@@ -347,6 +360,7 @@ impl Naming {
         let unfinished = unfinished.then_some(self.now.instant);
         let absent = self.absent.due();
         let (forward, start) = (self.forwards.deadline(), self.start.deadline());
+        let forward = forward.into_iter().chain(self.verifies.deadline()).min();
         let check = self.checks.deadline(&self.settings);
         let all = [unfinished, judgement, records, push, hint, idle, absent, forward, start, check];
         all.into_iter().flatten().min()
@@ -358,6 +372,7 @@ impl Naming {
         self.distro(distro::Input::Wake);
         self.health(distro::Input::Wake);
         self.forwards_due();
+        self.verifies_due();
         self.judge_due();
         self.check_due();
         self.publish_changed();
@@ -390,8 +405,7 @@ impl Naming {
             }
             Request::Beat { client, service, full, ip, port, cluster_name } => {
                 let (client, service) = (self.client(client), self.shared(&service));
-                let place = Arc::new(Place { ip, port, cluster_name });
-                self.beat(&client, &service, &place, full)
+                self.beat(&client, &service, &Arc::new(Place { ip, port, cluster_name }), full)
             }
             Request::Subscribe { service, clusters, subscriber } => {
                 self.subscribe(from, &service, clusters, subscriber)?
@@ -433,7 +447,8 @@ impl Naming {
             Request::PublishersOf { service } => self.publishers_of(&service),
             Request::SubscribingClients { service } => self.subscribing_clients(&service),
             Request::Digests { after } => self.digests(after.as_ref()),
-            Request::Digest { service } => self.digest(&service),
+            Request::Digest { service } => Reply::Digest(self.digest_of(&service)),
+            Request::Verify { .. } => unreachable!("answered when others have answered"),
             Request::Repair { peer } => self.repair(peer)?,
             Request::Watch { pattern } => self.watch(from, pattern)?,
             Request::Unwatch { pattern } => self.unwatch(from, &pattern),
@@ -475,7 +490,7 @@ impl Naming {
             match change {
                 Change::Orphaned => {
                     self.instance_event(Kind::Orphaned, &key);
-                    if self.living_at(&key.service, &key.place) {
+                    if self.is_followed(&key) {
                         came_late.push(key.clone());
                     }
                 }
@@ -491,8 +506,13 @@ impl Naming {
         }
     }
 
-    fn living_at(&self, service: &Arc<ServiceKey>, place: &Arc<Place>) -> bool {
-        self.offers_at(service, place).any(|(_, entry)| entry.standing == Standing::Living)
+    /// Whether somebody who lives is at the place of this orphan since later than it. Who is there since earlier may be what
+    /// this node has not yet heard the end of: the client went to another node and is the orphan.
+    fn is_followed(&self, orphan: &OfferKey) -> bool {
+        let since = self.distro.get(orphan).map(|entry| entry.version.incarnation);
+        self.offers_at(&orphan.service, &orphan.place).any(|(_, entry)| {
+            entry.standing == Standing::Living && Some(entry.version.incarnation) > since
+        })
     }
 
     /// Makes the index by client agree with the core about one offer.

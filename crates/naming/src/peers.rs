@@ -5,6 +5,7 @@ use crate::{
     checks::CheckKey,
     forward::{Answered, Asked},
     offer::OfferKey,
+    verify::{Compare, Compared},
 };
 use base::{HybridTime, Instant, NodeId};
 use distro::Input;
@@ -25,6 +26,10 @@ pub(crate) enum Said {
     Health(distro::Message<CheckKey, bool>),
     /// "You are responsible for this client: do this for it." Lost: the asker does it itself.
     Asked(Box<Asked>),
+    /// "Where do we list something else?" Lost: the asker says that this node was silent.
+    Compare(Compare),
+    /// "Here." Lost: as above.
+    Compared(Compared),
     /// "This came of it." Lost: the asker does it itself, too.
     Answered(Answered),
 }
@@ -62,6 +67,8 @@ impl PeerMessage {
     pub fn is_awaited(&self) -> bool {
         match &self.0 {
             Said::Asked(_) | Said::Answered(_) => true,
+            // Behind the deltas: otherwise what is on its way would look like a difference.
+            Said::Compare(_) | Said::Compared(_) => false,
             Said::Offers(_) | Said::Health(_) => false,
         }
     }
@@ -77,6 +84,7 @@ impl Naming {
     pub(crate) fn peer_down(&mut self, peer: NodeId) {
         self.linked.remove(&peer);
         self.forwards.give_up(self.now.instant, peer);
+        self.verify_without(peer);
         self.distro(Input::PeerDown { peer });
         self.health(Input::PeerDown { peer });
     }
@@ -84,6 +92,9 @@ impl Naming {
     pub(crate) fn node_alive(&mut self, owner: NodeId, life: HybridTime) {
         if owner != self.node {
             self.alive.insert(owner);
+            // A life begins above all versions that the ones before may have given out. Subscribers who come from that node
+            // must not take the views of this one for older than theirs.
+            self.distro.clock().observe(life);
         }
         self.distro(Input::OwnerAlive { owner, life });
         self.health(Input::OwnerAlive { owner, life });
@@ -103,11 +114,18 @@ impl Naming {
             Said::Health(message) => self.health(Input::Received { from, message }),
             Said::Asked(asked) => self.asked(from, *asked),
             Said::Answered(answered) => self.answered(from, answered),
+            Said::Compare(compare) => self.compare(from, compare),
+            Said::Compared(compared) => self.compared(from, compared),
         }
     }
 
     pub(crate) fn say(&mut self, to: NodeId, said: Said) {
         self.outputs.push_back(Output::Peer { to, message: PeerMessage(said) });
+    }
+
+    pub(crate) fn refuse_junk(&mut self, from: NodeId, what: &str) {
+        let why = format!("{what} of {from} was not taken: no node of ours sends its like");
+        self.outputs.push_back(Output::Event(Kind::Refused(why.into()), Subject::Node));
     }
 
     pub(crate) fn malformed(&mut self, from: NodeId, why: &distro::Malformed) {

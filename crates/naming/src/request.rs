@@ -2,7 +2,7 @@
 
 use crate::{
     ClientId, ClientName, ClusterNames, ClusterSettings, Edit, Instance, InstanceDigest, Outcome,
-    Pattern, Place, ServiceDigest, ServiceKey, ServiceMetadata, Switch,
+    Pattern, Place, ServiceDigest, ServiceKey, ServiceMetadata, Switch, Verified,
 };
 use base::{ConnectionId, Limit, NodeId};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -188,6 +188,12 @@ pub enum Request {
         /// Which.
         service: ServiceKey,
     },
+    /// What the nodes list differently, in the services after one. Answered when all have answered, or within
+    /// [`VERIFY_TIMEOUT`](crate::VERIFY_TIMEOUT).
+    Verify {
+        /// Where the piece before ended.
+        after: Option<ServiceKey>,
+    },
     /// Compare all that is known with this peer, now.
     Repair {
         /// Which.
@@ -242,6 +248,7 @@ impl Request {
             | Self::Unwatch { .. }
             | Self::Digests { .. }
             | Self::Digest { .. }
+            | Self::Verify { .. }
             | Self::Repair { .. }
             | Self::Count => true,
         }
@@ -318,6 +325,8 @@ pub enum Reply {
     },
     /// Answer to `Digest`; empty of a service that is not in the lists.
     Digest(Vec<InstanceDigest>),
+    /// Answer to `Verify`.
+    Verified(Box<Verified>),
     /// Nothing changed, for this reason.
     Refused(Refusal),
 }
@@ -372,6 +381,14 @@ pub enum Refusal {
     /// Instances of a service that does not exist are to be edited.
     #[error("there is no service {0}")]
     NoSuchService(ServiceKey),
+    /// Others ask the same already.
+    #[error("{limit} {what} are under way already")]
+    Busy {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// There is no link to that node.
     #[error(
         "there is no link to node {0}: see which members are alive, and that they reach each other"
@@ -436,7 +453,8 @@ impl Reply {
             | Self::Publishers(_)
             | Self::SubscribingClients(_)
             | Self::Digests { .. }
-            | Self::Digest(_) => None,
+            | Self::Digest(_)
+            | Self::Verified(_) => None,
         }
     }
 }
@@ -453,6 +471,7 @@ impl Refusal {
             Self::TooMany { what: "subscriptions", .. } => Some(Limit::Subscriptions),
             Self::TooMany { .. } => Some(Limit::Instances),
             Self::TooManyPatterns { .. } => Some(Limit::Patterns),
+            Self::Busy { .. } => Some(Limit::Lane),
             Self::UnknownClient
             | Self::NotEphemeral
             | Self::PersistentService(_)

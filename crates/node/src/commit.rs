@@ -1,7 +1,7 @@
 //! From a committed entry to the plane that applies it, and from a read index to the reads that wait for it.
 
 use crate::{
-    Node, Output, PeerMessage, Phase, Reply,
+    Node, Output, PeerMessage, Phase, Reply, Unavailable,
     command::{Command, Entry},
     peers::NotProposed,
     start::{Initialization, Secrets},
@@ -17,8 +17,12 @@ use std::collections::{BTreeMap, VecDeque};
 /// How long a read waits to become as fresh as it was asked for; then it is answered with what there is, and marked.
 const FRESH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a node goes on believing in a leader that it does not hear any more.
-const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(2);
+/// How long a read waits for a node that has just started and does not know yet what was agreed meanwhile. Without a
+/// leader in all that time, it is answered from what is here; SDKs give up after 3 s.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many reads may wait for that; one more is answered "starting".
+const READS_EARLY_MAX: usize = 16_384;
 
 /// The read that tells a joining node how far it must come. Other reads count from 1.
 const JOIN_READ: RequestId = RequestId(0);
@@ -37,21 +41,33 @@ pub(crate) struct Reads {
     next: u64,
     /// By the id that the engine was asked with; ids grow with time.
     waiting: BTreeMap<RequestId, WaitingRead>,
+    /// Of a node that has not caught up yet, in the order in which they came.
+    early: VecDeque<EarlyRead>,
+}
+
+#[derive(Debug)]
+struct EarlyRead {
+    to: ConnectionId,
+    id: RequestId,
+    level: Consistency,
+    deadline: Instant,
 }
 
 #[derive(Debug)]
 struct WaitingRead {
     to: ConnectionId,
     id: RequestId,
-    level: Consistency,
+    asked: Instant,
     /// `None` until the engine answered.
     index: Option<LogIndex>,
-    deadline: Instant,
 }
 
 impl Reads {
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.waiting.first_key_value().map(|(_, read)| read.deadline)
+        let waiting = self.waiting.first_key_value();
+        let waiting = waiting.map(|(_, read)| read.asked.after(FRESH_TIMEOUT));
+        let early = self.early.front().map(|read| read.deadline);
+        waiting.into_iter().chain(early).min()
     }
 }
 
@@ -61,19 +77,48 @@ impl Node {
             Consistency::Stale => false,
             Consistency::Bounded(_) | Consistency::Session | Consistency::Linearizable => true,
         };
+        if needs_index && self.phase == Phase::Joining {
+            return self.read_early(to, id, level);
+        }
         if !needs_index || self.leader.is_none() {
             return self.answer_read(to, id, Consistency::Stale);
         }
         self.reads.next += 1;
         let key = RequestId(self.reads.next);
-        let deadline = self.now.instant.after(FRESH_TIMEOUT);
-        self.reads.waiting.insert(key, WaitingRead { to, id, level, index: None, deadline });
+        let asked = self.now.instant;
+        self.reads.waiting.insert(key, WaitingRead { to, id, asked, index: None });
         self.engine(consensus::Input::ReadIndex { id: key });
     }
 
+    /// A read before the node has caught up.
+    fn read_early(&mut self, to: ConnectionId, id: RequestId, level: Consistency) {
+        let now = self.now.instant;
+        if self.leaderless_since.is_some_and(|since| now.since(since) >= CATCH_UP_TIMEOUT) {
+            self.answer_read(to, id, Consistency::Stale);
+        } else if self.reads.early.len() >= READS_EARLY_MAX {
+            self.reply(to, id, Reply::Unavailable(Unavailable::Starting));
+        } else {
+            let deadline = now.after(CATCH_UP_TIMEOUT);
+            self.reads.early.push_back(EarlyRead { to, id, level, deadline });
+        }
+    }
+
+    fn expire_early_reads(&mut self) {
+        let now = self.now.instant;
+        while self.reads.early.front().is_some_and(|read| read.deadline <= now) {
+            let EarlyRead { to, id, .. } = self.reads.early.pop_front().expect("just looked at");
+            if self.leader.is_some() {
+                self.reply(to, id, Reply::Unavailable(Unavailable::Starting));
+            } else {
+                self.answer_read(to, id, Consistency::Stale);
+            }
+        }
+    }
+
     pub(crate) fn expire_reads(&mut self) {
+        self.expire_early_reads();
         while let Some(entry) = self.reads.waiting.first_entry() {
-            if entry.get().deadline > self.now.instant {
+            if entry.get().asked.after(FRESH_TIMEOUT) > self.now.instant {
                 break;
             }
             let read = entry.remove();
@@ -93,17 +138,21 @@ impl Node {
             .collect();
         for key in due {
             let read = self.reads.waiting.remove(&key).expect("just listed");
-            self.answer_read(read.to, read.id, read.level);
+            // Everything that was decided when it was asked is here.
+            self.confirmed = self.confirmed.max(Some(read.asked));
+            self.answer_read(read.to, read.id, Consistency::Linearizable);
         }
     }
 
     fn answer_read(&mut self, to: ConnectionId, id: RequestId, level: Consistency) {
         let freshness = Freshness {
             level,
-            // Whoever leads elsewhere had to be elected first.
-            staleness: self.leaderless_since.map_or(Duration::ZERO, |since| {
-                self.now.instant.since(since) + ELECTION_TIMEOUT_MAX
-            }),
+            staleness: match level {
+                Consistency::Linearizable => Some(Duration::ZERO),
+                Consistency::Stale | Consistency::Bounded(_) | Consistency::Session => {
+                    self.confirmed.map(|at| self.now.instant.since(at))
+                }
+            },
             applied: self.applied,
             served_by: self.id,
         };
@@ -126,6 +175,7 @@ impl Node {
     fn engine_said(&mut self, output: consensus::Output) {
         match output {
             consensus::Output::Persist { id, write } => {
+                self.pace.began(id, self.now.instant);
                 self.outputs.push_back(Output::Persist { id, write });
             }
             consensus::Output::Send { to, message } => {
@@ -142,10 +192,14 @@ impl Node {
                 self.outputs.push_back(Output::SendSnapshot { to, through, message });
             }
             consensus::Output::Restore { index } => self.reload(index),
-            consensus::Output::Apply { index, term: _, proposal, data } => {
+            consensus::Output::Apply { index, term, proposal, data } => {
                 self.apply(index, proposal, &data);
+                self.propose_again(term);
             }
-            consensus::Output::Advance { index } => self.advanced(index),
+            consensus::Output::Advance { index, term } => {
+                self.advanced(index);
+                self.propose_again(term);
+            }
             consensus::Output::Refused { id, why } => self.refused(id, why),
             consensus::Output::Lost { id } => self.not_proposed(id, NotProposed::NotLeader),
             consensus::Output::Unknown { id } => self.outcome_unknown(id),
@@ -190,6 +244,8 @@ impl Node {
     /// A snapshot has taken the place of the state tables: the planes forget theirs and wait for the rows.
     fn reload(&mut self, index: LogIndex) {
         self.rows.clear();
+        // Whether they are in it is not said.
+        self.proposals.forget_entries();
         self.applied = index;
         self.tabled = index;
         self.reloading = Some(VecDeque::new());
@@ -265,6 +321,8 @@ impl Node {
         self.pump_cluster();
         self.pump_lock();
         if origin.node == self.id && origin.life == self.life {
+            // Before the reply: whoever asks next with the index of this one finds it reached.
+            self.refresh_standing();
             match reply {
                 Some(reply) => self.settle(origin.proposal, reply),
                 // Whoever asked waits on: the plane answers later.
@@ -356,6 +414,9 @@ impl Node {
             Initialization::Done => {
                 self.phase = Phase::Ready;
                 self.file(Kind::Ready, Subject::Node);
+                for EarlyRead { to, id, level, .. } in std::mem::take(&mut self.reads.early) {
+                    self.read(to, id, level);
+                }
             }
         }
     }

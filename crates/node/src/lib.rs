@@ -4,9 +4,10 @@
 //! ```text
 //!  Request ──┬─ Naming ──► naming ─┬► Publish · Push · Reply · Hint
 //!            ├─ Config ──► config ─┤
+//!            ├─ Cluster ─► cluster ┤► Links · KeepIdentity · NodeAlive, NodeGone ─► naming
 //!            └─ Access ──► access ─┴► Propose ─► consensus ─► Persist … Persisted
 //!                                                    │
-//!    naming, config, access ◄── apply(index, command)┘ Apply
+//!    naming, config, access, cluster ◄── apply(index, command)┘ Apply
 //!                 └──► Publish, then Reply(outcome), then Tables(rows)
 //! ```
 //!
@@ -27,8 +28,14 @@
 //!
 //! # Phases
 //!
-//! `Restoring` (rows and the hint come in; requests are answered "starting") → `Joining` (the engine runs; a voter waits
-//! until an entry of a term it has heard of is applied) → `Ready`. A node that halts says so once and then nothing more.
+//! `Restoring` (rows and the hint come in; requests are answered "starting") → `Forming` (it belongs to no cluster yet, see
+//! [`cluster`]; the engine does not run) → `Joining` (the engine runs; a voter waits until an entry of a term it has heard of
+//! is applied) → `Ready`. A node that halts says so once and then nothing more.
+//!
+//! The registry does not wait for agreement. A node that comes back serves it as soon as its tables are read, it knows whom
+//! to let in, and its records agree with those of the peers it can reach ([`naming::Naming::is_ready`]): in a minority, too.
+//! Reads of configs wait until it has caught up; if nobody leads for 2 s they are answered from what is here, marked stale,
+//! and [`Standing::complete`] tells the edges that what is missing here may exist.
 //!
 //! # Invariants
 //!
@@ -42,6 +49,7 @@ mod command;
 mod commit;
 mod explain;
 mod gather;
+mod pace;
 mod peers;
 mod proposals;
 mod requests;
@@ -87,6 +95,9 @@ pub struct Node {
     /// When it was started; tells its proposals from those of an earlier life.
     life: HybridTime,
     phase: Phase,
+    /// It serves the registry; what was reached is not taken back.
+    serves: bool,
+    pace: pace::Pace,
     now: Now,
     cause: Cause,
     naming: naming::Naming,
@@ -117,6 +128,8 @@ pub struct Node {
     loads: BTreeMap<u64, u64>,
     next_load: u64,
     standing: Standing,
+    /// The newest moment of which all that was decided is known to be here.
+    confirmed: Option<Instant>,
     join: commit::Join,
     started: Instant,
     leader: Option<NodeId>,
@@ -125,6 +138,8 @@ pub struct Node {
     leaderless_since: Option<Instant>,
     term: base::Term,
     applied: LogIndex,
+    /// Of the last entry that was applied in this life.
+    applied_term: base::Term,
     /// Through which entry the rows went to the disk.
     tabled: LogIndex,
     disk_full: bool,
@@ -170,7 +185,10 @@ impl Node {
             Input::Checked { id, healthy } => {
                 self.naming.step(now, naming::Input::Checked { id, healthy });
             }
-            Input::Persisted(id) => self.engine(consensus::Input::Persisted(id)),
+            Input::Persisted(id) => {
+                self.pace.ended(id, now.instant);
+                self.engine(consensus::Input::Persisted(id));
+            }
             Input::Checkpointed(applied) => {
                 self.engine(consensus::Input::Checkpointed { applied });
             }
@@ -178,6 +196,7 @@ impl Node {
             Input::Secrets(initial) => self.secrets(initial),
             Input::DiskFull(full) => {
                 self.disk_full = full;
+                self.look_at_disk();
                 self.initialize();
             }
             Input::Wake => self.wake(),
@@ -247,6 +266,7 @@ impl Node {
         self.config.step(now, config::Input::Wake);
         self.access.step(now, access::Input::Wake);
         self.cluster.step(now, cluster::Input::Wake);
+        self.look_at_disk();
         self.engine(consensus::Input::Wake);
         self.catch_up();
         while let Some(expired) = self.proposals.expire(now.instant, self.leader.is_some()) {
@@ -420,9 +440,10 @@ impl Node {
 
     fn reply(&mut self, to: ConnectionId, id: RequestId, reply: Reply) {
         if to != start::OURSELVES {
-            if matches!(reply, Reply::Unavailable(_)) {
+            if let Reply::Unavailable(why) = reply {
                 let asker = lock::Asker { connection: to, id };
-                self.lock.step(self.now, lock::Input::Unanswered(asker));
+                let maybe_written = why == Unavailable::OutcomeUnknown;
+                self.lock.step(self.now, lock::Input::Unanswered { asker, maybe_written });
             }
             self.tally.count(&reply);
             self.outputs.push_back(Output::Reply { to, id, reply });

@@ -9,7 +9,7 @@ use crate::{
     Node, Output, Phase, Reply, Unavailable,
     command::Entry,
     gather::GatherMessage,
-    proposals::{PROPOSALS_MAX, Waiter},
+    proposals::{PROPOSALS_MAX, Sent, Waiter},
 };
 use base::{Instant, NodeId, ProposalId, Term};
 use cluster::{Address, Introduction};
@@ -192,7 +192,7 @@ impl Node {
                 }
             }
             PeerMessage::Proposal(ProposalMessage::NotProposed { proposal, why }) => {
-                self.settle(proposal, Reply::Unavailable(why.into()));
+                self.not_in_the_log(proposal, why);
             }
             PeerMessage::Proposal(ProposalMessage::Unknown { proposal }) => {
                 self.settle(proposal, Reply::Unavailable(Unavailable::OutcomeUnknown));
@@ -208,32 +208,65 @@ impl Node {
         waiter: Waiter,
         entry: Vec<u8>,
     ) {
-        let sent = match self.leader {
-            Some(leader) if leader == self.id => {
-                self.proposals.sent(proposal, began, waiter).map(|()| {
-                    self.engine(consensus::Input::Propose { id: proposal, data: entry });
-                })
+        let Some(leader) = self.leader.filter(|node| *node == self.id || self.peers.contains(node))
+        else {
+            if let Err(Waiter { to, id }) = self.proposals.hold(proposal, began, waiter, entry) {
+                self.reply(to, id, Reply::Unavailable(Unavailable::Overloaded));
             }
-            Some(leader) if self.peers.contains(&leader) => {
-                self.proposals.sent(proposal, began, waiter).map(|()| {
-                    let term = self.term;
-                    let message = ProposalMessage::Propose { proposal, term, entry };
-                    self.answer_proposal(leader, message);
-                })
-            }
-            Some(_) | None => self.proposals.hold(proposal, began, waiter, entry),
+            return;
         };
-        if let Err(Waiter { to, id }) = sent {
+        let (term, remote) = (self.term, leader != self.id);
+        // Who is alone has no other leader to go to.
+        let copy = (!self.standing.sole_voter).then(|| entry.clone());
+        let sent = Sent { waiter, began, term, remote, entry: copy };
+        if let Err(Waiter { to, id }) = self.proposals.sent(proposal, sent) {
             self.reply(to, id, Reply::Unavailable(Unavailable::Overloaded));
+        } else if remote {
+            self.answer_proposal(leader, ProposalMessage::Propose { proposal, term, entry });
+        } else {
+            self.engine(consensus::Input::Propose { id: proposal, data: entry });
         }
     }
 
     /// What waited for a leader goes to the one that is known now.
     pub(crate) fn send_held(&mut self) {
         if self.leader.is_some() {
-            for (proposal, (waiter, began, entry)) in self.proposals.take_held() {
+            for ((began, proposal), (waiter, entry)) in self.proposals.take_held() {
                 self.send_proposal(proposal, began, waiter, entry);
             }
+        }
+    }
+
+    /// An entry of this term is applied: what was sent to the leaders of earlier ones and is not applied never will be.
+    pub(crate) fn propose_again(&mut self, term: Term) {
+        if term > self.applied_term {
+            self.applied_term = term;
+            for proposal in self.proposals.sent_before(term) {
+                self.not_in_the_log(proposal, NotProposed::NotLeader);
+            }
+        }
+    }
+
+    /// A proposal of this node will not be in the log. If another leader may take it, it waits for that one.
+    fn not_in_the_log(&mut self, proposal: ProposalId, why: NotProposed) {
+        let Some(Sent { waiter, began, term, entry, .. }) = self.proposals.take_sent(proposal)
+        else {
+            return;
+        };
+        let Waiter { to, id } = waiter;
+        let (NotProposed::NotLeader, Some(entry)) = (why, entry) else {
+            return self.reply(to, id, Reply::Unavailable(why.into()));
+        };
+        let Entry { mut origin, command } = Entry::decode(&entry).expect("this node encoded it");
+        origin.proposal = self.proposals.next_id();
+        let entry = Entry { origin, command }.encode();
+        let held = self.proposals.hold(origin.proposal, began, waiter, entry);
+        if held.is_err() {
+            return self.reply(to, id, Reply::Unavailable(Unavailable::Overloaded));
+        }
+        // The one that did not take it is not asked again: who leads next, or in another term, is.
+        if self.term > term {
+            self.send_held();
         }
     }
 
@@ -268,7 +301,7 @@ impl Node {
             Some((to, proposal)) => {
                 self.answer_proposal(to, ProposalMessage::NotProposed { proposal, why });
             }
-            None => self.settle(id, Reply::Unavailable(why.into())),
+            None => self.not_in_the_log(id, why),
         }
     }
 

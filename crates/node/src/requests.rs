@@ -12,7 +12,7 @@ use journal::Cause;
 impl Node {
     pub(crate) fn request(&mut self, from: ConnectionId, id: RequestId, request: Request) {
         self.cause = Cause::Connection(from);
-        if self.phase != Phase::Ready && request.needs_ready() {
+        if !self.serves && request.needs_ready() {
             return self.reply(from, id, Reply::Unavailable(Unavailable::Starting));
         }
         let now = self.now;
@@ -58,7 +58,9 @@ impl Node {
     pub fn status(&self) -> Status {
         Status {
             node: self.id,
-            ready: self.phase == Phase::Ready,
+            ready: self.serves,
+            complete: self.phase == Phase::Ready,
+            cluster: self.cluster.view().clone(),
             term: self.term,
             leader: self.leader,
             // What is applied is committed, even if the hard state that says so is not on disk yet.
@@ -108,15 +110,36 @@ impl Node {
     /// Publishes how the node stands when that changed: readers must know what the views are worth before they see
     /// newer ones.
     pub(crate) fn refresh_standing(&mut self) {
+        self.serves |= self.may_serve();
         let standing = Standing {
-            ready: self.phase == Phase::Ready,
+            ready: self.serves && self.phase != Phase::Halted,
+            complete: self.phase == Phase::Ready,
             sole_voter: self.is_sole_voter(),
             applied: self.applied,
+            confirmed: self.confirmed,
         };
         if standing != self.standing {
             self.standing = standing;
             self.outputs.push_back(Output::Publish(View::Standing(standing)));
         }
+    }
+
+    /// Whether the registry may be asked: alone, when all that was agreed is here; with others, as soon as it is known
+    /// who may come in, and as much of the registry as others can tell.
+    fn may_serve(&self) -> bool {
+        let Some(members) = self.consensus.as_ref().map(consensus::Consensus::members) else {
+            return false;
+        };
+        let caught_up = self.phase == Phase::Ready;
+        if members.is_sole_voter(self.id) {
+            return caught_up;
+        }
+        let known = caught_up || self.phase == Phase::Joining;
+        known
+            && self.reloading.is_none()
+            && self.access.view().token_key.is_some()
+            && !self.naming.restoring()
+            && self.naming.is_ready(members.voters.len() + members.learners.len())
     }
 
     fn is_sole_voter(&self) -> bool {

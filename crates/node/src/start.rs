@@ -4,10 +4,11 @@ use crate::{
     Initial, Node, Output, Phase, Standing, TableRow, Tally,
     command::Command,
     commit::{Join, Reads},
+    pace::Pace,
     proposals::Proposals,
     tables::{self, Plane},
 };
-use base::{ConnectionId, HybridClock, HybridTime, LogIndex, NodeId, Now, RequestId, Rng, Term};
+use base::{ConnectionId, HybridClock, HybridTime, NodeId, Now, RequestId, Rng, Term};
 use journal::{Cause, Journal, Kind, Subject};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -88,6 +89,8 @@ impl Node {
             id,
             life,
             phase: Phase::Restoring,
+            serves: false,
+            pace: Pace::default(),
             now,
             cause: Cause::Start,
             naming: naming::Naming::new(settings.naming, now, id, clock.clone()),
@@ -109,7 +112,8 @@ impl Node {
             gatherings: crate::gather::Gatherings::default(),
             loads: BTreeMap::new(),
             next_load: 0,
-            standing: Standing { ready: false, sole_voter: false, applied: LogIndex(0) },
+            standing: Standing::default(),
+            confirmed: None,
             join: Join::NotAsked,
             started: now.instant,
             leader: None,
@@ -117,6 +121,7 @@ impl Node {
             leaderless_since: Some(now.instant),
             term: Term(0),
             applied,
+            applied_term: Term(0),
             tabled: applied,
             disk_full: false,
             rows: Vec::new(),

@@ -2,7 +2,8 @@
 
 use crate::PeerMessage;
 use base::{
-    ConnectionId, Consistency, Duration, Freshness, Limit, LogIndex, NodeId, RequestId, Term,
+    ConnectionId, Consistency, Duration, Freshness, Instant, Limit, LogIndex, NodeId, RequestId,
+    Term,
 };
 use cluster::{Address, Introduction};
 use config::{ConfigKey, Entry, Grays};
@@ -228,6 +229,10 @@ pub struct Status {
     pub node: NodeId,
     /// Whether it serves.
     pub ready: bool,
+    /// Whether it has caught up with what was agreed.
+    pub complete: bool,
+    /// How far it has come into a cluster, and everybody in it as this node sees them.
+    pub cluster: Arc<cluster::View>,
     /// Current term.
     pub term: Term,
     /// The leader it knows.
@@ -296,7 +301,9 @@ impl Tally {
         let counter = match reply {
             Reply::Config(config::Reply::Outcome(outcome)) => match outcome {
                 config::Outcome::Published(_) => &mut self.published,
-                config::Outcome::CasConflict { .. } => &mut self.publish_conflicts,
+                config::Outcome::CasConflict { .. } | config::Outcome::Conflicts(_) => {
+                    &mut self.publish_conflicts
+                }
                 config::Outcome::QuotaExceeded { .. } | config::Outcome::TooManyVersions { .. } => {
                     &mut self.publish_refused
                 }
@@ -306,7 +313,9 @@ impl Tally {
                 config::Refusal::ContentBlank
                 | config::Refusal::ContentTooLarge { .. }
                 | config::Refusal::DetailTooLong { .. }
-                | config::Refusal::TooManyTags { .. },
+                | config::Refusal::TooManyTags { .. }
+                | config::Refusal::TooManyChanges { .. }
+                | config::Refusal::ChangesTooLarge { .. },
             )) => &mut self.publish_refused,
             Reply::Naming(naming::Reply::Beat { .. }) => &mut self.beats,
             Reply::Naming(_)
@@ -362,14 +371,18 @@ pub enum View {
 }
 
 /// How the node stands: decides what a read from the views is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// It serves.
+    /// It serves the registry, and of all else what it can.
     pub ready: bool,
+    /// It has caught up with what was agreed once: a config that is not here does not exist, or is very new.
+    pub complete: bool,
     /// It is the only voter and leads, so nothing newer than its views can exist.
     pub sole_voter: bool,
     /// Through which entry the views are.
     pub applied: LogIndex,
+    /// The newest moment of which all that was decided is known to be in the views.
+    pub confirmed: Option<Instant>,
 }
 
 /// What goes out. The host starts these in order and waits for none of them.

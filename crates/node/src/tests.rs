@@ -1,6 +1,7 @@
 //! Conversations with one node: a script of inputs goes in, the transcript of what it says comes out.
 
 mod cluster;
+mod members;
 
 use crate::{
     Initial, Input, Node, Output, Recovered, Reply, Request, Settings, TableRow, View, consensus,
@@ -284,6 +285,7 @@ fn replied(reply: &Reply) -> String {
         }
         Reply::Config(reply) => format!("{reply:?}"),
         Reply::Access(reply) => format!("{reply:?}"),
+        Reply::Cluster(::cluster::Reply::Outcome(::cluster::Outcome::Token(_))) => "a token".into(),
         Reply::Cluster(reply) => format!("{reply:?}"),
         Reply::Lock(lock::Reply::Outcome(outcome)) => match outcome {
             lock::Outcome::Granted { .. } => "granted".into(),
@@ -295,7 +297,10 @@ fn replied(reply: &Reply) -> String {
             lock::Outcome::Full { .. } | lock::Outcome::Ended => format!("{outcome:?}"),
         },
         Reply::Lock(reply) => format!("{reply:?}"),
-        Reply::Fresh(freshness) => format!("{:?}", freshness.level),
+        Reply::Fresh(freshness) => match (freshness.level, freshness.staleness) {
+            (Consistency::Stale, Some(lag)) => format!("Stale by at most {lag:?}"),
+            (level, _) => format!("{level:?}"),
+        },
         Reply::Events { events, silent, .. } => {
             let mut nodes: Vec<_> = events.iter().map(|event| event.id.node).collect();
             nodes.sort_unstable();

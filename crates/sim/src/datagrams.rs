@@ -3,7 +3,7 @@
 use crate::{
     network::Place,
     udp_subscriber::UDP_PORT,
-    world::{Event, ToMachine, World},
+    world::{Actor, Event, ToMachine, World},
 };
 use bytes::Bytes;
 use host::{Datagram, Host};
@@ -21,7 +21,7 @@ impl World {
         while let Some(Datagram { to, bytes }) = host.take_datagram() {
             let IpAddr::V4(ip) = to.ip() else { continue };
             let client = usize::from(ip.octets()[2]);
-            let event = Event::DatagramToClient { client, bytes };
+            let event = Event::DatagramToClient { machine, client, bytes };
             self.travel(Place::Machine(machine), Place::Client(client), event);
         }
     }
@@ -49,8 +49,10 @@ impl World {
         }
     }
 
-    pub(crate) fn hear_datagram(&mut self, client: usize, bytes: &Bytes) {
-        if self.actors.get(client).is_some_and(|actor| actor.alive) {
+    pub(crate) fn hear_datagram(&mut self, machine: usize, client: usize, bytes: &Bytes) {
+        // It takes none of a machine that it has left.
+        let hears = |actor: &Actor| actor.alive && actor.machine == machine;
+        if self.actors.get(client).is_some_and(hears) {
             let length = bytes.len();
             self.trace.line(self.now, format_args!("c{client} <~ a datagram of {length} bytes"));
             self.with_client(client, |client, now| client.datagram(now, bytes));

@@ -31,6 +31,8 @@ pub struct NamingHabits {
     pub watched: Vec<String>,
     /// Mean time between two things it does.
     pub pause: Duration,
+    /// Whether it does only what it is told.
+    pub quiet: bool,
 }
 
 #[derive(Debug)]
@@ -125,7 +127,9 @@ impl NamingClient {
         let address = format!("{}:{}", self.ip, self.next_port);
         let offer = Offer { service: service.to_owned(), address };
         self.offers.insert(offer.clone(), false);
-        self.ask_register(now, offer);
+        if self.line.is_up() {
+            self.ask_register(now, offer);
+        }
     }
 
     /// Whether everything it wants is so; else what is missing.
@@ -153,6 +157,10 @@ impl NamingClient {
     }
 
     fn act(&mut self, now: Instant) {
+        if self.habits.quiet {
+            self.act = None;
+            return;
+        }
         if self.settled {
             for service in [&self.habits.services[..], &self.habits.watched].concat() {
                 self.list(now, service);
@@ -222,6 +230,9 @@ impl NamingClient {
 
     pub(crate) fn subscribe(&mut self, now: Instant, service: String) {
         self.subscriptions.insert(service.clone());
+        if !self.line.is_up() {
+            return;
+        }
         let body = json!({
             "namespace": "", "serviceName": service, "groupName": "DEFAULT_GROUP",
             "clusters": "", "subscribe": true,

@@ -55,6 +55,7 @@ impl Profile {
                 services: services.clone(),
                 watched: persistent.clone(),
                 pause: millis(300 + rng.below(3_000)),
+                quiet: false,
             })
             .collect();
         let beat: Vec<BeatHabits> = (0..rng.below(3))
@@ -89,6 +90,38 @@ impl Profile {
         }
         faults.sort_by_key(|(at, _)| *at);
         Self { physics, naming, beat, operators, config, faults, kinds }
+    }
+
+    /// A few clients that have no rest.
+    pub(crate) fn busy() -> Self {
+        let millis = Duration::from_millis;
+        let services = names("service", 2);
+        let naming = vec![
+            NamingHabits {
+                services: services.clone(),
+                watched: Vec::new(),
+                pause: millis(600),
+                quiet: false
+            };
+            3
+        ];
+        let beat = vec![BeatHabits { services, persistent: Vec::new(), pause: millis(1_500) }];
+        let config = ConfigHabits {
+            keys: names("key", 2),
+            pause: millis(500),
+            content_bytes_max: 20_000,
+            asks_max: 40,
+            only_publishes: false,
+        };
+        Self {
+            physics: Physics::default(),
+            naming,
+            beat,
+            operators: Vec::new(),
+            config: vec![config; 3],
+            faults: Vec::new(),
+            kinds: Vec::new(),
+        }
     }
 
     /// How many clients may have instances that end with them.

@@ -209,6 +209,7 @@ pub(crate) enum ToMachine {
 pub(crate) enum Event {
     Machine(usize, ToMachine),
     DatagramToClient {
+        machine: usize,
         client: usize,
         bytes: Bytes,
     },
@@ -389,7 +390,10 @@ impl World {
     }
 
     fn add(&mut self, client: Client) -> usize {
-        let machine = self.actors.len() % self.machines.len();
+        self.add_at(self.actors.len() % self.machines.len(), client)
+    }
+
+    pub(crate) fn add_at(&mut self, machine: usize, client: Client) -> usize {
         self.actors.push(Actor { client, link: None, machine, alive: true, wake_for: None });
         let index = self.actors.len() - 1;
         self.after_client(index);
@@ -514,7 +518,9 @@ impl World {
     pub(crate) fn dispatch(&mut self, event: Event) {
         match event {
             Event::Machine(machine, what) => self.step_machine(machine, what),
-            Event::DatagramToClient { client, bytes } => self.hear_datagram(client, &bytes),
+            Event::DatagramToClient { machine, client, bytes } => {
+                self.hear_datagram(machine, client, &bytes);
+            }
             Event::ToClient { link, heard } => self.hear(link, heard),
             Event::ClientWake { client, deadline } => self.wake_client(client, deadline),
             Event::Network(fault) => self.inject_network(fault),

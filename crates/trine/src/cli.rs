@@ -1,6 +1,6 @@
 //! The command line: global options and what is said about exit codes.
 
-use crate::{client::Server, command, output::Format, serve};
+use crate::{client::Server, command, lab, output::Format, serve};
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, time::Duration};
 
@@ -39,6 +39,9 @@ pub(crate) enum Command {
     Dev(serve::Dev),
     /// Run a node
     Server(serve::Server),
+    /// Nodes in a virtual world: what faults do to a cluster, told from a seed
+    #[command(subcommand)]
+    Lab(lab::Lab),
     /// Everything that asks a running server.
     #[command(flatten)]
     Client(command::Command),
@@ -229,7 +232,14 @@ mod tests {
             "config list",
             "config get app",
             "config put app file.yaml --type yaml --if-md5 0cc175b9c0f1b6a831c399e269772661",
+            "config apply a.yaml b.json --remove c -g g --plan plan.json",
             "config delete app",
+            "lock acquire job --ttl 10s --wait 1m --owner me",
+            "lock release job 41",
+            "lock release job --force",
+            "lock list --contains jo",
+            "lock get job",
+            "lock run job --ttl 10s -- make -C /tmp all",
             "config watch app --content",
             "config history app --revision 12",
             "ns list",
@@ -241,6 +251,7 @@ mod tests {
             "cluster join-token --ttl 2h",
             "cluster remove n7",
             "cluster transfer-leader n7",
+            "cluster verify --repair",
             "explain instance web 10.0.0.1:8080",
             "explain config app",
             "completion zsh",

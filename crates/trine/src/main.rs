@@ -4,6 +4,7 @@
 mod cli;
 mod client;
 mod command;
+mod lab;
 mod output;
 mod problem;
 mod serve;
@@ -19,10 +20,11 @@ fn main() -> ExitCode {
     let asked = match cli.command {
         Command::Dev(dev) => return serve::dev(dev),
         Command::Server(server) => return serve::server(server),
+        Command::Lab(lab) => return lab::lab(&lab),
         Command::Client(command) => ask_a_server(&cli.global, command),
     };
     match asked {
-        Ok(()) => Exit::Done.into(),
+        Ok(code) => code,
         Err(failure) => {
             failure.print(cli.global.output);
             failure.exit.into()
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs a command that talks to a running server.
-fn ask_a_server(global: &cli::Global, command: command::Command) -> Result<(), Failure> {
+fn ask_a_server(global: &cli::Global, command: command::Command) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             Failure::new(

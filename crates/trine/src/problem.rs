@@ -115,6 +115,16 @@ impl Failure {
         self
     }
 
+    /// Short and stable.
+    pub(crate) fn code(&self) -> &str {
+        &self.problem.code
+    }
+
+    /// For what reason.
+    pub(crate) fn why(&self) -> &str {
+        &self.problem.why
+    }
+
     /// Tells it on standard error.
     pub(crate) fn print(&self, format: Format) {
         match format {

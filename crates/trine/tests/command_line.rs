@@ -185,6 +185,74 @@ fn a_config_is_published_compared_and_removed() {
 }
 
 #[test]
+fn several_configs_are_applied_together_or_not_at_all() {
+    let server = Server::start("apply");
+    server.log_in();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("it is ours");
+        path.display().to_string()
+    };
+    let (one, two) = (file("one.yaml", "a: 1"), file("two.json", "{}"));
+    server.run("config put old --content x");
+    let said = server.run_with(&format!("config apply {one} {two} --remove old"), "").2;
+    assert!(said.starts_with("3 configs changed together, revision "), "{said}");
+    assert_eq!(server.run("config get one.yaml"), "a: 1");
+    let list = server.run("config list");
+    assert!(list.contains("\ttwo.json\tjson\t") && !list.contains("\told\t"), "{list}");
+    let plan = file(
+        "plan.json",
+        r#"[{"data_id":"new","content":"n"},{"data_id":"one.yaml","content":"b","cas_md5":""}]"#,
+    );
+    let said = server.fails(5, &format!("config apply --plan {plan}"));
+    assert!(said.contains("public/DEFAULT_GROUP/one.yaml has changed"), "{said}");
+    server.fails(3, "config get new");
+    server.fails(2, "config apply");
+    server.fails(2, "config apply /nowhere/at/all");
+}
+
+#[test]
+fn a_lock_is_held_waited_for_and_released() {
+    let server = Server::start("lock");
+    server.log_in();
+    let token = server.run("lock acquire job --owner alice --ttl 60s");
+    let token: u64 = token.trim().parse().expect("the token, and nothing else");
+    assert!(server.fails(5, "lock acquire job --owner bob").starts_with("error[held]: "));
+    server.fails(5, "lock run job -- true");
+    let list = server.run("lock list --contains jo");
+    assert!(list.contains(&format!("job\talice\t{token}\t60000\t")), "{list}");
+    let waiting = server.command("lock run job --wait 60s -- printenv TRINE_FENCING_TOKEN").spawn();
+    let waiting = waiting.expect("the binary was built");
+    server.run(&format!("lock release job {token}"));
+    let Output { status, stdout, .. } = waiting.wait_with_output().expect("it ends");
+    assert!(status.success(), "{status}");
+    let later: u64 = String::from_utf8_lossy(&stdout).trim().parse().expect("a token");
+    assert!(later > token, "{later} after {token}");
+    assert!(server.fails(5, &format!("lock release job {token}")).starts_with("error[not-held]: "));
+    assert!(server.fails(3, "lock get job").starts_with("error[not-found]: "));
+    // The exit code is the command's.
+    let (code, _, _) = server.run_with("lock run job -- grep", "");
+    assert_eq!(code, 2);
+    server.fails(2, "lock run job -- /nowhere/at/all");
+    assert!(!server.run("lock list").contains("job"), "it was released all the same");
+}
+
+#[test]
+fn a_command_whose_lock_is_lost_is_stopped() {
+    let server = Server::start("lost");
+    server.log_in();
+    let mut running = server.command("lock run job --ttl 600ms -- sleep 600");
+    let running = running.spawn().expect("the binary was built");
+    while !server.run("lock list").contains("job") {}
+    server.run("lock release job --force");
+    let Output { status, stderr, .. } = running.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(5), "{said}");
+    assert!(said.contains("the lock job is lost") && said.contains("error[lock-lost]: "), "{said}");
+}
+
+#[test]
 fn an_instance_comes_is_watched_and_goes() {
     let server = Server::start("instance");
     server.log_in();

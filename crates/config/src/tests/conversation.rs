@@ -226,6 +226,7 @@ impl Scene {
                 outcome @ (Outcome::Published(_)
                 | Outcome::Removed { .. }
                 | Outcome::QuotaExceeded { .. }
+                | Outcome::Conflicts(_)
                 | Outcome::TooManyVersions { .. }) => format!("{outcome:?}"),
             };
             let (puts, deletes): (Vec<Row>, Vec<Row>) =

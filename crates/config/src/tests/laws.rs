@@ -23,6 +23,7 @@ enum Change {
     Remove { key: u8 },
     PublishGray { key: u8, rule: GrayRule, content: String, cas: Option<String> },
     RemoveGray { key: u8, name: GrayName },
+    Many(Vec<(u8, Option<String>, Option<String>)>),
 }
 
 fn gray_rules() -> impl Strategy<Value = GrayRule> {
@@ -45,9 +46,14 @@ fn changes() -> impl Strategy<Value = Vec<(Change, u64)>> {
         cas,
     });
     let remove = (0..4u8).prop_map(|key| Change::Remove { key });
+    let some = || prop_oneof![Just("x".to_string()), Just("y".repeat(600))];
+    let one = (proptest::option::weighted(0.7, some()), proptest::option::weighted(0.2, some()));
+    let many = proptest::collection::btree_map(0..4u8, one, 1..4).prop_map(|changes| {
+        Change::Many(changes.into_iter().map(|(key, (to, cas))| (key, to, cas)).collect())
+    });
     // Times go back now and then: another proposer, another clock.
     proptest::collection::vec(
-        (prop_oneof![4 => publish, 1 => remove, 2 => gray, 1 => ungray], 0..120u64),
+        (prop_oneof![4 => publish, 1 => remove, 2 => gray, 1 => ungray, 2 => many], 0..120u64),
         1..60,
     )
 }
@@ -64,6 +70,18 @@ fn command(change: &Change, at_ms: u64) -> Command {
             let cas = cas.as_deref().map(md5_hex);
             let request = publish_gray(&key.to_string(), rule.clone(), content, cas.as_deref());
             let now = Now::START.after(Duration::from_millis(at_ms));
+            proposed(&mut Config::new(Settings::default()), now, request)
+        }
+        Change::Many(changes) => {
+            let one = |(id, to, cas): &(u8, Option<String>, Option<String>)| crate::Change {
+                key: key(&id.to_string()),
+                cas_md5: cas.as_deref().map(|cas| md5_hex(cas).into()),
+                to: to.as_deref().map(|to| (to.into(), crate::Details::default())),
+            };
+            let changes = changes.iter().map(one).collect();
+            let author = Author { user: "bob".into(), ..Author::default() };
+            let now = Now::START.after(Duration::from_millis(at_ms));
+            let request = crate::Request::PublishMany { changes, author };
             proposed(&mut Config::new(Settings::default()), now, request)
         }
         Change::RemoveGray { key: id, name } => Command::RemoveGray {
@@ -102,6 +120,8 @@ struct Model {
     entries: Vec<Entry>,
     grays: Vec<Gray>,
     history: Vec<HistoryRow>,
+    /// The quota was looked at before.
+    unlimited: bool,
 }
 
 impl Model {
@@ -123,7 +143,10 @@ impl Model {
                     key, content, md5, details: *details, revision, created, created_ms, modified_ms, author,
                 };
                 let after = self.weight() - old.as_ref().map_or(0, weight) + weight(&entry);
-                if after as u64 > QUOTA && weight(&entry) > old.as_ref().map_or(0, weight) {
+                if !self.unlimited
+                    && after as u64 > QUOTA
+                    && weight(&entry) > old.as_ref().map_or(0, weight)
+                {
                     return Outcome::QuotaExceeded { bytes_max: QUOTA };
                 }
                 self.entries.retain(|other| other.key != entry.key);
@@ -158,6 +181,54 @@ impl Model {
                 self.grays.push(gray);
                 let operation = if old.is_some() { Operation::Update } else { Operation::Insert };
                 self.remember(HistoryRow { revision, operation, entry, gray: Some(rule) });
+                Outcome::Published(revision)
+            }
+            Command::PublishMany { changes, author, at_ms } => {
+                let old = |key: &crate::ConfigKey| {
+                    self.entries.iter().find(|entry| entry.key == *key).cloned()
+                };
+                let conflict = |(at, change): (usize, &crate::StampedChange)| {
+                    let current_md5 = old(&change.key)?.md5;
+                    let differs = change.cas_md5.as_ref().is_some_and(|md5| *md5 != current_md5);
+                    differs.then_some(crate::Conflict { at, current_md5 })
+                };
+                let conflicts: Vec<_> = changes.iter().enumerate().filter_map(conflict).collect();
+                if !conflicts.is_empty() {
+                    return Outcome::Conflicts(conflicts);
+                }
+                let before: usize =
+                    changes.iter().filter_map(|change| old(&change.key)).map(|e| weight(&e)).sum();
+                let contents = changes.iter().filter_map(|change| change.to.as_ref());
+                let after: usize = contents.map(|to| 512 + to.content.len()).sum();
+                if after > before && (self.weight() - before + after) as u64 > QUOTA {
+                    return Outcome::QuotaExceeded { bytes_max: QUOTA };
+                }
+                for (place, change) in changes.into_iter().enumerate() {
+                    let crate::StampedChange { key, to, .. } = change;
+                    let (author, Some(to)) = (author.clone(), to) else {
+                        let author = author.clone();
+                        self.apply(index, &Command::Remove { key, author, at_ms });
+                        continue;
+                    };
+                    let crate::StampedContent { content, md5, details } = to;
+                    let is_new = self.entries.iter().all(|entry| entry.key != key);
+                    let cas_md5 = None;
+                    #[rustfmt::skip]
+                    let single = Command::Publish {
+                        key, content, md5, cas_md5, details, author, at_ms,
+                    };
+                    // Room was made for all of them together.
+                    self.unlimited = true;
+                    self.apply(index, &single);
+                    self.unlimited = false;
+                    let created = Revision(index + ((place as u64) << 44));
+                    if is_new && let Some(entry) = self.entries.last_mut() {
+                        entry.created = created;
+                        if let Some(row) = self.history.last_mut() {
+                            row.entry.created = created;
+                        }
+                    }
+                }
                 Outcome::Published(revision)
             }
             Command::RemoveGray { key, name, author, at_ms } => {

@@ -2,4 +2,5 @@
 
 mod conversation;
 mod laws;
+mod many;
 mod watching;

@@ -185,7 +185,7 @@ impl Talk {
                 format!("leader {who} {term}{}", if is_self { " (me)" } else { "" })
             }
             Output::MembersChanged { .. } => return None,
-            Output::Advance { index } => format!("advance {index}"),
+            Output::Advance { index, term: _ } => format!("advance {index}"),
             Output::Restore { index } => format!("restore {index}"),
             other => format!("{other:?}"),
         })

@@ -210,7 +210,7 @@ impl World {
                 let agreed = self.agreed.entry(index.0).or_insert_with(|| data.clone());
                 assert_eq!(*agreed, data, "two nodes applied different data at {index}");
             }
-            Output::Advance { index } => node.applied = index.0,
+            Output::Advance { index, term: _ } => node.applied = index.0,
             Output::Restore { index } => {
                 node.state = node.disk.tables.clone();
                 node.applied = index.0;

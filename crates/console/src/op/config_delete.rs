@@ -37,6 +37,7 @@ impl Operation for ConfigDelete {
             other @ (Outcome::Published(_)
             | Outcome::CasConflict { .. }
             | Outcome::QuotaExceeded { .. }
+            | Outcome::Conflicts(_)
             | Outcome::TooManyVersions { .. }) => {
                 mismatch(&Some(Answer::Config(config::Reply::Outcome(other))))
             }

@@ -2,7 +2,7 @@
 
 use super::{config_reply, config_right, no_config};
 use crate::{
-    Answer, Ask, CallId,
+    Answer, Ask, CallId, Unavailable,
     operation::{Asked, Context, Next, Operation, Plan, Reply, mismatch},
     problem::Problem,
     shape::Config,
@@ -33,7 +33,13 @@ struct ConfigGet {
 
 impl Operation for ConfigGet {
     fn go(&mut self, cx: &Context<'_>, _answer: Option<Answer>) -> Result<Next, Problem> {
-        let entry = cx.views.config(&self.key).ok_or_else(|| no_config(&self.key))?;
+        let Some(entry) = cx.views.config(&self.key) else {
+            return Err(if cx.views.is_complete() {
+                no_config(&self.key)
+            } else {
+                Problem::unavailable(Unavailable::Starting)
+            });
+        };
         Ok(Reply::tagged(&Config::from(&*entry), &entry.md5))
     }
 }

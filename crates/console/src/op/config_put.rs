@@ -26,13 +26,8 @@ pub(crate) fn parse(asked: &mut Asked) -> Result<Plan, Problem> {
     let mut text = |name| asked.params.take(name).map(Arc::from);
     let (content_type, app_name): (Option<Arc<str>>, _) = (text("type"), text("app"));
     let (description, tags) = (text("description"), text("tags"));
-    if let Some(wrong) = content_type.as_deref().filter(|name| !TYPES.contains(name)) {
-        return Err(Problem::invalid(
-            format!("parameter `type` is `{wrong}`"),
-            format!("it must be one of {}", TYPES.join(", ")),
-            "correct it or leave it out",
-        ));
-    }
+    let given = Given { content_type, app_name, description, tags };
+    given.check()?;
     let cas_md5 = condition(&asked.headers)?;
     let content = std::str::from_utf8(&asked.body).map_err(|error| {
         Problem::invalid(
@@ -43,7 +38,6 @@ pub(crate) fn parse(asked: &mut Asked) -> Result<Plan, Problem> {
     })?;
     let content = content.into();
     let right = config_right(Action::Write, &key);
-    let given = Given { content_type, app_name, description, tags };
     // The details that stay are read from the view, so the view must be of now.
     Ok(Plan::new(right, ConfigPut { key, content, cas_md5, given })
         .fresh(Consistency::Linearizable))
@@ -91,15 +85,27 @@ struct ConfigPut {
 
 /// Details as far as they are given.
 #[derive(Debug)]
-struct Given {
-    content_type: Option<Arc<str>>,
-    app_name: Option<Arc<str>>,
-    description: Option<Arc<str>>,
-    tags: Option<Arc<str>>,
+pub(super) struct Given {
+    pub(super) content_type: Option<Arc<str>>,
+    pub(super) app_name: Option<Arc<str>>,
+    pub(super) description: Option<Arc<str>>,
+    pub(super) tags: Option<Arc<str>>,
 }
 
 impl Given {
-    fn over(&self, now: Option<&Details>) -> Details {
+    /// A type that nobody knows is a slip of the pen.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        match self.content_type.as_deref().filter(|name| !TYPES.contains(name)) {
+            None => Ok(()),
+            Some(wrong) => Err(Problem::invalid(
+                format!("parameter `type` is `{wrong}`"),
+                format!("it must be one of {}", TYPES.join(", ")),
+                "correct it or leave it out",
+            )),
+        }
+    }
+
+    pub(super) fn over(&self, now: Option<&Details>) -> Details {
         let now = now.cloned().unwrap_or_default();
         let or = |given: &Option<Arc<str>>, kept| given.clone().unwrap_or(kept);
         Details {
@@ -150,7 +156,9 @@ impl Operation for ConfigPut {
                 format!("all contents together would exceed {bytes_max} bytes"),
                 "remove configs that are no longer used",
             )),
-            other @ (Outcome::Removed { .. } | Outcome::TooManyVersions { .. }) => {
+            other @ (Outcome::Removed { .. }
+            | Outcome::TooManyVersions { .. }
+            | Outcome::Conflicts(_)) => {
                 mismatch(&Some(Answer::Config(config::Reply::Outcome(other))))
             }
         }

@@ -1,7 +1,7 @@
 //! GET /livez, GET /readyz: what load balancers and orchestrators ask, without a login and without a lock.
 
 use crate::{
-    Answer, NodeState,
+    Answer, Check, NodeState,
     operation::{Asked, Context, Next, Operation, Plan, Reply, Right},
     problem::Problem,
     shape::state_word,
@@ -39,6 +39,9 @@ struct Ready {
 #[derive(Serialize)]
 struct Health {
     state: &'static str,
+    /// Why it does not serve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<Vec<CheckLine>>,
 }
@@ -52,25 +55,25 @@ struct CheckLine {
 
 impl Operation for Live {
     fn go(&mut self, _cx: &Context<'_>, _answer: Option<Answer>) -> Result<Next, Problem> {
-        Ok(Reply::json(&Health { state: "alive", checks: None }))
+        Ok(Reply::json(&Health { state: "alive", reason: None, checks: None }))
     }
 }
 
 impl Operation for Ready {
     fn go(&mut self, cx: &Context<'_>, _answer: Option<Answer>) -> Result<Next, Problem> {
         let state = cx.views.state();
-        let checks = self.verbose.then(|| {
-            let checks = cx.views.checks().into_iter();
-            checks
-                .map(|check| CheckLine {
-                    name: check.name,
-                    passed: check.passed,
-                    detail: check.detail,
-                })
-                .collect()
-        });
-        let status = if state == NodeState::Ready { 200 } else { 503 };
-        let health = Health { state: state_word(state), checks };
+        let ready = state == NodeState::Ready;
+        let checks: Vec<CheckLine> = cx
+            .views
+            .checks()
+            .into_iter()
+            .map(|Check { name, passed, detail }| CheckLine { name, passed, detail })
+            .collect();
+        let failed = checks.iter().find(|check| !check.passed);
+        let reason = failed.filter(|_| !ready).map(|check| check.detail.clone());
+        let status = if ready { 200 } else { 503 };
+        let checks = self.verbose.then_some(checks);
+        let health = Health { state: state_word(state), reason, checks };
         Ok(Next::Reply(Reply::of(status, "application/json", &health)))
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod config_delete;
 pub(crate) mod config_get;
 pub(crate) mod config_history;
 pub(crate) mod config_list;
+pub(crate) mod config_publish;
 pub(crate) mod config_put;
 pub(crate) mod explain;
 pub(crate) mod health;
@@ -31,6 +32,7 @@ pub(crate) mod service_get;
 pub(crate) mod service_list;
 pub(crate) mod service_put;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 use crate::{Answer, operation::mismatch, problem::Problem};
 use access::{Action, Resource};
@@ -100,6 +102,9 @@ fn naming_refusal(refusal: &naming::Refusal) -> Problem {
         naming::Refusal::NoSuchService(key) => no_service(key),
         naming::Refusal::NoSuchClient | naming::Refusal::NoSuchInstance => {
             Problem::not_found(why, "`trine instance list SERVICE` shows what there is")
+        }
+        naming::Refusal::Busy { .. } => {
+            Problem::limit("nothing was compared", why, "try again in a moment")
         }
         naming::Refusal::NoLink(_) => Problem::conflict(
             "nothing was compared",

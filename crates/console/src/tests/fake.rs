@@ -2,7 +2,7 @@
 
 use crate::{Check, Filter, NodeState, Page, Views};
 use access::{ADMINISTRATOR, ADMINISTRATOR_ROLE, Namespace, Permission, Secret, User, View};
-use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Revision};
+use base::{Consistency, Duration, Freshness, HybridTime, LogIndex, NodeId, Now, Revision};
 use config::{ConfigKey, Details, Entry, HistoryRow, Operation};
 use journal::{Cause, Event, EventId, Kind, Subject};
 use naming::{Instance, ServiceKey, ServiceView};
@@ -21,6 +21,7 @@ pub(super) struct Fake {
     /// A linearizable read must be asked for.
     pub(super) needs_waiting: bool,
     pub(super) remembers: bool,
+    pub(super) complete: bool,
 }
 
 pub(super) fn key() -> ConfigKey {
@@ -54,6 +55,7 @@ impl Fake {
             cluster: None,
             needs_waiting: false,
             remembers: false,
+            complete: true,
         }
     }
 
@@ -146,7 +148,7 @@ pub(super) fn three_nodes() -> cluster::View {
     };
     let settings = Settings::alone(Identity::fresh(NodeId(1)), address("10.0.0.1:7848"));
     let rng = base::Rng::from_seed([1; 32]);
-    let plane = Cluster::new(settings, base::Now::START, HybridTime(0), rng).expect("alone");
+    let plane = Cluster::new(settings, Now::START, HybridTime(0), rng).expect("alone");
     let mut view = cluster::View::clone(plane.view());
     view.formation = Formation::Formed { cluster: ClusterId(0xc1), founders: Vec::new() };
     view.members = vec![
@@ -212,8 +214,17 @@ impl Views for Fake {
         self.state
     }
 
+    fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     fn checks(&self) -> Vec<Check> {
-        vec![Check { name: "disk", passed: true, detail: "has room".to_owned() }]
+        let read = self.state != NodeState::Starting;
+        let detail = if read { "read" } else { "still being read" };
+        vec![
+            Check { name: "disk", passed: true, detail: "has room".to_owned() },
+            Check { name: "state", passed: read, detail: detail.to_owned() },
+        ]
     }
 
     fn service(&self, key: &ServiceKey) -> Option<Arc<ServiceView>> {
@@ -270,16 +281,45 @@ impl Views for Fake {
         self.cluster.clone()
     }
 
-    fn freshness(&self, wanted: Consistency) -> Option<Freshness> {
-        if self.needs_waiting && wanted != Consistency::Stale {
-            return None;
-        }
+    fn freshness(&self, _now: Now, wanted: Consistency, seen: LogIndex) -> Option<Freshness> {
         let served_by = NodeId(1);
-        let (level, staleness) = (wanted, Duration::ZERO);
-        Some(Freshness { level, staleness, applied: LogIndex(9), served_by })
+        let (level, staleness) = if self.needs_waiting {
+            (Consistency::Stale, Some(Duration::from_millis(1_500)))
+        } else {
+            (wanted, Some(Duration::ZERO))
+        };
+        Freshness { level, staleness, applied: LogIndex(9), served_by }.meeting(wanted, seen)
+    }
+
+    fn registry_freshness(&self) -> Freshness {
+        let (level, served_by) = (Consistency::Stale, NodeId(1));
+        Freshness { level, staleness: None, applied: LogIndex(9), served_by }
     }
 
     fn remembered(&self, _user: &str, _password: &str) -> bool {
         self.remembers
+    }
+}
+
+/// One service differs at n2, and there are more services.
+pub(super) fn verified() -> naming::Verified {
+    let service = |name: &str| ServiceKey {
+        namespace: "public".into(),
+        group: "DEFAULT_GROUP".into(),
+        name: name.into(),
+    };
+    let place = naming::Place { ip: "10.0.0.1".into(), port: 8080, cluster_name: "DEFAULT".into() };
+    naming::Verified {
+        services: 1000,
+        differences: vec![naming::Difference {
+            peer: NodeId(2),
+            service: service("web"),
+            places_count: 1,
+            places: vec![place],
+        }],
+        more_differences: false,
+        answered: vec![NodeId(2)],
+        silent: vec![NodeId(3)],
+        last: Some(service("z@1")),
     }
 }

@@ -54,6 +54,7 @@ impl Conversation {
             }
             ["state", word] => self.views.state = state(word),
             ["three", "nodes"] => self.views.cluster = Some(fake::three_nodes().into()),
+            ["behind"] => self.views.complete = false,
             ["needs", "waiting"] => self.views.needs_waiting = true,
             ["after", seconds] => {
                 let seconds = seconds.parse().expect("seconds");
@@ -99,6 +100,13 @@ impl Conversation {
     }
 
     fn request(&mut self, call: &str, user: &str, method: &str, path: &str, body: &str) {
+        let (seen, body) = match body.strip_prefix("seen=") {
+            Some(rest) => {
+                let (index, body) = rest.split_once(' ').unwrap_or((rest, ""));
+                (Some(index.to_owned()), body)
+            }
+            None => (None, body),
+        };
         let (if_match, body) = match body.strip_prefix("if-match=") {
             Some(rest) => {
                 let (tag, body) = rest.split_once(' ').expect("a tag and a body");
@@ -117,6 +125,9 @@ impl Conversation {
                 request = request.header("authorization", format!("Bearer {token}"));
             }
         }
+        if let Some(index) = seen {
+            request = request.header("x-trine-index", index);
+        }
         if let Some(tag) = if_match {
             request = request.header("if-match", tag);
         }
@@ -128,7 +139,7 @@ impl Conversation {
         let fresh = |level, staleness| {
             Answer::Fresh(Freshness {
                 level,
-                staleness: Duration::from_millis(staleness),
+                staleness: Some(Duration::from_millis(staleness)),
                 applied: LogIndex(9),
                 served_by: NodeId(1),
             })
@@ -144,6 +155,13 @@ impl Conversation {
             "not empty" => Answer::Naming(naming::Reply::Refused(
                 naming::Refusal::ServiceNotEmpty("g@@web".to_owned()),
             )),
+            "verified" => Answer::Naming(naming::Reply::Verified(fake::verified().into())),
+            "repaired" => Answer::Naming(naming::Reply::Done),
+            "no link" => Answer::Naming(naming::Reply::Refused(naming::Refusal::NoLink(NodeId(3)))),
+            "busy" => {
+                let (what, limit) = ("comparisons", naming::VERIFIES_MAX);
+                Answer::Naming(naming::Reply::Refused(naming::Refusal::Busy { what, limit }))
+            }
             "granted" => {
                 lock_answer(lock::Outcome::Granted { token: lock::Token(41), ttl_ms: 5_000 })
             }
@@ -167,6 +185,14 @@ impl Conversation {
             "conflict" => Answer::Config(config::Reply::Outcome(config::Outcome::CasConflict {
                 current_md5: "0cc175b9c0f1b6a831c399e269772661".into(),
             })),
+            "conflicts" => {
+                let current_md5 = "0cc175b9c0f1b6a831c399e269772661".into();
+                let conflicts = vec![config::Conflict { at: 1, current_md5 }];
+                Answer::Config(config::Reply::Outcome(config::Outcome::Conflicts(conflicts)))
+            }
+            "twice" => {
+                Answer::Config(config::Reply::Refused(config::Refusal::ChangedTwice { key: key() }))
+            }
             "gone" => {
                 Answer::Config(config::Reply::Outcome(config::Outcome::Removed { existed: false }))
             }

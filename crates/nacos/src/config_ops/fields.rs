@@ -123,10 +123,15 @@ pub(crate) fn author(context: &Context<'_>, named: &str) -> Author {
 pub(crate) fn refused(refusal: &Refusal) -> Fault {
     let (status, code) = match refusal {
         Refusal::ContentBlank => return Fault::caused("content is blank : "),
-        Refusal::ContentTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 400),
+        Refusal::ContentTooLarge { .. } | Refusal::ChangesTooLarge { .. } => {
+            (StatusCode::PAYLOAD_TOO_LARGE, 400)
+        }
         Refusal::DetailTooLong { .. }
         | Refusal::TooManyTags { .. }
         | Refusal::TagIllegal
+        | Refusal::NoChanges
+        | Refusal::TooManyChanges { .. }
+        | Refusal::ChangedTwice { .. }
         | Refusal::AddressesBlank
         | Refusal::TooManyPatterns { .. }
         | Refusal::TooManyListeners { .. } => (StatusCode::BAD_REQUEST, 400),

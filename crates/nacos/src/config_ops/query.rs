@@ -115,6 +115,10 @@ impl Operate for QueryConfig {
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
+        // What is not here may be elsewhere, and clients take "not found" for "deleted".
+        if self.key.is_some() && !context.views.is_complete() && !self.is_there(context) {
+            return Next::Fault(Fault::starting());
+        }
         if self.view == View::Beta {
             return Next::Reply(self.beta(context));
         }
@@ -155,6 +159,19 @@ impl Operate for QueryConfig {
 }
 
 impl QueryConfig {
+    /// Whether there is anything to show.
+    fn is_there(&self, context: &Context<'_>) -> bool {
+        let beta = |grays: Arc<config::Grays>| grays.versions.contains_key(&GrayName::Beta);
+        match self.view {
+            View::Beta => {
+                self.key.as_ref().and_then(|key| context.views.grays(key)).is_some_and(beta)
+            }
+            View::Content | View::Details | View::Catalog | View::Response => {
+                self.version(context).is_some()
+            }
+        }
+    }
+
     /// What this caller sees. Whoever asks for a tag is never given what has none.
     fn version(&self, context: &Context<'_>) -> Option<Version> {
         let (views, key) = (context.views, self.key.as_ref()?);

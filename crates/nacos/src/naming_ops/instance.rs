@@ -251,6 +251,7 @@ pub(crate) fn settled(event: Event) -> Result<(), Fault> {
         | Reply::Publishers(_)
         | Reply::SubscribingClients(_)
         | Reply::Digests { .. }
+        | Reply::Verified(_)
         | Reply::Digest(_)) => Err(unexpected_fault(Event::Answer(Answer::Naming(reply)))),
     }
 }
@@ -280,6 +281,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
         }
         Refusal::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, 500),
         Refusal::NoSuchClient | Refusal::NoSuchInstance => (StatusCode::NOT_FOUND, 404),
+        Refusal::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, 503),
         Refusal::NotEphemeral
         | Refusal::NoLink(_)
         | Refusal::TooLong { .. }
@@ -302,6 +304,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Fault {
         | Refusal::NoSuchClient
         | Refusal::NoSuchInstance
         | Refusal::NoLink(_)
+        | Refusal::Busy { .. }
         | Refusal::TooManyPatterns { .. }
         | Refusal::PersistentService(_)
         | Refusal::EphemeralService(_)

@@ -447,3 +447,31 @@ fn one_connection_listens_to_ten_thousand_keys_and_no_more() {
     let poll = run(&format!("http POST /nacos/v1/cs/configs/listener | Listening-Configs={lines}"));
     assert_eq!(poll, format!("http 1 400 text/plain;charset=UTF-8 | caused: {refused};\n"));
 }
+
+/// A node that came back alone serves what it has, and says of nothing else that it does not exist.
+#[test]
+fn what_a_node_that_is_behind_does_not_have_is_not_said_to_be_missing() {
+    check(
+        &run(r#"
+        setup
+        state behind
+        config public/G/b 1 text here
+        unary ConfigQueryRequest {"requestId":"1","dataId":"a","group":"G"}
+        http GET /nacos/v1/cs/configs?dataId=a&group=G
+        http GET /nacos/v2/cs/config?dataId=a&group=G
+        http GET /nacos/v3/client/cs/config?dataId=a&groupName=G
+        http GET /nacos/v1/cs/configs?dataId=b&group=G&beta=true
+        http GET /nacos/v1/cs/configs/catalog?dataId=a&group=G
+        http GET /nacos/v1/cs/configs?dataId=b&group=G
+        "#),
+        r#"
+        unary 1 ErrorResponse {"resultCode":500,"errorCode":300,"message":"server is starting, please try again later!","requestId":"1","success":false}
+        http 2 503 text/plain;charset=UTF-8 | server is starting, please try again later!
+        http 3 503 application/json | {"code":30000,"message":"server error","data":"server is starting, please try again later!"}
+        http 4 503 text/plain;charset=UTF-8 | server is starting, please try again later!
+        http 5 503 text/plain;charset=UTF-8 | server is starting, please try again later!
+        http 6 503 text/plain;charset=UTF-8 | server is starting, please try again later!
+        http 7 200 text/plain;charset=UTF-8 linearizable@7 | here
+        "#,
+    );
+}

@@ -12,6 +12,7 @@ fn after(ms: u64) -> Duration {
 fn fill(net: &mut Net, index: usize, count: u64) {
     let from = ConnectionId { node: id(index), boot: HybridTime(1), counter: 1 << 32 };
     net.step(index, Input::Opened(from));
+    net.forget_replies();
     for number in 0..count {
         let service = super::script::service(&format!("s{number:05}"));
         let instance = client(1);
@@ -53,6 +54,11 @@ fn a_node_without_peers_is_ready_unless_it_knows_of_other_members() {
     naming.step(now, Input::Restored);
     assert_eq!(naming.caught_up(), CaughtUp::Alone);
     assert!(naming.is_ready(1) && !naming.is_ready(3));
+    assert_eq!(
+        naming.deadline(),
+        Some(now.instant.after(CATCH_UP_TIMEOUT)),
+        "it is to be looked at"
+    );
     now = now.after(CATCH_UP_TIMEOUT);
     naming.step(now, Input::Wake);
     assert_eq!(naming.caught_up(), CaughtUp::Alone);
@@ -135,6 +141,112 @@ fn digests_tell_where_two_nodes_differ_and_a_repair_ends_it() {
     net.wait(after(5));
     assert_eq!(differing(&digest(&mut net, 0), &digest(&mut net, 1)), []);
     assert_eq!(digests(&mut net, 0), digests(&mut net, 1));
+}
+
+fn verify(net: &mut Net, index: usize) -> Verified {
+    match net.request(index, Request::Verify { after: None }) {
+        Reply::Verified(found) => *found,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn one_node_says_where_others_list_something_else() {
+    let mut net = three();
+    fill(&mut net, 2, 50);
+    net.wait(after(100));
+    let (first, second) = (net.client_of(0), net.client_of(1));
+    net.request(0, register(&first));
+    // What was just registered has arrived when it is compared.
+    let found = verify(&mut net, 0);
+    assert_eq!((found.services, found.differences, found.last), (51, vec![], None));
+    assert_eq!((found.answered, found.silent), (vec![id(1), id(2)], vec![]));
+    net.swallowed = vec![(1, 0), (1, 2)];
+    net.request(1, register(&second));
+    net.swallowed.clear();
+    for (index, peers) in [(0, vec![id(1)]), (1, vec![id(0), id(2)]), (2, vec![id(1)])] {
+        let found = verify(&mut net, index);
+        let differing: Vec<_> = found.differences.iter().map(|one| one.peer).collect();
+        assert_eq!(differing, peers);
+        let of = |one: &Difference| (one.service.clone(), one.places.clone(), one.places_count);
+        let expected = (service(), vec![Place::of(&second)], 1);
+        assert!(found.differences.iter().all(|one| of(one) == expected));
+    }
+    net.wait(after(5_000));
+    assert_eq!(verify(&mut net, 0).differences, vec![]);
+}
+
+#[test]
+fn a_service_that_only_one_node_lists_is_a_difference_on_both_sides() {
+    let mut net = Net::new(2, &Settings::default());
+    fill(&mut net, 0, 3);
+    net.wait(after(3_000));
+    net.swallowed = vec![(0, 1)];
+    fill(&mut net, 0, 5);
+    net.swallowed.clear();
+    for index in 0..2 {
+        let differences = verify(&mut net, index).differences;
+        let names: Vec<&str> = differences.iter().map(|one| &*one.service.name).collect();
+        assert_eq!(names, ["s00003", "s00004"]);
+    }
+}
+
+#[test]
+fn who_does_not_answer_is_named_and_many_services_are_compared_in_pieces() {
+    let mut net = three();
+    fill(&mut net, 0, DIGESTS_PER_PIECE as u64 + 7);
+    net.wait(after(5_000));
+    net.swallowed = vec![(1, 0)];
+    let begun = net.ask(0, Request::Verify { after: None });
+    net.wait(VERIFY_TIMEOUT);
+    let Some(Reply::Verified(found)) = net.reply(begun) else { panic!("no answer") };
+    assert_eq!((&found.answered, &found.silent), (&vec![id(2)], &vec![id(1)]));
+    assert_eq!((found.services, found.differences.len()), (DIGESTS_PER_PIECE, 0));
+    let begun = net.ask(0, Request::Verify { after: found.last });
+    net.cut(0, 1);
+    net.wait(after(100));
+    let Some(Reply::Verified(found)) = net.reply(begun) else { panic!("no answer") };
+    assert_eq!((found.silent, found.services, found.last), (vec![id(1)], 7, None));
+}
+
+#[test]
+fn many_differences_are_told_up_to_a_limit_and_comparisons_are_bounded() {
+    let mut net = Net::new(2, &Settings::default());
+    net.swallowed = vec![(0, 1)];
+    fill(&mut net, 0, 3 * DIFFERENCES_PER_PEER_MAX as u64);
+    net.swallowed.clear();
+    for index in 0..2 {
+        let found = verify(&mut net, index);
+        assert_eq!(found.differences.len(), DIFFERENCES_PER_PEER_MAX);
+        assert!(found.more_differences);
+    }
+    net.swallowed = vec![(0, 1)];
+    for _ in 0..VERIFIES_MAX {
+        net.ask(0, Request::Verify { after: None });
+    }
+    let reply = net.request(0, Request::Verify { after: None });
+    assert!(matches!(reply, Reply::Refused(Refusal::Busy { .. })), "{reply:?}");
+}
+
+#[test]
+fn a_service_too_large_for_a_message_is_named_without_its_instances() {
+    let mut net = Net::new(2, &Settings::default());
+    net.swallowed = vec![(0, 1)];
+    let from = ConnectionId { node: id(0), boot: HybridTime(1), counter: 1 << 32 };
+    net.step(0, Input::Opened(from));
+    let instances = (1..=201).map(client).collect();
+    let (client, service) = (ClientId::Connection(from), service());
+    let request = Request::RegisterBatch { client, service, instances };
+    net.step(0, Input::Request { from, id: RequestId(1 << 40), request });
+    net.swallowed.clear();
+    let found = verify(&mut net, 1).differences;
+    assert_eq!(
+        found.iter().map(|one| (one.places_count, one.places.len())).collect::<Vec<_>>(),
+        [(201, 0)]
+    );
+    let found = verify(&mut net, 0).differences;
+    let counts = found.iter().map(|one| (one.places_count, one.places.len()));
+    assert_eq!(counts.collect::<Vec<_>>(), [(201, PLACES_PER_DIFFERENCE_MAX)]);
 }
 
 #[test]

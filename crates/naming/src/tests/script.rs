@@ -593,6 +593,7 @@ fn show_reply(reply: Reply) -> String {
                 services.iter().map(|one| format!(" {}×{}", one.service.name, one.instances));
             format!("digests{}{}", services.collect::<String>(), if more { " …" } else { "" })
         }
+        Reply::Verified(found) => format!("{found:?}"),
         Reply::Digest(instances) => format!("digest of {}", instances.len()),
         Reply::Refused(refusal) => format!("refused: {refusal}"),
     }

@@ -9,7 +9,7 @@ use base::{
     ConnectionId, Consistency, Duration, HybridTime, Instant, LogIndex, NodeId, Now, RequestId, Rng,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 const LATENCY: Duration = Duration::from_millis(1);
 
@@ -18,6 +18,9 @@ type Rows = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
 /// A disk whose writes are durable at once.
 #[derive(Clone, Default)]
 struct Disk {
+    identity: Option<cluster::Identity>,
+    seeds: Vec<cluster::Address>,
+    expect: Option<u32>,
     hard_state: Option<Vec<u8>>,
     snapshot: Option<Vec<u8>>,
     entries: Vec<(LogIndex, Vec<u8>)>,
@@ -68,6 +71,8 @@ struct Seen {
     configs: BTreeMap<String, String>,
     hosts: usize,
     ready: bool,
+    complete: bool,
+    view: Option<Arc<cluster::View>>,
 }
 
 struct Cluster {
@@ -79,6 +84,8 @@ struct Cluster {
     snapshots: BTreeMap<(NodeId, NodeId), (LogIndex, Rows)>,
     links: BTreeMap<(NodeId, NodeId), Vec<(Instant, Letter)>>,
     cut: BTreeSet<(NodeId, NodeId)>,
+    /// They do nothing and hear nothing, and their links do not break.
+    hung: BTreeSet<NodeId>,
     names: BTreeMap<String, NodeId>,
     lives: u64,
     asked: u64,
@@ -92,7 +99,7 @@ fn ordered(a: NodeId, b: NodeId) -> (NodeId, NodeId) {
 }
 
 impl Cluster {
-    fn new(count: u64) -> Self {
+    fn new(count: u64, fresh: bool) -> Self {
         let mut cluster = Self {
             now: Now::START.after(Duration::from_secs(1000)),
             nodes: BTreeMap::new(),
@@ -101,6 +108,7 @@ impl Cluster {
             snapshots: BTreeMap::new(),
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
+            hung: BTreeSet::new(),
             names: BTreeMap::new(),
             lives: 0,
             asked: 0,
@@ -111,6 +119,19 @@ impl Cluster {
             cluster.disks.insert(NodeId(id), Disk::default());
         }
         for id in 1..=count {
+            let identity = if fresh {
+                cluster::Identity::fresh(NodeId(id))
+            } else {
+                cluster.founder(NodeId(id))
+            };
+            let disk = cluster.disks.get_mut(&NodeId(id)).expect("a disk");
+            disk.identity = Some(identity);
+            if fresh {
+                disk.seeds = (1..=count).map(address).collect();
+                disk.expect = Some(count as u32);
+            }
+        }
+        for id in 1..=count {
             cluster.start(NodeId(id));
         }
         cluster
@@ -118,8 +139,14 @@ impl Cluster {
 
     fn start(&mut self, id: NodeId) {
         self.lives += 1;
+        let disk = &self.disks[&id];
+        let identity = disk.identity.clone().expect("it was given one");
         let settings = Settings {
-            cluster: cluster::Settings::alone(self.identity(id), address(id.0)),
+            cluster: cluster::Settings {
+                seeds: disk.seeds.clone(),
+                expect: disk.expect,
+                ..cluster::Settings::alone(identity, address(id.0))
+            },
             journal_bytes_max: 1 << 20,
             // Small, so that a node falls behind soon.
             log_bytes_max: 4 << 20,
@@ -128,7 +155,6 @@ impl Cluster {
             access: access::Settings::default(),
             naming: naming::Settings::default(),
         };
-        let disk = &self.disks[&id];
         let recovered = Recovered {
             consensus: consensus::Recovered {
                 hard_state: disk.hard_state.clone(),
@@ -151,7 +177,7 @@ impl Cluster {
     }
 
     /// All nodes founded the cluster together.
-    fn identity(&self, id: NodeId) -> cluster::Identity {
+    fn founder(&self, id: NodeId) -> cluster::Identity {
         let founders: Vec<_> = self
             .disks
             .keys()
@@ -179,7 +205,15 @@ impl Cluster {
         }
         for (from, to) in [(a, b), (b, a)] {
             let peer = self.nodes[&to].introduction().clone();
-            self.step(from, Input::PeerUp { address: address(to.0), peer });
+            let me = self.nodes[&from].introduction().clone();
+            let refused = [(&me, to), (&peer, from)].into_iter().find_map(|(said, by)| {
+                self.seen[&by].view.as_ref().and_then(|view| view.admits(said).err())
+            });
+            let address = address(to.0);
+            match refused {
+                Some(why) => self.step(from, Input::PeerRefused { address, why }),
+                None => self.step(from, Input::PeerUp { address, peer }),
+            }
         }
     }
 
@@ -228,14 +262,16 @@ impl Cluster {
                     seen.configs.remove(&*key.data_id);
                 }
                 View::Service(view) => seen.hosts = view.instances.len(),
-                View::Standing(standing) => seen.ready = standing.ready,
+                View::Standing(standing) => {
+                    (seen.ready, seen.complete) = (standing.ready, standing.complete);
+                }
+                View::Cluster(view) => seen.view = Some(view),
                 View::ServiceGone(_)
                 | View::Grays(_)
                 | View::Access(_)
                 | View::Switches(_)
                 | View::Lock(_)
-                | View::LockGone(_)
-                | View::Cluster(_) => {}
+                | View::LockGone(_) => {}
             },
             Output::Reply { id: asked, reply, .. } => {
                 if let Reply::Lock(lock::Reply::Outcome(lock::Outcome::Granted { token, .. })) =
@@ -276,9 +312,12 @@ impl Cluster {
             Output::Halt(reason) => {
                 writeln!(self.transcript, "halt: {reason}").expect("text");
             }
-            Output::KeepIdentity(_) => self.step(id, Input::IdentityKept),
+            Output::KeepIdentity(bytes) => {
+                disk.identity = Some(cluster::Identity::decode(&bytes).expect("it reads back"));
+                self.step(id, Input::IdentityKept);
+            }
+            Output::Left => writeln!(self.transcript, "left").expect("text"),
             Output::Links(_)
-            | Output::Left
             | Output::Push { .. }
             | Output::Notify { .. }
             | Output::Existence { .. }
@@ -290,6 +329,9 @@ impl Cluster {
     }
 
     fn post(&mut self, from: NodeId, to: NodeId, letter: Letter) {
+        if self.hung.contains(&to) {
+            return;
+        }
         let arrival = self.now.instant.after(LATENCY);
         if let Some(link) = self.links.get_mut(&(from, to)) {
             link.push((arrival, letter));
@@ -301,7 +343,8 @@ impl Cluster {
         while let Some(due) = self.due().filter(|due| *due <= end.instant) {
             self.now = self.now.after(due.since(self.now.instant));
             self.deliver();
-            let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
+            let awake = self.nodes.keys().filter(|id| !self.hung.contains(id));
+            let ids: Vec<NodeId> = awake.copied().collect();
             for id in ids {
                 if self.nodes[&id].deadline().is_some_and(|due| due <= self.now.instant) {
                     self.step(id, Input::Wake);
@@ -313,7 +356,8 @@ impl Cluster {
 
     fn due(&self) -> Option<Instant> {
         let arrivals = self.links.values().filter_map(|link| link.first()).map(|(at, _)| *at);
-        arrivals.chain(self.nodes.values().filter_map(Node::deadline)).min()
+        let awake = self.nodes.iter().filter(|(id, _)| !self.hung.contains(id));
+        arrivals.chain(awake.filter_map(|(_, node)| node.deadline())).min()
     }
 
     fn deliver(&mut self) {
@@ -435,6 +479,10 @@ impl Cluster {
                 let id = self.named(name);
                 self.kill(id);
             }
+            ["hang", name] => {
+                let id = self.named(name);
+                self.hung.insert(id);
+            }
             ["start", name] => {
                 let id = self.named(name);
                 self.start(id);
@@ -451,6 +499,39 @@ impl Cluster {
             }
             ["show", key] => self.show(key),
             ["leaders"] => self.show_leaders(),
+            ["join", name, by] => {
+                let by = self.named(by);
+                let id = NodeId(self.disks.len() as u64 + 1);
+                let identity = Some(cluster::Identity::fresh(id));
+                let seeds = vec![address(by.0)];
+                self.disks.insert(id, Disk { identity, seeds, ..Disk::default() });
+                self.names.insert(name.to_owned(), id);
+                self.start(id);
+            }
+            ["remove", asked, name] => {
+                let (asked, node) = (self.named(asked), self.named(name));
+                self.ask(asked, Request::Cluster(cluster::Request::Remove(node)));
+            }
+            ["transfer", asked, name] => {
+                let (asked, node) = (self.named(asked), self.named(name));
+                self.ask(asked, Request::Cluster(cluster::Request::TransferLeader(node)));
+            }
+            ["token", asked] => {
+                let (asked, ttl) = (self.named(asked), Duration::from_secs(60));
+                self.ask(asked, Request::Cluster(cluster::Request::MakeToken { ttl }));
+            }
+            ["members", asked] => {
+                let asked = self.named(asked);
+                self.show_members(asked);
+            }
+            ["leave", name] => {
+                let id = self.named(name);
+                self.step(id, Input::Leave);
+            }
+            ["disk", name, how] => {
+                let id = self.named(name);
+                self.step(id, Input::DiskFull(how == "full"));
+            }
             _ => panic!("unknown command {line}"),
         }
     }
@@ -464,12 +545,32 @@ impl Cluster {
                 let name =
                     self.names.iter().find(|(_, named)| *named == id).map_or("?", |(name, _)| name);
                 let content = seen.configs.get(key).map_or("-", String::as_str);
-                let ready = if seen.ready { "" } else { " not ready" };
+                let ready = match (seen.ready, seen.complete) {
+                    (true, true) => "",
+                    (true, false) => " behind",
+                    (false, _) => " not ready",
+                };
                 format!("{name}={content}/{} hosts{ready}", seen.hosts)
             })
             .collect();
         shown.sort();
         writeln!(self.transcript, "{}", shown.join(", ")).expect("text");
+    }
+
+    /// What a node knows of all: what they do, whether they live, and who leads.
+    fn show_members(&mut self, asked: NodeId) {
+        let view = self.seen[&asked].view.clone().expect("it was published");
+        let mut shown: Vec<String> = Vec::new();
+        for member in &view.members {
+            let name = self.names.iter().find(|(_, named)| **named == member.node);
+            let name = name.map_or("?", |(name, _)| name);
+            let leads = if member.is_leader { " leads" } else { "" };
+            shown.push(format!("{name} {:?} {:?}{leads}", member.role, member.state));
+        }
+        let tokens = view.tokens.len();
+        let tokens = if tokens == 0 { String::new() } else { format!(", {tokens} tokens") };
+        shown.sort();
+        writeln!(self.transcript, "{}{tokens}", shown.join(", ")).expect("text");
     }
 
     /// How many lead in the newest term, and how many nodes follow that leader.
@@ -485,10 +586,12 @@ impl Cluster {
 }
 
 /// A script with its answers. The first line says how many nodes there are.
-fn check(expected: &str) {
+pub(super) fn check(expected: &str) {
     let mut lines = expected.lines().map(str::trim).filter(|line| !line.is_empty());
     let count = lines.next().and_then(|line| line.strip_suffix(" nodes")).expect("`N nodes`");
-    let mut cluster = Cluster::new(count.parse().expect("a number"));
+    let fresh = count.strip_suffix(" fresh");
+    let count = fresh.unwrap_or(count).parse().expect("a number");
+    let mut cluster = Cluster::new(count, fresh.is_some());
     let expected: Vec<&str> = lines.collect();
     for line in expected.iter().filter_map(|line| line.strip_prefix("> ")) {
         writeln!(cluster.transcript, "> {line}").expect("text");
@@ -574,6 +677,28 @@ fn bob_and_tom() {
          a=tom/1 hosts, b=tom/1 hosts, c=tom/1 hosts, d=tom/1 hosts, leader=tom/1 hosts
          > leaders
          1 leads 5 nodes",
+    );
+}
+
+/// Since it was sure the last time.
+#[test]
+fn a_node_that_is_cut_off_knows_how_far_it_may_lag() {
+    check(
+        "3 nodes
+         > wait 5000
+         > read a
+         > wait 20
+         reply q1 Linearizable
+         > cut a leader
+         > cut a b
+         > wait 4000
+         > read a
+         reply q2 Stale by at most 4.02s
+         > heal
+         > wait 3000
+         > read a
+         > wait 20
+         reply q3 Linearizable",
     );
 }
 
@@ -760,5 +885,25 @@ fn a_lock_of_a_sole_node_lives_its_full_time_again_after_a_restart() {
          > wait 20
          > tokens
          1 tokens, growing: true",
+    );
+}
+
+#[test]
+fn a_write_that_a_silent_leader_has_is_written_by_the_next_one_once() {
+    check(
+        "3 nodes
+         > wait 5000
+         > publish leader k 1
+         > wait 20
+         reply q1 published
+         > hang leader
+         > publish a k 2
+         > wait 3000
+         reply q2 published
+         > show k
+         ?=2/0 hosts, a=2/0 hosts, leader=1/0 hosts
+         > publish a k 3
+         > wait 20
+         reply q3 published",
     );
 }

@@ -4,7 +4,7 @@ use super::{
     Broken, Peers, Stage, Woken,
     frames::Reader,
     introduce::{self, Answer, No},
-    prove,
+    prove, wire,
 };
 use crate::{
     listen::{ACCEPT_BACKOFF, Refusals},
@@ -155,7 +155,7 @@ async fn greet(peers: &Peers, socket: TcpStream) -> Result<(Stream, Inbound), Br
     let until = Instant::now() + peers.handshake_timeout;
     let mut stage = Stage::Tls;
     let greeting = async {
-        let _ = socket.set_nodelay(true);
+        wire::prepare(&socket, peers.stall_max);
         let (mut stream, binding) = peers.tls.accept(socket).await?;
         stage = Stage::Proof;
         let nonce = peers.nonce()?;

@@ -4,7 +4,7 @@ use super::{
     Broken, Peers, Stage, Woken,
     frames::Writer,
     introduce::{self, No},
-    prove,
+    prove, wire,
 };
 use crate::running::Phase;
 use bytes::Bytes;
@@ -25,18 +25,21 @@ type Stream = TlsStream<TcpStream>;
 /// Does what the host wants of links, until the server has stopped. Says when there is a secret that others can prove.
 pub(crate) async fn run(
     peers: Peers,
-    secret_known: oneshot::Sender<()>,
+    mut secret_known: Option<oneshot::Sender<()>>,
     mut phase: watch::Receiver<Phase>,
 ) {
     let (raised, waker) = Woken::pair();
     peers.host.link_signal.listen(waker);
-    let mut secret_known = Some(secret_known);
     let mut hang_ups: BTreeMap<LinkId, oneshot::Sender<()>> = BTreeMap::new();
     let mut tasks = JoinSet::new();
     loop {
         if secret_known.is_some() && peers.key(KeyName::Cluster).is_some() {
-            // Whoever waited for it may have ended with the server.
-            let _ = secret_known.take().expect("just seen").send(());
+            let known = secret_known.take().expect("just seen");
+            if known.send(()).is_err() {
+                tracing::warn!(
+                    "there is a secret now, but --listen-peer is \"\": nobody can join here"
+                );
+            }
         }
         for dial in peers.host.take_dials() {
             let (hang_up, hung_up) = oneshot::channel();
@@ -62,7 +65,7 @@ pub(crate) async fn run(
 }
 
 /// A link that the host waits to hear of. However its task ends, the host is told.
-struct Told<'a> {
+struct Attempt<'a> {
     peers: &'a Peers,
     link: LinkId,
     address: &'a Address,
@@ -70,7 +73,7 @@ struct Told<'a> {
     why: Option<Broken>,
 }
 
-impl Drop for Told<'_> {
+impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         let why = self.why.take().unwrap_or(Broken::HungUp);
         if self.was_up {
@@ -90,15 +93,15 @@ impl Drop for Told<'_> {
 /// One link, from connecting to its end.
 async fn link(peers: Peers, dial: Dial, hung_up: oneshot::Receiver<()>) -> LinkId {
     let Dial { link, address, .. } = &dial;
-    let mut told = Told { peers: &peers, link: *link, address, was_up: false, why: None };
+    let mut attempt = Attempt { peers: &peers, link: *link, address, was_up: false, why: None };
     let broken = tokio::select! {
         biased;
         // The host has dropped the other end.
         _ = hung_up => Broken::HungUp,
-        broken = serve(&peers, &dial, &mut told.was_up) => broken,
+        broken = serve(&peers, &dial, &mut attempt.was_up) => broken,
     };
-    told.why = Some(broken);
-    drop(told);
+    attempt.why = Some(broken);
+    drop(attempt);
     dial.link
 }
 
@@ -141,9 +144,8 @@ async fn connect(peers: &Peers, dial: &Dial, lane: Lane, until: Instant) -> Resu
     let mut stage = Stage::Connect;
     let connecting = async {
         let found = lookup_host(dial.address.as_str()).await.map_err(Broken::Unresolved)?;
-        let socket = connect_any(found).await.map_err(Broken::at(Stage::Connect))?;
-        // Heartbeats must not wait for an acknowledgement.
-        let _ = socket.set_nodelay(true);
+        let socket = wire::connect(found).await.map_err(Broken::at(Stage::Connect))?;
+        wire::prepare(&socket, peers.stall_max);
         stage = Stage::Tls;
         let host = host_of(&dial.address);
         let (mut stream, binding) = peers.tls.connect(socket, host).await?;
@@ -169,20 +171,6 @@ async fn connect(peers: &Peers, dial: &Dial, lane: Lane, until: Instant) -> Resu
         Ok(opened) => opened,
         Err(_) => Err(Broken::Late(stage)),
     }
-}
-
-/// The first address of a name that answers.
-async fn connect_any(
-    addresses: impl Iterator<Item = std::net::SocketAddr>,
-) -> std::io::Result<TcpStream> {
-    let mut refused = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(socket) => return Ok(socket),
-            Err(error) => refused = error,
-        }
-    }
-    Err(refused)
 }
 
 /// Without the port, and without the brackets of an address.

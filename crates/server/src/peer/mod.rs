@@ -40,6 +40,7 @@ pub(crate) mod links;
 mod prove;
 mod tls;
 mod told;
+mod wire;
 
 use crate::{Limits, clock::Clock, cluster_settings::certified_secret};
 use base::Limit;

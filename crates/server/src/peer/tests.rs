@@ -19,6 +19,8 @@ use tokio::{
 };
 use tokio_rustls::TlsStream;
 
+mod certificates;
+
 const SECRET: &[u8] = b"sixteen bytes or more";
 const FRAME_BYTES_MAX: usize = 1 << 20;
 const STALL_MAX: Duration = Duration::from_secs(10);
@@ -229,6 +231,44 @@ async fn who_does_not_speak_tls_does_not_come_to_a_hello() {
 }
 
 #[tokio::test]
+async fn who_proves_a_token_is_welcomed_with_the_secret_and_an_unknown_one_is_refused() {
+    let invited = KeyName::Token(TokenId(5));
+    let find_key = |name| match name {
+        KeyName::Token(TokenId(5)) => Some(b"the key of token five, long".to_vec()),
+        KeyName::Token(_) | KeyName::Cluster => None,
+    };
+    let ((mut near, near_binding), (mut far, far_binding)) = channel().await;
+    let dialing = async {
+        let key = b"the key of token five, long";
+        let nonce = [1; NONCE_BYTES];
+        prove::dial(&mut near, near_binding, Lane::Urgent, invited, key, nonce).await?;
+        introduce::say(&mut near, b"newcomer").await?;
+        Answer::decode(&introduce::hear(&mut near).await?)
+    };
+    let accepting = async {
+        let come = prove::accept(&mut far, far_binding, find_key, [2; NONCE_BYTES]).await?;
+        introduce::hear(&mut far).await?;
+        let answer = Answer { verdict: Ok(SECRET.to_vec()), introduction: b"member".to_vec() };
+        introduce::say(&mut far, &answer.encode()).await?;
+        Ok::<_, Broken>(come)
+    };
+    let (answer, come) = soon(async { join!(dialing, accepting) }).await;
+    assert_eq!(come.expect("believed"), (Lane::Urgent, invited));
+    assert_eq!(answer.expect("answered").verdict, Ok(SECRET.to_vec()));
+    let ((mut near, near_binding), (mut far, far_binding)) = channel().await;
+    let other = KeyName::Token(TokenId(6));
+    let (dialed, accepted) = soon(async {
+        let accepting =
+            async move { prove::accept(&mut far, far_binding, find_key, [2; NONCE_BYTES]).await };
+        let nonce = [1; NONCE_BYTES];
+        join!(prove::dial(&mut near, near_binding, Lane::Bulk, other, SECRET, nonce), accepting)
+    })
+    .await;
+    assert!(matches!(accepted, Err(Broken::UnknownKey)), "{accepted:?}");
+    assert!(matches!(dialed, Err(Broken::NotTrusted)), "{dialed:?}");
+}
+
+#[tokio::test]
 async fn introductions_and_answers_cross_and_too_long_ones_do_not() {
     let (mut near, mut far) = duplex(64 * 1024);
     introduce::say(&mut near, b"this is me").await.expect("room");
@@ -257,6 +297,34 @@ proptest! {
         let answer = Answer { verdict, introduction };
         prop_assert_eq!(Answer::decode(&answer.encode()).expect("whole"), answer);
         let _ = Answer::decode(&junk);
+    }
+
+    #[test]
+    fn whatever_a_stranger_says_is_an_error_on_either_side(
+        said in proptest::collection::vec(any::<u8>(), 0..200),
+        begins_well: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            for role in [Role::Dialer, Role::Acceptor] {
+                let hello = Hello { role, lane: Lane::Bulk, key: KeyName::Cluster, nonce: [9; 32] };
+                let head = if begins_well { hello.encode().to_vec() } else { Vec::new() };
+                let (mut near, mut far) = duplex(4096);
+                near.write_all(&[head, said.clone()].concat()).await.expect("room");
+                near.shutdown().await.expect("open");
+                let (binding, nonce) = (Binding([7; 32]), [2; NONCE_BYTES]);
+                let heard = match role {
+                    Role::Dialer => {
+                        prove::accept(&mut far, binding, known(SECRET), nonce).await.map(|_| ())
+                    }
+                    Role::Acceptor => {
+                        let key = KeyName::Cluster;
+                        prove::dial(&mut far, binding, Lane::Bulk, key, SECRET, nonce).await
+                    }
+                };
+                assert!(heard.is_err());
+            }
+        });
     }
 
     #[test]

@@ -17,6 +17,9 @@ async fn three_nodes_are_one_cluster_and_go_on_without_one() {
     for node in [first, third] {
         cluster.lists(node, "svc", &["10.0.0.2"]).await;
     }
+    let page = cluster.page(second, "/metrics").await;
+    let linked = page.lines().filter(|line| line.starts_with("trine_peer_linked{"));
+    assert_eq!(linked.filter(|line| line.ends_with(" 1")).count(), 2, "{page}");
     cluster.stop(first).await;
     cluster.publish_soon(second, "shared", "two").await;
     cluster.reads(third, "shared", "two").await;
@@ -41,6 +44,21 @@ async fn a_node_with_another_secret_stays_outside() {
     soon("the stranger is refused", refused).await;
     assert!(!stranger.is_ready(), "it waits for a cluster that does not let it in");
     stranger.stop().await;
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_at_the_peer_door_keeps_no_node_out() {
+    let mut cluster = Cluster::start(1).await;
+    let token = cluster.invite(0).await;
+    let mut crowd = Vec::new();
+    // Many times more than there are places; none of them ever says a word.
+    for _ in 0..1_000 {
+        crowd.push(cluster.knock(0).await);
+    }
+    cluster.join(&token).await;
+    cluster.publish(1, "through", "crowd").await;
+    drop(crowd);
     cluster.end().await;
 }
 

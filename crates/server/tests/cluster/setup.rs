@@ -53,6 +53,12 @@ impl Cluster {
         Self { nodes: vec![Some(node)], seeds: Vec::new() }
     }
 
+    /// A connection to the peer door of somebody who says nothing.
+    pub async fn knock(&self, node: usize) -> TcpStream {
+        let peer = self.nodes[node].as_ref().expect("it runs").peer.expect("open");
+        TcpStream::connect(peer).await.expect("it listens")
+    }
+
     /// A token for one more node.
     pub async fn invite(&mut self, node: usize) -> JoinToken {
         let (status, text) = self.ask(node, "POST", "/v1/cluster/join-token", "").await;

@@ -279,7 +279,7 @@ impl Ledger {
     /// both were well, and if they are not any more, that is not long ago.
     fn surely_known(&self, registration: &Registration, look: &Look) -> bool {
         let Registration { machine, asked, confirmed } = *registration;
-        let troubles = self.troubles.between(machine, look.machine);
+        let troubles = self.troubles.near(machine, look.machine);
         let spread = confirmed.after(SPREAD_TIME);
         let healed = troubles.iter().filter_map(|span| span.to);
         let candidates = healed.map(|end| end.after(CONVERGE_TIME)).chain([confirmed]);
@@ -323,7 +323,10 @@ impl Ledger {
             // A node from which the client was cut off believes in its connection until it has been silent for long.
             bound = bound.max(SILENCE_TIME) + SILENCE_TIME;
         }
-        let gone = left.at.after(bound + self.paused(machine, left.at, look.from));
+        let mut gone = left.at.after(bound + self.paused(machine, left.at, look.from));
+        if let Some(late) = self.late_registration(marks, look.to) {
+            gone = gone.max(late.after(BEATLESS_TIME));
+        }
         if gone > look.from || self.may_not_have_heard(marks, look, gone, bound) {
             return true;
         }
@@ -344,6 +347,29 @@ impl Ledger {
         look.from < ghost_until
     }
 
+    /// When a registration that was not answered took effect at the latest: whoever stood still took it in when it went on.
+    fn late_registration(&self, marks: &[Entry], until: Instant) -> Option<Instant> {
+        let entries = marks.iter().filter(|entry| entry.at <= until);
+        let mut pending: BTreeMap<usize, Instant> = BTreeMap::new();
+        for Entry { at, machine, mark } in entries {
+            match mark {
+                Mark::Registering => {
+                    pending.entry(*machine).or_insert(*at);
+                }
+                Mark::Registered => {
+                    pending.remove(machine);
+                }
+                Mark::Leaving | Mark::Left(_) => {}
+            }
+        }
+        let spans = pending.into_iter().flat_map(|(machine, asked)| {
+            let cuts = self.troubles.client_cut_spans();
+            let spans: Vec<Span> = self.troubles.of(machine).chain(cuts).collect();
+            spans.into_iter().filter(move |span| span.touches(asked, asked.after(SPREAD_TIME)))
+        });
+        spans.map(|span| span.to.unwrap_or(until)).max()
+    }
+
     /// Whether the machine that showed the list may not know yet that the instance is gone, which another one knows, or
     /// knew before it died.
     fn may_not_have_heard(
@@ -359,7 +385,7 @@ impl Ledger {
                 return true;
             }
             let left = before(gone, bound);
-            self.troubles.between(other, look.machine).iter().any(|span| {
+            self.troubles.near(other, look.machine).iter().any(|span| {
                 let matters = span.to.is_none_or(|end| end.after(CONVERGE_TIME) >= left);
                 // Cut off from the other one, it shows what it had as orphans for a while. When they meet again, the other
                 // one has to tell it.

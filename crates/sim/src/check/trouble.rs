@@ -32,6 +32,7 @@ pub(crate) struct Troubles {
     off: BTreeMap<usize, Vec<Span>>,
     pauses: BTreeMap<usize, Vec<Span>>,
     cuts: BTreeMap<(usize, usize), Vec<Span>>,
+    full: BTreeMap<usize, Vec<Span>>,
     /// Between clients and machines.
     client_cuts: Vec<Span>,
     open_client_cuts: usize,
@@ -67,11 +68,21 @@ impl Troubles {
                     let span = Span { from: *at, to: Some(at.after(*duration)) };
                     troubles.pauses.entry(*machine).or_default().push(span);
                 }
+                Happening::Full { machine, full: true } => {
+                    let spans = troubles.full.entry(*machine).or_default();
+                    if spans.last().is_none_or(|last| last.to.is_some()) {
+                        spans.push(Span { from: *at, to: None });
+                    }
+                }
+                Happening::Full { machine, full: false } => {
+                    if let Some(last) = troubles.full.get_mut(machine).and_then(|s| s.last_mut()) {
+                        last.to = last.to.or(Some(*at));
+                    }
+                }
                 Happening::Parted { from, to, cut } => troubles.cut(*at, *from, *to, *cut),
                 Happening::Noted { .. }
                 | Happening::Cut { .. }
                 | Happening::ClockSet { .. }
-                | Happening::Full { .. }
                 | Happening::Restored { .. }
                 | Happening::Scanned { .. }
                 | Happening::Replaced { .. }
@@ -115,7 +126,13 @@ impl Troubles {
         self.downs.get(&machine).into_iter().flatten().copied()
     }
 
+    /// Whatever may keep two machines from knowing the same. What a client over HTTP asks of one of them may be done by a third.
+    pub(crate) fn near(&self, a: usize, b: usize) -> Vec<Span> {
+        self.around(a).into_iter().chain(self.around(b)).collect()
+    }
+
     /// Between two machines, either way.
+    #[cfg(test)]
     pub(crate) fn between(&self, a: usize, b: usize) -> Vec<Span> {
         let cuts = [(a, b), (b, a)].into_iter().filter_map(|pair| self.cuts.get(&pair)).flatten();
         self.of(a).chain(self.of(b)).chain(cuts.copied()).collect()
@@ -135,7 +152,8 @@ impl Troubles {
         if !self.is_cluster {
             return Vec::new();
         }
-        let spans = self.downs.values().chain(self.pauses.values()).chain(self.cuts.values());
+        let spans = self.downs.values().chain(self.pauses.values());
+        let spans = spans.chain(self.cuts.values()).chain(self.full.values());
         spans.flatten().copied().collect()
     }
 
@@ -145,6 +163,10 @@ impl Troubles {
         let off = self.off.get(&b).into_iter().flatten();
         let parted = |span: &Span| span.from < from && span.to.is_none_or(|end| end > to);
         cuts.chain(off).any(parted)
+    }
+
+    pub(crate) fn client_cut_spans(&self) -> impl Iterator<Item = Span> {
+        self.client_cuts.iter().copied()
     }
 
     /// Whether a client was cut off from a machine between these moments.

@@ -120,6 +120,12 @@ impl Client {
         Ok(Self { server: global.server.clone(), token, timeout: global.timeout })
     }
 
+    /// The same, that waits this much longer for its answers.
+    pub(crate) fn patient(&self, more: Duration) -> Self {
+        let timeout = self.timeout.saturating_add(more);
+        Self { server: self.server.clone(), token: self.token.clone(), timeout }
+    }
+
     /// Without any token.
     pub(crate) fn anonymous(global: &Global) -> Self {
         Self { server: global.server.clone(), token: None, timeout: global.timeout }
@@ -257,13 +263,14 @@ fn strange(why: &str) -> Failure {
 fn staleness(headers: &HeaderMap, wanted: Option<&str>) -> Option<String> {
     let [level, lag, _, node] =
         FRESHNESS_HEADERS.map(|name| headers.get(name).and_then(|value| value.to_str().ok()));
-    let (level, lag_ms, node) = (level?, lag?.parse::<u64>().ok()?, node?);
+    let (level, lag, node) = (level?, lag?, node?);
     let met = level != "stale" || wanted.is_none_or(|wanted| wanted == "stale");
     (!met).then(|| {
-        format!(
-            "note: {node} answered from what it has ({level}); it may lag by {} s",
-            lag_ms.div_ceil(1_000)
-        )
+        let lag = match lag.parse::<u64>() {
+            Ok(ms) => format!("it may lag by {} s", ms.div_ceil(1_000)),
+            Err(_) => "how far it lags is not known".to_owned(),
+        };
+        format!("note: {node} answered from what it has ({level}); {lag}")
     })
 }
 
@@ -293,6 +300,9 @@ mod tests {
         assert_eq!(staleness(&headers("stale", "1500"), None), None);
         assert_eq!(staleness(&headers("stale", "1500"), Some("session")).as_deref(), Some(note));
         assert_eq!(staleness(&headers("stale", "1500"), Some("stale")), None);
+        let note = "note: n3 answered from what it has (stale); how far it lags is not known";
+        let said = staleness(&headers("stale", "unknown"), Some("linearizable"));
+        assert_eq!(said.as_deref(), Some(note));
         assert_eq!(staleness(&headers("linearizable", "0"), None), None);
         assert_eq!(staleness(&HeaderMap::new(), None), None);
     }

@@ -1,16 +1,24 @@
-//! `trine cluster members|join-token|remove|transfer-leader`.
+//! `trine cluster members|join-token|remove|transfer-leader|verify`.
 
 use super::service;
 use crate::{
     cli,
     client::{Call, Client},
     output::{self, Format, Rows},
-    problem::Failure,
+    problem::{Exit, Failure},
 };
 use clap::Subcommand;
-use console::shape::{Cluster, Invitation, InvitationTerms, Leadership, Member, Written};
+use console::shape::{
+    Cluster, Invitation, InvitationTerms, Leadership, Member, Repair, Verification, Written,
+};
 use http::Method;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
+
+/// What is on its way between nodes has arrived by then, and what was lost has been found.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
+
+/// Places shown of a service that differs.
+const PLACES_SHOWN: usize = 3;
 
 /// What can be done with a cluster.
 #[derive(Debug, Subcommand)]
@@ -27,6 +35,12 @@ pub(crate) enum Verb {
     Remove {
         /// The node, as `trine cluster members` shows it
         node: String,
+    },
+    /// Compare what all nodes list of the registry with what the asked one lists
+    Verify {
+        /// Have the nodes that differ exchange everything with the asked one, and compare once more
+        #[arg(long)]
+        repair: bool,
     },
     /// Let another voter lead
     TransferLeader {
@@ -62,6 +76,7 @@ pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(
             let written: Written = client.call(call).await?;
             service::say_written(format, &written, "removed", "there was nothing to remove");
         }
+        Verb::Verify { repair } => return verify(client, format, repair).await,
         Verb::TransferLeader { node } => {
             let call = Call::new(Method::PUT, &["v1", "cluster", "leader"]);
             let leads: Leadership = client.call(call.json(&Leadership { node })).await?;
@@ -71,6 +86,91 @@ pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(
             }
         }
     }
+    Ok(())
+}
+
+/// What differs is looked at twice: most of it was on its way.
+async fn verify(client: &Client, format: Format, repair: bool) -> Result<(), Failure> {
+    let mut found = verified(client).await?;
+    if !found.differences.is_empty() {
+        let nodes: BTreeSet<&String> = found.differences.iter().map(|one| &one.node).collect();
+        for node in nodes.into_iter().filter(|_| repair) {
+            let call = Call::new(Method::POST, &["v1", "cluster", "repair"]);
+            let _: Repair = client.call(call.json(&Repair { node: node.clone() })).await?;
+        }
+        tokio::time::sleep(SETTLED_AFTER).await;
+        found = verified(client).await?;
+    }
+    output::write(format, &found, || differing(&found));
+    outcome(&found)
+}
+
+/// All pieces as one.
+async fn verified(client: &Client) -> Result<Verification, Failure> {
+    let get = || Call::get(&["v1", "cluster", "verify"]);
+    let mut all: Verification = client.call(get()).await?;
+    while let Some(after) = all.next.take() {
+        let call = get()
+            .with("after_namespace", Some(after.namespace))
+            .with("after_group", Some(after.group))
+            .with("after_service", Some(after.service));
+        let piece: Verification = client.call(call).await?;
+        all.services += piece.services;
+        all.differences.extend(piece.differences);
+        all.more_differences |= piece.more_differences;
+        // Who was silent once was not compared in full.
+        all.silent.extend(piece.silent);
+        all.silent.sort();
+        all.silent.dedup();
+        all.answered.retain(|node| piece.answered.contains(node));
+        all.next = piece.next;
+    }
+    Ok(all)
+}
+
+fn differing(found: &Verification) -> Rows {
+    let mut rows = Rows::new(&["NODE", "NAMESPACE", "GROUP", "SERVICE", "INSTANCES", "PLACES"]);
+    for one in &found.differences {
+        let more = if one.places.len() > PLACES_SHOWN { ", …" } else { "" };
+        let places: Vec<&str> = one.places.iter().take(PLACES_SHOWN).map(String::as_str).collect();
+        rows.push([
+            one.node.clone(),
+            one.namespace.clone(),
+            one.group.clone(),
+            one.service.clone(),
+            one.instances.to_string(),
+            format!("{}{more}", places.join(", ")),
+        ]);
+    }
+    rows
+}
+
+/// Whether all nodes list the same, and all were asked.
+fn outcome(found: &Verification) -> Result<(), Failure> {
+    if !found.differences.is_empty() || found.more_differences {
+        return Err(Failure::new(
+            Exit::Failed,
+            "differences",
+            "the nodes do not list the same",
+            "they differ where the list says, also after a while",
+            "`trine cluster verify --repair`; `trine explain instance` tells what happened to one",
+        ));
+    }
+    if !found.silent.is_empty() {
+        return Err(Failure::new(
+            Exit::Unavailable,
+            "silent",
+            "not all nodes were compared",
+            format!("{} did not answer", found.silent.join(", ")),
+            "`trine cluster members` shows who is alive and linked",
+        ));
+    }
+    let others = if found.answered.is_empty() {
+        "no other node".to_owned()
+    } else {
+        found.answered.join(", ")
+    };
+    output::say(&format!("{} services compared with {others}: no difference", found.services));
     Ok(())
 }
 
@@ -129,6 +229,33 @@ mod tests {
             started_at: None,
             lag_ms: None,
         }
+    }
+
+    #[test]
+    fn what_differs_or_was_not_compared_is_a_failure() {
+        let same = Verification {
+            services: 3,
+            differences: Vec::new(),
+            more_differences: false,
+            answered: vec!["n2".to_owned()],
+            silent: Vec::new(),
+            next: None,
+        };
+        assert!(outcome(&same).is_ok());
+        let silent = Verification { silent: vec!["n3".to_owned()], ..same.clone() };
+        assert_eq!(outcome(&silent).map_err(|failure| failure.exit), Err(Exit::Unavailable));
+        let one = console::shape::Differing {
+            node: "n2".to_owned(),
+            namespace: "public".to_owned(),
+            group: "g".to_owned(),
+            service: "web".to_owned(),
+            instances: 4,
+            places: ["a:1/c", "b:1/c", "c:1/c", "d:1/c"].map(str::to_owned).to_vec(),
+        };
+        let other = Verification { differences: vec![one], ..silent };
+        assert_eq!(outcome(&other).map_err(|failure| failure.exit), Err(Exit::Failed));
+        let more = Verification { more_differences: true, ..same };
+        assert_eq!(outcome(&more).map_err(|failure| failure.exit), Err(Exit::Failed));
     }
 
     #[test]

@@ -1,6 +1,9 @@
-//! `trine config list|get|put|delete|watch|history`.
+//! `trine config list|get|put|apply|delete|watch|history`.
 
-use super::{service, watch};
+use super::{
+    config_apply::{self, Apply},
+    service, watch,
+};
 use crate::{
     cli::{Consistency, Namespace, Page, Place},
     client::{Call, Client},
@@ -42,6 +45,8 @@ pub(crate) enum Verb {
         #[command(flatten)]
         publish: Publish,
     },
+    /// Publish several files at once, each under its name: all of them or none
+    Apply(Apply),
     /// Remove a config
     Delete(Named),
     /// Show each change of a config, until interrupted
@@ -135,6 +140,7 @@ pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(
             Ok(())
         }
         Verb::Put { config, publish } => put(client, format, &config, publish).await,
+        Verb::Apply(apply) => config_apply::run(client, format, apply).await,
         Verb::Delete(config) => {
             let written: Written = client.call(config.call(Method::DELETE, &[])).await?;
             service::say_written(format, &written, "removed", "there was nothing to remove");

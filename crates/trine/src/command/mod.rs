@@ -3,17 +3,25 @@
 mod cluster;
 mod completion;
 mod config;
+mod config_apply;
 mod events;
 mod explain;
 mod instance;
+mod lock;
+mod lock_run;
 mod login;
 mod ns;
 mod service;
 mod status;
 pub(crate) mod watch;
 
-use crate::{cli::Global, client::Client, problem::Failure};
+use crate::{
+    cli::Global,
+    client::Client,
+    problem::{Exit, Failure},
+};
 use clap::Subcommand;
+use std::process::ExitCode;
 
 /// What can be asked of a server.
 #[derive(Debug, Subcommand)]
@@ -33,6 +41,9 @@ pub(crate) enum Command {
     /// Configs
     #[command(subcommand)]
     Config(config::Verb),
+    /// Locks: leases with fencing tokens
+    #[command(subcommand)]
+    Lock(lock::Verb),
     /// Namespaces
     #[command(subcommand)]
     Ns(ns::Verb),
@@ -46,10 +57,11 @@ pub(crate) enum Command {
     Completion(completion::Args),
 }
 
-/// Runs one.
-pub(crate) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
+/// Runs one. Gives the exit code: that of the command that it ran, if it ran one.
+pub(crate) async fn run(global: &Global, command: Command) -> Result<ExitCode, Failure> {
     let format = global.output;
-    match command {
+    let done = match command {
+        Command::Lock(verb) => return lock::run(&Client::new(global)?, format, verb).await,
         // Neither needs a token, and a broken store of tokens must not stand in their way.
         Command::Completion(args) => completion::run(&args),
         Command::Logout => login::logout(global),
@@ -61,5 +73,6 @@ pub(crate) async fn run(global: &Global, command: Command) -> Result<(), Failure
         Command::Ns(verb) => ns::run(&Client::new(global)?, format, verb).await,
         Command::Cluster(verb) => cluster::run(&Client::new(global)?, format, verb).await,
         Command::Explain(what) => explain::run(&Client::new(global)?, format, what).await,
-    }
+    };
+    done.map(|()| Exit::Done.into())
 }

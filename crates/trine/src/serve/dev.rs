@@ -2,10 +2,8 @@
 
 use super::{BROKEN, NOT_STARTED, STOPPED, banner, explain, fail, signals::Signals};
 use server::{Bound, RunError, Running, Settings};
-use std::{net::SocketAddr, process::ExitCode, task::Poll, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, process::ExitCode, task::Poll};
 
-/// How long a start may take before something is said about it.
-const START_PATIENCE: Duration = Duration::from_secs(30);
 /// Between the ports of one node and those of the next.
 const PORTS_APART: u16 = 10;
 
@@ -70,20 +68,19 @@ pub(super) async fn serve(mut all: Vec<Settings>) -> ExitCode {
         Ok(nodes) => nodes,
         Err(error) => return fail(NOT_STARTED, "the nodes did not start", &explain(&error)),
     };
-    let ready = async {
+    let shown = async {
         for node in &nodes {
             node.ready().await;
         }
+        if nodes.iter().all(Running::is_ready) {
+            banner::cluster(&all, &nodes, password.as_deref(), begun.elapsed());
+        }
+        std::future::pending::<Infallible>().await
     };
-    let _ = tokio::time::timeout(START_PATIENCE, ready).await;
-    if nodes.iter().all(Running::is_ready) {
-        banner::cluster(&all, &nodes, password.as_deref(), begun.elapsed());
-    } else {
-        tracing::warn!("the nodes have not found each other yet");
-    }
     let stop_timeout = all.iter().map(|settings| settings.stop_timeout).max().unwrap_or_default();
     tokio::select! {
         biased;
+        never = shown => match never {},
         reason = first_halted(&nodes) => fail(BROKEN, "a node stopped itself", &reason),
         () = signals.stop() => {
             tracing::info!(timeout_s = stop_timeout.as_secs_f64(), "stopping");

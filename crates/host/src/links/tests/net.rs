@@ -1,8 +1,8 @@
 //! Some machines with a host each, and pipes between them that carry frames as the hosts hand them out.
 
 use crate::{
-    Arrival, Begun, ClusterSettings, DiskWorker, Host, InboundId, KeyName, Lane, LinkId, Planted,
-    Reading, Sending, Settings,
+    Arrival, Begun, ClusterSettings, DiskWorker, Host, InboundId, KeyName, Lane, LinkId,
+    NotAccepted, Planted, Reading, Sending, Settings,
 };
 use base::{Duration, NodeId, Now, Rng};
 use bytes::Bytes;
@@ -42,8 +42,8 @@ pub(crate) struct Net {
     pub(crate) stalled: BTreeSet<(usize, usize)>,
     /// How many frames a lane of a link may carry in a step.
     pub(crate) step_frames_max: usize,
-    /// What was carried, in frames.
-    pub(crate) frames: u64,
+    /// What was carried, if it is kept.
+    pub(crate) kept: Option<Vec<Bytes>>,
     calls: u64,
 }
 
@@ -140,7 +140,7 @@ impl Net {
             cut: BTreeSet::new(),
             stalled: BTreeSet::new(),
             step_frames_max: usize::MAX,
-            frames: 0,
+            kept: None,
             calls: 0,
         }
     }
@@ -290,10 +290,10 @@ impl Net {
         };
         let acceptor = self.host(to).clone();
         let (mine, theirs) = (dialer.peer_key(now, key), acceptor.peer_key(now, key));
-        assert!(mine.is_some() && mine == theirs, "both know the key");
         let (Some(me), Some(other)) = (dialer.introduction(), acceptor.introduction()) else {
             return dialer.link_closed(now, link, "not there yet".to_owned());
         };
+        assert!(mine.is_some() && mine == theirs, "both know the key");
         match LANES.map(|lane| acceptor.accept(&me, lane)) {
             [Ok(urgent), Ok(bulk)] => {
                 self.pipes.insert((from, link), Pipe { from, to, inbounds: [urgent, bulk] });
@@ -301,6 +301,7 @@ impl Net {
                 let welcome = by_token.then(|| acceptor.peer_key(now, KeyName::Cluster));
                 dialer.link_opened(now, link, other, welcome.flatten());
             }
+            [Err(NotAccepted::Refused(why)), _] => dialer.link_refused(now, link, why),
             other => dialer.link_closed(now, link, format!("{other:?}")),
         }
     }
@@ -327,7 +328,7 @@ impl Net {
                 }
                 let Some(frame) = self.host(from).take_frame(link, lane) else { break };
                 *frames += 1;
-                self.frames += 1;
+                self.kept.iter_mut().for_each(|kept| kept.push(frame.clone()));
                 if to.peer_frame(now, inbound, frame).is_err() {
                     return self.close(from, link, true);
                 }
@@ -414,6 +415,28 @@ impl Net {
         let uri = format!("/nacos/v1/cs/configs?dataId={data_id}&group=g");
         let answer = self.ask_with(machine, "POST", &uri, format!("content={content}"));
         assert_eq!(answer, (200, "true".to_owned()), "{data_id}");
+    }
+
+    /// Publishes, and does not wait for the answer.
+    pub(crate) fn try_publish(&mut self, machine: usize, data_id: &str, content: &str) {
+        self.calls += 1;
+        let call = CallId(self.calls);
+        let host = self.host(machine).clone();
+        let local = ([10, 0, 0, 1], 8848).into();
+        let connection = host.open(self.now, ([10, 0, 1, 1], 40_000).into(), local, false);
+        let request = http::Request::builder()
+            .method("POST")
+            .uri(format!("/nacos/v1/cs/configs?dataId={data_id}&group=g"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("content={content}").into())
+            .expect("a request");
+        host.deliver(self.now, connection, Arrival::Http { call, request });
+    }
+
+    /// In the lives that are.
+    pub(crate) fn snapshots_sent(&self) -> u64 {
+        let running = self.machines.iter().filter_map(|machine| machine.running.as_ref());
+        running.map(|(host, _)| host.tally.links.counts().snapshots_sent).sum()
     }
 
     pub(crate) fn config(&mut self, machine: usize, data_id: &str) -> Option<String> {

@@ -158,44 +158,25 @@ impl Config {
     }
 
     fn request(&mut self, now: Now, to: ConnectionId, id: RequestId, request: Request) {
+        let propose = |command| Output::Propose { to, id, command };
         let answer = match request {
-            Request::Publish { key, content, cas_md5, details, author } => {
-                let proposal = self
-                    .check(&key, &content)
-                    .and_then(|()| Self::publish(now, key, content, cas_md5, details, author));
-                proposal.map(|command| Output::Propose { to, id, command })
-            }
-            Request::Remove { key, author } => {
-                check::key(&key).and(check::author(&author)).map(|()| Output::Propose {
-                    to,
-                    id,
-                    command: Command::Remove { key, author, at_ms: now.unix_ms },
-                })
-            }
+            Request::Publish { key, content, cas_md5, details, author } => self
+                .check(&key, &content)
+                .and_then(|()| Self::publish(now, key, content, cas_md5, details, author))
+                .map(propose),
+            Request::Remove { key, author } => Self::remove(now, key, author).map(propose),
             Request::PublishGray { key, rule, content, cas_md5, details, author } => {
                 let now_ms = now.unix_ms;
                 let command = self.check(&key, &content).and_then(|()| {
                     Self::publish_gray(now_ms, key, rule, content, cas_md5, *details, author)
                 });
-                command.map(|command| Output::Propose { to, id, command })
-            }
-            Request::PublishMany { changes, author } => {
-                let at_ms = now.unix_ms;
-                let stamped = check::author(&author)
-                    .and_then(|()| many::stamp(changes, self.settings.content_bytes_max));
-                stamped.map(|changes| Output::Propose {
-                    to,
-                    id,
-                    command: Command::PublishMany { changes, author, at_ms },
-                })
+                command.map(propose)
             }
             Request::RemoveGray { key, name, author } => {
-                let checked = check::key(&key).and(check::author(&author));
-                checked.and(check::gray_name(&name)).map(|()| Output::Propose {
-                    to,
-                    id,
-                    command: Command::RemoveGray { key, name, author, at_ms: now.unix_ms },
-                })
+                Self::remove_gray(now, key, name, author).map(propose)
+            }
+            Request::PublishMany { changes, author } => {
+                self.publish_many(now, changes, author).map(propose)
             }
             Request::Listen { listener, items, audience } => {
                 let reply = self.listen((to, listener), items, audience);
@@ -256,6 +237,35 @@ impl Config {
         let details = Box::new(check::details(details)?);
         let md5 = md5_hex(&content).into();
         Ok(Command::Publish { key, content, md5, cas_md5, details, author, at_ms: now.unix_ms })
+    }
+
+    fn remove(now: Now, key: ConfigKey, author: crate::Author) -> Result<Command, Refusal> {
+        check::key(&key)?;
+        check::author(&author)?;
+        Ok(Command::Remove { key, author, at_ms: now.unix_ms })
+    }
+
+    fn remove_gray(
+        now: Now,
+        key: ConfigKey,
+        name: crate::GrayName,
+        author: crate::Author,
+    ) -> Result<Command, Refusal> {
+        check::key(&key)?;
+        check::author(&author)?;
+        check::gray_name(&name)?;
+        Ok(Command::RemoveGray { key, name, author, at_ms: now.unix_ms })
+    }
+
+    fn publish_many(
+        &self,
+        now: Now,
+        changes: Vec<crate::Change>,
+        author: crate::Author,
+    ) -> Result<Command, Refusal> {
+        check::author(&author)?;
+        let changes = many::stamp(changes, self.settings.content_bytes_max)?;
+        Ok(Command::PublishMany { changes, author, at_ms: now.unix_ms })
     }
 
     /// A key that differs counts as told, so every listener starts out holding the current md5.

@@ -70,11 +70,23 @@ impl AskedRequests {
         Some(asked)
     }
 
-    /// Nobody waits for the answer of this one any more. Its place in the queue, if it stands there.
-    pub(crate) fn abandon(&mut self, asker: &Asker) -> Option<(Arc<str>, LogIndex)> {
-        let asked = self.all.get_mut(asker)?;
-        asked.abandoned = true;
-        asked.ticket.map(|ticket| (Arc::clone(&asked.key), ticket))
+    /// Nobody waits for the answer of this one any more; if the log says nothing of it until then, it is forgotten. Its
+    /// place in the queue, if it stands there.
+    pub(crate) fn abandon(
+        &mut self,
+        asker: &Asker,
+        until: Instant,
+    ) -> Option<(Arc<str>, LogIndex)> {
+        let Asked { key, ticket, until: before, .. } = self.remove(asker)?;
+        let until = until.min(before);
+        let place = ticket.map(|ticket| (Arc::clone(&key), ticket));
+        self.all.insert(*asker, Asked { key, ticket, abandoned: true, until });
+        self.order.insert((until, *asker));
+        place
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
     }
 
     /// The same of all of a connection.

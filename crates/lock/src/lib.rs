@@ -78,7 +78,7 @@ mod timers;
 
 pub use apply::{LOCKS_MAX, WAITERS_MAX, WAITERS_PER_LOCK_MAX};
 pub use check::{KEY_BYTES_MAX, OWNER_BYTES_MAX, TTL_MAX, TTL_MIN, WAIT_MAX};
-pub use lock::Lock;
+pub use lock::{ASKED_MAX, Lock};
 pub use model::{Asker, Lease, LeaseEnd, Token, View, Waiter};
 pub use request::{Command, Outcome, Refusal, Reply, Request};
 pub use surface::{Applied, Input, Output};

@@ -17,6 +17,8 @@ use std::{
 pub(crate) const ENDED_MAX: usize = 256;
 /// Locks that a new leader gives their times in one step.
 const SCHEDULED_MAX: usize = 512;
+/// Requests to acquire that one node has without an answer; one more is answered "full".
+pub const ASKED_MAX: usize = 100_000;
 /// After which time a `Command::End` that did nothing yet is proposed again.
 const END_RETRY: Duration = Duration::from_secs(2);
 
@@ -53,8 +55,11 @@ impl Lock {
     pub fn step(&mut self, now: Now, input: Input) {
         match input {
             Input::Request { from, id, request } => self.request(now, from, id, request),
-            Input::Unanswered(asker) => {
-                let place = self.asked.abandon(&asker);
+            Input::Unanswered { asker, maybe_written: false } => {
+                self.asked.remove(&asker);
+            }
+            Input::Unanswered { asker, maybe_written: true } => {
+                let place = self.asked.abandon(&asker, now.instant.after(ANSWER_TIMEOUT));
                 self.leave(now, place.into_iter().collect());
             }
             Input::Closed(connection) => {
@@ -103,6 +108,11 @@ impl Lock {
     fn request(&mut self, now: Now, to: ConnectionId, id: RequestId, request: Request) {
         if let Err(why) = check::request(&request) {
             self.outputs.push_back(Output::Reply { to, id, reply: Reply::Refused(why) });
+            return;
+        }
+        if matches!(request, Request::Acquire { .. }) && self.asked.len() >= ASKED_MAX {
+            let full = Outcome::Full { what: "requests for locks at this node", limit: ASKED_MAX };
+            self.outputs.push_back(Output::Reply { to, id, reply: Reply::Outcome(full) });
             return;
         }
         let at_ms = now.unix_ms;

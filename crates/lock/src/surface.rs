@@ -17,8 +17,13 @@ pub enum Input {
         /// What.
         request: Request,
     },
-    /// The node answered this request itself: its proposal was lost, or its outcome is not known in time.
-    Unanswered(Asker),
+    /// The node answered this request itself.
+    Unanswered {
+        /// Which.
+        asker: Asker,
+        /// Its proposal may be in the log; else it is not and never will be.
+        maybe_written: bool,
+    },
     /// The connection is gone: its waiters leave.
     Closed(ConnectionId),
     /// Whether this node leads. To be said at every change of the leader.

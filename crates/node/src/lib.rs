@@ -440,9 +440,10 @@ impl Node {
 
     fn reply(&mut self, to: ConnectionId, id: RequestId, reply: Reply) {
         if to != start::OURSELVES {
-            if matches!(reply, Reply::Unavailable(_)) {
+            if let Reply::Unavailable(why) = reply {
                 let asker = lock::Asker { connection: to, id };
-                self.lock.step(self.now, lock::Input::Unanswered(asker));
+                let maybe_written = why == Unavailable::OutcomeUnknown;
+                self.lock.step(self.now, lock::Input::Unanswered { asker, maybe_written });
             }
             self.tally.count(&reply);
             self.outputs.push_back(Output::Reply { to, id, reply });

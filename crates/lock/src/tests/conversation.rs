@@ -151,6 +151,25 @@ fn the_same_owner_may_ask_again_after_an_unknown_outcome() {
 }
 
 #[test]
+fn a_grant_whose_asker_was_told_that_the_outcome_is_unknown_ends_unless_it_asks_again() {
+    says(
+        1,
+        "
+        hold
+        0.1 acquire k alice 10s
+        give-up 0
+            0.1 q1: Unknown outcome
+        0.2 acquire k bob 10s 60s
+        commit
+            [k by alice with 1, 0 wait]
+            [k by alice with 1, 1 wait]
+            [k by bob with 3, 0 wait]
+            0.2 q2: Granted { token: Token(3), ttl_ms: 10000 }
+        ",
+    );
+}
+
+#[test]
 fn a_new_leader_gives_every_lease_its_full_time() {
     says(
         3,

@@ -258,6 +258,7 @@ proptest! {
                 2 => stage.lead(node),
                 3 if !stage.pending.is_empty() => stage.lose(who as usize % stage.pending.len()),
                 4 if !stage.pending.is_empty() => stage.commit(who as usize % stage.pending.len()),
+                5 if who == 3 && !stage.pending.is_empty() => stage.give_up(0),
                 _ => stage.pass(Duration::from_millis(millis), who % 2 == 0),
             }
         }

@@ -23,11 +23,13 @@ enum Move {
     CommitOldest,
     CommitNewest,
     LoseOldest,
+    /// The node answers "outcome unknown".
+    GiveUpOldest,
     HalfTtl,
     OtherLeader,
 }
 
-const MOVES: [Move; 13] = [
+const MOVES: [Move; 14] = [
     Move::Acquire(0),
     Move::Acquire(1),
     Move::Renew(0),
@@ -39,6 +41,7 @@ const MOVES: [Move; 13] = [
     Move::CommitOldest,
     Move::CommitNewest,
     Move::LoseOldest,
+    Move::GiveUpOldest,
     Move::HalfTtl,
     Move::OtherLeader,
 ];
@@ -96,7 +99,7 @@ impl World {
                 client.connection += 1;
                 self.stage.step(who, crate::Input::Closed(from));
             }
-            Move::CommitOldest | Move::CommitNewest | Move::LoseOldest
+            Move::CommitOldest | Move::CommitNewest | Move::LoseOldest | Move::GiveUpOldest
                 if self.stage.pending.is_empty() =>
             {
                 return false;
@@ -105,6 +108,8 @@ impl World {
             Move::CommitNewest if self.stage.pending.len() < 2 => return false,
             Move::CommitNewest => self.stage.commit(self.stage.pending.len() - 1),
             Move::LoseOldest => self.stage.lose(0),
+            Move::GiveUpOldest if self.stage.pending[0].asker.is_none() => return false,
+            Move::GiveUpOldest => self.stage.give_up(0),
             Move::HalfTtl => self.stage.pass(HALF, false),
             Move::OtherLeader => self.stage.lead(1 - self.stage.leader),
         }

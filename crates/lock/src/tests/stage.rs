@@ -96,7 +96,16 @@ impl Stage {
         let Pending { origin, asker, .. } = self.pending.remove(at);
         if let Some(asker) = asker {
             self.said.push((asker, "Lost".into(), None));
-            self.step(origin, Input::Unanswered(asker));
+            self.step(origin, Input::Unanswered { asker, maybe_written: false });
+        }
+    }
+
+    /// The node gives up waiting for the outcome of a proposal, which goes its way.
+    pub(super) fn give_up(&mut self, at: usize) {
+        let origin = self.pending[at].origin;
+        if let Some(asker) = self.pending[at].asker.take() {
+            self.said.push((asker, "Unknown outcome".into(), None));
+            self.step(origin, Input::Unanswered { asker, maybe_written: true });
         }
     }
 
@@ -190,6 +199,7 @@ pub(super) fn run(nodes: usize, script: &str) -> String {
             ["hold"] => holds = true,
             ["commit"] => holds = false,
             ["commit", at] => stage.commit(number(at)),
+            ["give-up", at] => stage.give_up(number(at)),
             ["lose", at] => stage.lose(number(at)),
             ["close", client] => {
                 let from = client_of(client);

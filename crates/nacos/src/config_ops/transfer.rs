@@ -1,5 +1,7 @@
-//! Many configs that are published one after the other: what an import and a clone share.
+//! Many configs that are published: what an import and a clone share.
 //!
+//! First all together, which costs one write of the log. When that is refused, nothing was published, and they are
+//! published one after the other: which of them can be, and what is told of the others, is as if that had been done at once.
 //! Not all or nothing: as in Nacos, the answer tells what became of each. Unlike there, only what was published counts as
 //! published, whatever the policy.
 
@@ -10,7 +12,7 @@ use crate::{
     operation::{Event, Next, unexpected},
     reply::{self, Rendered},
 };
-use config::{Author, ConfigKey, Details, Outcome, Reply, Request};
+use config::{Author, CHANGES_MAX, Change, ConfigKey, Details, Outcome, Reply, Request};
 use http::StatusCode;
 use serde::Serialize;
 use std::{collections::VecDeque, sync::Arc};
@@ -116,6 +118,14 @@ pub(crate) struct Unrecognized {
     pub(crate) item_name: String,
 }
 
+/// What was asked for.
+#[derive(Debug)]
+enum Current {
+    One(ConfigKey),
+    /// All that are left.
+    Together,
+}
+
 /// How far it has come.
 #[derive(Debug)]
 pub(crate) struct Transfer {
@@ -123,7 +133,9 @@ pub(crate) struct Transfer {
     author: Author,
     left: VecDeque<Item>,
     /// Asked for and not answered.
-    current: Option<ConfigKey>,
+    current: Option<Current>,
+    /// They were, or cannot be, published together.
+    together_tried: bool,
     published: usize,
     failed: Vec<Left>,
     skipped: Vec<Left>,
@@ -143,6 +155,7 @@ impl Transfer {
             author,
             left: items.into(),
             current: None,
+            together_tried: false,
             published: 0,
             failed: Vec::new(),
             skipped: Vec::new(),
@@ -155,8 +168,15 @@ impl Transfer {
         Self { unrecognized, ..self }
     }
 
-    /// Publishes the next one, or answers. `content` reads a file of the archive.
+    /// Publishes all of them or the next one, or answers. `content` reads a file of the archive.
     pub(crate) fn next(&mut self, content: impl Fn(usize) -> Option<String>) -> Next {
+        if !std::mem::replace(&mut self.together_tried, true)
+            && let Some(changes) = self.changes(&content)
+        {
+            self.current = Some(Current::Together);
+            let author = self.author.clone();
+            return Next::Ask(Ask::Config(Request::PublishMany { changes, author }));
+        }
         while let Some(Item { key, content: source, details }) = self.left.pop_front() {
             let content = match source {
                 Content::Text(text) => Some(text),
@@ -166,9 +186,8 @@ impl Transfer {
                 self.fail(&key, "its content is not UTF-8".to_owned());
                 continue;
             };
-            self.current = Some(key.clone());
-            // No config has this md5: only what does not exist is published.
-            let cas_md5 = (self.policy != Policy::Overwrite).then(|| Arc::from(""));
+            self.current = Some(Current::One(key.clone()));
+            let cas_md5 = self.condition();
             let author = self.author.clone();
             return Next::Ask(Ask::Config(Request::Publish {
                 key,
@@ -181,13 +200,38 @@ impl Transfer {
         Next::Reply(self.done())
     }
 
-    /// Takes the answer for the current one, and goes on.
+    /// No config has this md5: only what does not exist is published.
+    fn condition(&self) -> Option<Arc<str>> {
+        (self.policy != Policy::Overwrite).then(|| Arc::from(""))
+    }
+
+    /// All of them, if they may be published together.
+    fn changes(&self, content: impl Fn(usize) -> Option<String>) -> Option<Vec<Change>> {
+        if !(2..=CHANGES_MAX).contains(&self.left.len()) {
+            return None;
+        }
+        let change = |item: &Item| {
+            let text = match &item.content {
+                Content::Text(text) => Arc::clone(text),
+                Content::File(number) => Arc::from(content(*number)?),
+            };
+            let (key, to) = (item.key.clone(), Some((text, item.details.clone())));
+            Some(Change { key, cas_md5: self.condition(), to })
+        };
+        self.left.iter().map(change).collect()
+    }
+
+    /// Takes the answer for what was asked for, and goes on.
     pub(crate) fn resume(
         &mut self,
         event: Event,
         content: impl Fn(usize) -> Option<String>,
     ) -> Next {
-        let Some(key) = self.current.take() else { return unexpected(event) };
+        let key = match self.current.take() {
+            Some(Current::One(key)) => key,
+            Some(Current::Together) => return self.together(event, content),
+            None => return unexpected(event),
+        };
         match event {
             Event::Answer(Answer::Config(Reply::Outcome(Outcome::Published(_)))) => {
                 self.published += 1;
@@ -208,6 +252,22 @@ impl Transfer {
             event => return unexpected(event),
         }
         self.next(content)
+    }
+
+    fn together(&mut self, event: Event, content: impl Fn(usize) -> Option<String>) -> Next {
+        match event {
+            Event::Answer(Answer::Config(Reply::Outcome(Outcome::Published(_)))) => {
+                self.published = self.left.len();
+                self.left.clear();
+                self.next(content)
+            }
+            Event::Answer(Answer::Config(
+                Reply::Outcome(Outcome::Conflicts(_) | Outcome::QuotaExceeded { .. })
+                | Reply::Refused(_),
+            )) => self.next(content),
+            Event::Answer(Answer::Unavailable(why)) => Next::Fault(self.broken_off(why)),
+            event => unexpected(event),
+        }
     }
 
     fn fail(&mut self, key: &ConfigKey, reason: String) {

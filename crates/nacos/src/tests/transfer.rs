@@ -11,11 +11,13 @@ struct Mover {
     exist: Vec<&'static str>,
     /// Data ids that the plane refuses.
     refused: Vec<&'static str>,
+    /// How often several were to be published together.
+    together: usize,
 }
 
 impl Mover {
     fn new(stage: Stage) -> Self {
-        Self { stage, published: Vec::new(), exist: Vec::new(), refused: Vec::new() }
+        Self { stage, published: Vec::new(), exist: Vec::new(), refused: Vec::new(), together: 0 }
     }
 
     fn request(&mut self, request: http::Request<Bytes>) -> http::Response<Bytes> {
@@ -50,6 +52,29 @@ impl Mover {
                 let said: Vec<&str> = said.iter().map(|text| &***text).collect();
                 let said = said.join(",");
                 self.published.push(format!("{key} = {content} [{said}] by {}", author.user));
+                answer("published")
+            }
+            Ask::Config(config::Request::PublishMany { changes, author }) => {
+                self.together += 1;
+                let named =
+                    |names: &[&str], change: &config::Change| names.contains(&&*change.key.data_id);
+                if changes.iter().any(|change| named(&self.refused, change)) {
+                    return answer("too-large");
+                }
+                let exists = |change: &config::Change| {
+                    change.cas_md5.is_some() && named(&self.exist, change)
+                };
+                if let Some(at) = changes.iter().position(exists) {
+                    let conflict = config::Conflict { at, current_md5: "x".into() };
+                    let outcome = config::Outcome::Conflicts(vec![conflict]);
+                    return Answer::Config(config::Reply::Outcome(outcome));
+                }
+                for config::Change { key, cas_md5, to } in changes {
+                    let (content, details) = to.expect("nothing is removed");
+                    let author = author.clone();
+                    let one = config::Request::Publish { key, content, cas_md5, details, author };
+                    self.answer(Ask::Config(one));
+                }
                 answer("published")
             }
             other => panic!("{other:?}"),
@@ -196,6 +221,7 @@ fn each_policy_counts_what_it_did() {
         let expected = format!(r#"200 {{"code":200,"message":"导入成功","data":{told}}}"#);
         assert_eq!(answer, expected, "{policy}");
         assert_eq!(mover.published.len(), published, "{policy}");
+        assert_eq!(mover.together, 1, "{policy}: all together first");
     }
     let mut mover = open();
     mover.refused.push("b");

@@ -133,6 +133,18 @@ fn the_cluster_is_shown_and_changed_by_those_who_may() {
     assert!(server.fails(2, "cluster remove web").starts_with("error[invalid]: `web` is no node"));
     server.fails(2, "cluster transfer-leader -- -1");
     server.fails(2, "cluster join-token --ttl 5");
+    // A node on its own leads, and cannot be removed.
+    let me = cluster["members"][0]["node"].as_str().expect("the node itself").to_owned();
+    assert_eq!(cluster["members"][0]["leader"], true);
+    assert!(server.fails(5, &format!("cluster remove {me}")).starts_with("error[conflict]"));
+    assert!(server.fails(3, "cluster remove n1").starts_with("error[not-found]"));
+    assert!(server.fails(5, "cluster transfer-leader n1").starts_with("error[conflict]"));
+    let join = server.run("cluster join-token --ttl 2h");
+    assert!(join.starts_with("trine server --join "), "{join}");
+    assert!(join.contains(" --token trine-"), "{join}");
+    let invited = server.run("cluster members -o json");
+    let invited: serde_json::Value = serde_json::from_str(&invited).expect("JSON");
+    assert_eq!(invited["tokens"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

@@ -292,7 +292,7 @@ fn cluster_refusal(why: &cluster::Why) -> Problem {
         ),
         Why::TtlTooLong => Problem::invalid(
             "no token was made",
-            "a join token may not hold that long",
+            format!("a join token holds {} days at most", cluster::TTL_MAX.as_secs() / 86_400),
             "ask for a shorter time",
         ),
         Why::TooManyTokens => too_many_tokens(),

@@ -1,12 +1,13 @@
 //! Liveness and readiness under Nacos's names. Open to everyone, and without a version in them.
 
 use crate::{
-    NodeState,
+    NodeState, Views,
     fault::Fault,
     form::Form,
     operation::{Context, Need, Next, Operate, Operation},
     reply::{self, Rendered},
 };
+use cluster::Formation;
 use http::StatusCode;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Operate for Probe {
             (Self::Liveness, _) => reply::http(StatusCode::OK, Some(reply::TEXT), fine),
             (Self::Readiness, true) => reply::http(status, Some(reply::TEXT), fine),
             (Self::Readiness, false) => {
-                reply::http(status, Some(reply::TEXT), "the node is starting or stopping")
+                reply::http(status, Some(reply::TEXT), reason(context.views))
             }
             (Self::Actuator, true) => reply::http(status, Some(reply::JSON), r#"{"status":"UP"}"#),
             (Self::Actuator, false) => {
@@ -55,5 +56,18 @@ impl Operate for Probe {
             }
         };
         Next::Reply(Rendered::Http(response))
+    }
+}
+
+/// Why the node does not serve; nothing that a stranger must not know.
+fn reason(views: &dyn Views) -> &'static str {
+    let view = views.cluster();
+    match (views.state(), view.as_ref().map(|view| &view.formation)) {
+        (NodeState::Draining, _) => "the node is stopping",
+        (_, Some(Formation::Fresh | Formation::Adopted { .. })) => {
+            "the node waits for others to form a cluster with"
+        }
+        (_, Some(Formation::Joining { .. })) => "the node waits to be taken into the cluster",
+        (_, Some(Formation::Formed { .. }) | None) => "the node is starting",
     }
 }

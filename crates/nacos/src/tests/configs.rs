@@ -378,7 +378,7 @@ fn a_starting_node_is_not_ready_and_never_empty() {
         unary 3 ErrorResponse {"resultCode":500,"errorCode":300,"message":"server is starting, please try again later!","requestId":"3","success":false}
         http 4 503 text/plain;charset=UTF-8 | server is starting, please try again later!
         http 5 503 text/plain;charset=UTF-8 | server is starting, please try again later!
-        http 6 503 text/plain;charset=UTF-8 | the node is starting or stopping
+        http 6 503 text/plain;charset=UTF-8 | the node is starting
         http 7 200 text/plain;charset=UTF-8 | OK
         "#,
     );

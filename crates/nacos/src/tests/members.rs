@@ -70,6 +70,27 @@ fn the_members_are_listed_in_every_form() {
     );
 }
 
+#[test]
+fn a_probe_says_what_the_node_waits_for() {
+    check(
+        &run("
+        state starting
+        http GET /nacos/v1/console/health/readiness
+        members alive
+        http GET /nacos/v1/console/health/readiness
+        http GET /nacos/v1/console/health/liveness
+        state draining
+        http GET /nacos/v2/console/health/readiness
+        "),
+        r#"
+        http 1 503 text/plain;charset=UTF-8 | the node is starting
+        http 2 503 text/plain;charset=UTF-8 | the node waits for others to form a cluster with
+        http 3 200 text/plain;charset=UTF-8 | OK
+        http 4 503 application/json | {"code":30000,"message":"server error","data":"the node is stopping"}
+        "#,
+    );
+}
+
 /// SDKs with an endpoint try these in turn: nobody who is gone, and nobody whose address is not known.
 #[test]
 fn an_endpoint_names_the_servers_that_may_serve() {

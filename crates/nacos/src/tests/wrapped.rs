@@ -149,7 +149,7 @@ fn console_and_core_of_v2_answer_as_recorded() {
         http 8 200 application/json stale@7 | {"code":0,"message":"success","data":[{"ip":"10.0.0.1","port":8848,"state":"UP","extendInfo":{"lastRefreshTime":1795232693996,"readyToUpgrade":true,"supportGrayModel":true,"version":"2.5.1"},"address":"10.0.0.1:8848","failAccessCnt":0,"abilities":{"remoteAbility":{"supportRemoteConnection":true,"grpcReportEnabled":true},"configAbility":{"supportRemoteMetrics":false},"namingAbility":{"supportJraft":true}},"grpcReportEnabled":true}]}
         http 9 200 application/json | {"code":0,"message":"success","data":"ok"}
         http 10 200 application/json | {"code":0,"message":"success","data":"ok"}
-        http 11 503 application/json | {"code":30000,"message":"server error","data":"the node is starting or stopping"}
+        http 11 503 application/json | {"code":30000,"message":"server error","data":"the node is starting"}
         http 12 503 application/json | {"code":30000,"message":"server error","data":"server is starting, please try again later!"}
         "#,
     );

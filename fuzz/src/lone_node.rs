@@ -96,6 +96,7 @@ impl LoneNode {
                         rows.truncate(limit);
                         inputs.insert(0, Input::Loaded { id, rows: Ok(rows) });
                     }
+                    Output::KeepIdentity(_) => inputs.insert(0, Input::IdentityKept),
                     Output::Reply { reply, .. } => replies.push(reply),
                     Output::Halt(_) => self.halted = true,
                     Output::Publish(_)
@@ -105,6 +106,8 @@ impl LoneNode {
                     | Output::Notify { .. }
                     | Output::Existence { .. }
                     | Output::Peer { .. }
+                    | Output::Links(_)
+                    | Output::Left
                     | Output::OpenSnapshot { .. }
                     | Output::SendSnapshot { .. }
                     | Output::Reload

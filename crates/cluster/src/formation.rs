@@ -68,6 +68,18 @@ pub enum Formation {
 }
 
 impl Formation {
+    /// What is wrong with one that was read, if anything: the first voters of a log are made from it.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let founders = match self {
+            Self::Fresh | Self::Joining { .. } => return None,
+            Self::Adopted { founders, .. } | Self::Formed { founders, .. } => founders,
+        };
+        if founders.is_empty() || founders[0].node.0 == 0 {
+            return Some("it has no founder, or one with the reserved id 0");
+        }
+        (!founders.is_sorted_by(|a, b| a.node < b.node)).then_some("its founders are not in order")
+    }
+
     /// The cluster, once there is no other for this node.
     #[must_use]
     pub fn cluster(&self) -> Option<ClusterId> {

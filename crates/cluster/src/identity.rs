@@ -46,7 +46,12 @@ impl Identity {
         let what = "the identity record on disk";
         match bytes.split_first() {
             Some((&VERSION, rest)) if rest.len() <= IDENTITY_BYTES_MAX => {
-                postcard::from_bytes(rest).map_err(|why| Error::malformed(what, why))
+                let read: Self =
+                    postcard::from_bytes(rest).map_err(|why| Error::malformed(what, why))?;
+                match read.formation.fault() {
+                    Some(why) => Err(Error::malformed(what, why)),
+                    None => Ok(read),
+                }
             }
             Some((&VERSION_ALONE, rest)) => {
                 let number =

@@ -107,7 +107,10 @@ impl Message {
             Wire::Gossip(bytes) => Body::Gossip(
                 gossip::Message::decode(&bytes).map_err(|why| Error::malformed(what, why))?,
             ),
-            Wire::Forming(forming) => Body::Forming(forming),
+            Wire::Forming(forming) => match forming.formation.fault() {
+                Some(why) => return Err(Error::malformed(what, why)),
+                None => Body::Forming(forming),
+            },
             Wire::Join { applied } => Body::Join { applied },
             Wire::TransferLeader(to) => Body::TransferLeader(to),
             Wire::Removed => Body::Removed,

@@ -272,7 +272,8 @@ impl Host {
     /// Swaps a view in, and tells those who wait for a change of it.
     fn publish(&self, view: node::View, dirty: &mut Dirty) {
         let of_access = matches!(view, node::View::Access(_));
-        let of_cluster = matches!(view, node::View::Cluster(_));
+        let of_cluster =
+            if let node::View::Cluster(view) = &view { Some(view.clone()) } else { None };
         let turned = matches!(&view, node::View::Standing(new)
             if new.ready != self.views.standing().ready);
         self.views.swap(view);
@@ -282,7 +283,8 @@ impl Host {
         if turned {
             self.state_signal.raise();
         }
-        if of_cluster {
+        if let Some(view) = of_cluster {
+            self.review_inbounds(&view);
             // There may be a secret now that others can prove.
             self.link_signal.raise();
         }

@@ -237,6 +237,8 @@ impl Links {
 
     fn accept(&mut self, peer: &Introduction, lane: Lane) -> Result<InboundId, NotAccepted> {
         let (id, replaced) = self.inbounds.accept(peer, lane)?;
+        // It may have been away for so long that it would be dialed much later.
+        self.dialing.expect(&peer.address);
         for former in replaced {
             self.close_inbound(former);
         }
@@ -248,6 +250,13 @@ impl Links {
         self.inbounds.close(inbound);
     }
 
+    /// Closes the connections of nodes that this one has nothing to do with any more. They dial again, and are told why not.
+    fn review_inbounds(&mut self, view: &cluster::View) {
+        for inbound in self.inbounds.unwelcome(|peer| view.admits(peer).is_ok()) {
+            self.close_inbound(inbound);
+        }
+    }
+
     /// A frame came.
     fn received(
         &mut self,
@@ -256,7 +265,7 @@ impl Links {
         frame: Frame,
         bytes: usize,
     ) -> Result<(), BadFrame> {
-        let from = self.inbounds.get(inbound).ok_or(BadFrame::Closed)?.node;
+        let from = self.inbounds.get(inbound).ok_or(BadFrame::Closed)?.peer.node;
         match frame {
             Frame::Message(message) => {
                 self.effects.push_back(Effect::Hear { from, message, bytes });
@@ -279,6 +288,10 @@ pub(crate) fn offers_snapshot(input: &Input) -> bool {
 
 impl Host {
     /// The addresses that links are wanted to: all of them.
+    pub(crate) fn review_inbounds(&self, view: &cluster::View) {
+        self.with_links(|links| links.review_inbounds(view));
+    }
+
     pub(crate) fn want_links(&self, now: Now, addresses: Vec<Address>) {
         self.with_links(|links| links.dial(now, dialing::Input::Want(addresses)));
     }

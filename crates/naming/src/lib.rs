@@ -490,7 +490,7 @@ impl Naming {
             match change {
                 Change::Orphaned => {
                     self.instance_event(Kind::Orphaned, &key);
-                    if self.living_at(&key.service, &key.place) {
+                    if self.is_followed(&key) {
                         came_late.push(key.clone());
                     }
                 }
@@ -506,8 +506,13 @@ impl Naming {
         }
     }
 
-    fn living_at(&self, service: &Arc<ServiceKey>, place: &Arc<Place>) -> bool {
-        self.offers_at(service, place).any(|(_, entry)| entry.standing == Standing::Living)
+    /// Whether somebody who lives is at the place of this orphan since later than it. Who is there since earlier may be what
+    /// this node has not yet heard the end of: the client went to another node and is the orphan.
+    fn is_followed(&self, orphan: &OfferKey) -> bool {
+        let since = self.distro.get(orphan).map(|entry| entry.version.incarnation);
+        self.offers_at(&orphan.service, &orphan.place).any(|(_, entry)| {
+            entry.standing == Standing::Living && Some(entry.version.incarnation) > since
+        })
     }
 
     /// Makes the index by client agree with the core about one offer.

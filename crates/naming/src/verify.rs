@@ -35,8 +35,9 @@ pub const DIFFERENCES_PER_PEER_MAX: usize = 100;
 /// How many places of one service are named as differing.
 pub const PLACES_PER_DIFFERENCE_MAX: usize = 100;
 
-/// How many instances all services in one answer list together.
-const LISTED_PER_ANSWER_MAX: usize = 20_000;
+/// How many instances all services in one answer list together. Of a service with more than that only their number is said:
+/// all of them would not fit into a message.
+const LISTED_PER_ANSWER_MAX: usize = if cfg!(test) { 200 } else { 20_000 };
 
 /// What the nodes list differently, of the services in one piece of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,9 +63,9 @@ pub struct Difference {
     pub peer: NodeId,
     /// Which service.
     pub service: ServiceKey,
-    /// How many places differ.
+    /// How many places differ. Of a service too large to be told instance by instance: how many there are.
     pub places_count: usize,
-    /// Those, at most [`PLACES_PER_DIFFERENCE_MAX`].
+    /// Those, at most [`PLACES_PER_DIFFERENCE_MAX`]; none of a service that is too large.
     pub places: Vec<Place>,
 }
 
@@ -83,8 +84,16 @@ pub(crate) struct Compare {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Compared {
     number: u64,
-    services: Vec<(ServiceKey, Vec<InstanceDigest>)>,
+    services: Vec<(ServiceKey, Listed)>,
     more: bool,
+}
+
+/// What a node lists of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Listed {
+    Instances(Vec<InstanceDigest>),
+    /// More than a message takes.
+    Many(usize),
 }
 
 #[derive(Debug)]
@@ -162,13 +171,15 @@ impl Naming {
             if end.as_ref().is_some_and(|end| name > end) || ours.get(name) == theirs.get(name) {
                 continue;
             }
-            let instances = self.digest_of(name);
-            listed += instances.len();
-            let full = services.len() >= DIFFERENCES_PER_PEER_MAX;
-            if full || (listed > LISTED_PER_ANSWER_MAX && !services.is_empty()) {
+            let count = ours.get(name).map_or(0, |(instances, _)| *instances);
+            let many = count > LISTED_PER_ANSWER_MAX;
+            listed += if many { 0 } else { count };
+            if services.len() >= DIFFERENCES_PER_PEER_MAX || listed > LISTED_PER_ANSWER_MAX {
                 more = true;
                 break;
             }
+            let instances =
+                if many { Listed::Many(count) } else { Listed::Instances(self.digest_of(name)) };
             services.push((name.clone(), instances));
         }
         self.say(from, Said::Compared(Compared { number, services, more }));
@@ -185,8 +196,13 @@ impl Naming {
         }
         let mut differences = Vec::new();
         for (service, theirs) in services {
-            let mut places = differing(&self.digest_of(&service), &theirs);
-            let places_count = places.len();
+            let (places_count, mut places) = match theirs {
+                Listed::Instances(theirs) => {
+                    let places = differing(&self.digest_of(&service), &theirs);
+                    (places.len(), places)
+                }
+                Listed::Many(count) => (count, Vec::new()),
+            };
             places.truncate(PLACES_PER_DIFFERENCE_MAX);
             // It may have come to agree since.
             if places_count > 0 {

@@ -81,6 +81,7 @@ async fn ask(stream: TcpStream, request: Request<Empty<Bytes>>) -> Option<u16> {
     let answer = sender.send_request(request);
     tokio::pin!(connection, answer);
     tokio::select! {
+        biased;
         answer = &mut answer => Some(answer.ok()?.status().as_u16()),
         // An answer that came with the end of the connection is an answer.
         _ = &mut connection => Some(answer.await.ok()?.status().as_u16()),

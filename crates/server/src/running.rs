@@ -218,9 +218,10 @@ impl Running {
         phase: &watch::Receiver<Phase>,
     ) {
         let (known, secret_known) = oneshot::channel();
-        match (open, listen) {
+        let known = match (open, listen) {
             (Some(socket), _) => {
                 self.tasks.push(tokio::spawn(door::run(peers.clone(), socket, phase.clone())));
+                None
             }
             (None, Some(address)) => {
                 tracing::info!(
@@ -228,9 +229,10 @@ impl Running {
                 );
                 let later = door::run_later(peers.clone(), address, secret_known, phase.clone());
                 self.tasks.push(tokio::spawn(later));
+                Some(known)
             }
-            (None, None) => {}
-        }
+            (None, None) => Some(known),
+        };
         self.tasks.push(tokio::spawn(links::run(peers, known, phase.clone())));
     }
 

@@ -18,6 +18,58 @@ pub(crate) struct ClusterProfile {
     kinds: Vec<&'static str>,
 }
 
+/// A short run with faults of a few kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct Drill {
+    /// The kinds.
+    pub kinds: &'static [&'static str],
+    /// How many faults.
+    pub faults: u64,
+    /// Not before this, in seconds: until about the third, the cluster is founded.
+    pub from_secs: u64,
+    /// How long things go wrong, in seconds.
+    pub phase_secs: u64,
+    /// How long nothing does after that, in seconds.
+    pub calm_secs: u64,
+}
+
+impl Drill {
+    /// Machines crash and come back.
+    pub const CRASHES: Self = Self::of(&["kill", "power-loss", "stop"], 6);
+    /// The network is cut, and mended.
+    pub const CUTS: Self = Self::of(&["split", "bridge", "one-way", "reset"], 6);
+    /// Nothing goes wrong.
+    pub const CALM: Self = Self::of(&["reset"], 0);
+    /// Crashes while the cluster is founded.
+    pub const FOUNDING: Self = Self {
+        kinds: &["power-loss", "kill"],
+        faults: 6,
+        from_secs: 0,
+        phase_secs: 12,
+        calm_secs: 12,
+    };
+
+    const fn of(kinds: &'static [&'static str], faults: u64) -> Self {
+        Self { kinds, faults, from_secs: 4, phase_secs: 25, calm_secs: 20 }
+    }
+
+    /// A drill by its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "crashes" => Some(Self::CRASHES),
+            "cuts" => Some(Self::CUTS),
+            "calm" => Some(Self::CALM),
+            "founding" => Some(Self::FOUNDING),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Duration {
+        Duration::from_secs(self.phase_secs)
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Planned {
     Machine(usize, Fault),
@@ -54,14 +106,31 @@ impl ClusterProfile {
         let kinds: Vec<&'static str> = KINDS.into_iter().filter(|_| rng.below(3) == 0).collect();
         let mut profile = Self { machines, base, starts, faults: Vec::new(), kinds };
         if !profile.kinds.is_empty() {
-            for _ in 0..1 + rng.below(8) {
-                let at = Duration::from_millis(500 + rng.below(SAFETY_PHASE.as_millis() as u64));
-                let kind = profile.kinds[rng.below(profile.kinds.len() as u64) as usize];
-                profile.add(Instant::START.after(at), kind, rng);
-            }
+            let count = 1 + rng.below(8);
+            profile.add_faults(rng, count, (Duration::from_millis(500), SAFETY_PHASE));
         }
-        profile.faults.sort_by_key(|(at, _)| *at);
         profile
+    }
+
+    /// Busy clients, and so many faults of these kinds in a short time.
+    pub(crate) fn drill(rng: &mut Rng, machines: usize, drill: &Drill) -> Self {
+        let base = Profile::busy();
+        let starts = vec![Instant::START; machines];
+        let kinds = drill.kinds.to_vec();
+        let mut profile = Self { machines, base, starts, faults: Vec::new(), kinds };
+        let from = Duration::from_secs(drill.from_secs);
+        profile.add_faults(rng, drill.faults, (from, drill.phase() - Duration::from_secs(5)));
+        profile
+    }
+
+    fn add_faults(&mut self, rng: &mut Rng, count: u64, (from, to): (Duration, Duration)) {
+        let range = (to - from).as_millis() as u64;
+        for _ in 0..count {
+            let at = from + Duration::from_millis(rng.below(range));
+            let kind = self.kinds[rng.below(self.kinds.len() as u64) as usize];
+            self.add(Instant::START.after(at), kind, rng);
+        }
+        self.faults.sort_by_key(|(at, _)| *at);
     }
 
     pub(crate) fn physics(&self) -> Physics {

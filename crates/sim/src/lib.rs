@@ -100,13 +100,14 @@ mod world;
 
 pub use beat_client::BeatHabits;
 pub use check::{Findings, check, violations};
+pub use cluster_profile::Drill;
 pub use config_client::ConfigHabits;
 pub use fault::{DiskFile, Fault};
 pub use naming_client::NamingHabits;
 pub use network::{NetworkFault, Place};
 pub use note::{Ask, End, Note, Offer, Outcome, Seen, Step};
 pub use planted::{PLANTED, Planted};
-pub use run::{Report, run, run_cluster};
+pub use run::{Report, run, run_cluster, run_drill};
 pub use scan::Answer;
 pub use sights::Sight;
 pub use timeline::timeline;

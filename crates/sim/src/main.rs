@@ -2,16 +2,16 @@
 //! Fails if a run does.
 #![forbid(unsafe_code)]
 
-use sim::{PLANTED, Planted, run, run_cluster};
+use sim::{Drill, PLANTED, Planted, run, run_cluster, run_drill};
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: sim [--seed N] [--seeds COUNT] [--nodes COUNT] [--story] [--trace] [--planted BUG]";
+const USAGE: &str = "usage: sim [--seed N] [--seeds COUNT] [--nodes COUNT] [--drill crashes|cuts|calm|founding] [--story] [--trace] [--planted BUG]";
 
 struct Options {
     first: u64,
     count: u64,
     nodes: usize,
+    drill: Option<Drill>,
     story: bool,
     trace: bool,
     planted: Planted,
@@ -22,6 +22,7 @@ fn options() -> Option<Options> {
         first: 1,
         count: 1,
         nodes: 1,
+        drill: None,
         story: false,
         trace: false,
         planted: Planted::Nothing,
@@ -32,6 +33,7 @@ fn options() -> Option<Options> {
             "--seed" => options.first = arguments.next()?.parse().ok()?,
             "--seeds" => options.count = arguments.next()?.parse().ok()?,
             "--nodes" => options.nodes = arguments.next()?.parse().ok()?,
+            "--drill" => options.drill = Some(Drill::named(&arguments.next()?)?),
             "--story" => options.story = true,
             "--trace" => options.trace = true,
             "--planted" => {
@@ -52,9 +54,10 @@ fn main() -> ExitCode {
     };
     let mut failed = false;
     for seed in options.first..options.first + options.count {
-        let report = match options.nodes {
-            0 | 1 => run(seed, options.planted, options.trace),
-            nodes => run_cluster(seed, nodes, options.planted, options.trace),
+        let report = match (options.nodes, &options.drill) {
+            (0 | 1, _) => run(seed, options.planted, options.trace),
+            (nodes, None) => run_cluster(seed, nodes, options.planted, options.trace),
+            (nodes, Some(drill)) => run_drill(seed, nodes, drill, options.planted, options.trace),
         };
         for line in report.story.iter().filter(|_| options.story) {
             println!("{line}");

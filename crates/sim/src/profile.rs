@@ -92,6 +92,38 @@ impl Profile {
         Self { physics, naming, beat, operators, config, faults, kinds }
     }
 
+    /// A few clients that have no rest.
+    pub(crate) fn busy() -> Self {
+        let millis = Duration::from_millis;
+        let services = names("service", 2);
+        let naming = vec![
+            NamingHabits {
+                services: services.clone(),
+                watched: Vec::new(),
+                pause: millis(600),
+                quiet: false
+            };
+            3
+        ];
+        let beat = vec![BeatHabits { services, persistent: Vec::new(), pause: millis(1_500) }];
+        let config = ConfigHabits {
+            keys: names("key", 2),
+            pause: millis(500),
+            content_bytes_max: 20_000,
+            asks_max: 40,
+            only_publishes: false,
+        };
+        Self {
+            physics: Physics::default(),
+            naming,
+            beat,
+            operators: Vec::new(),
+            config: vec![config; 3],
+            faults: Vec::new(),
+            kinds: Vec::new(),
+        }
+    }
+
     /// How many clients may have instances that end with them.
     pub(crate) fn registrants(&self) -> u64 {
         (self.naming.len() + self.beat.len()) as u64

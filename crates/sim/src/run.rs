@@ -4,7 +4,7 @@ use crate::{
     Planted, Trace, World,
     check::check,
     client::Client,
-    cluster_profile::ClusterProfile,
+    cluster_profile::{ClusterProfile, Drill},
     note::Offer,
     profile::{Profile, SAFETY_PHASE},
     seeded, timeline,
@@ -77,7 +77,7 @@ pub fn run(seed: u64, planted: Planted, keep_trace: bool) -> Report {
     let disk = SimDisk::new(rng.fork());
     let mut world = World::with_disk(rng, disk, profile.physics.clone(), keep_trace);
     profile.populate(&mut world);
-    judge(seed, profile.words(), world)
+    judge(seed, profile.words(), world, (SAFETY_PHASE, CALM))
 }
 
 /// Runs a seed with so many machines.
@@ -92,14 +92,37 @@ pub fn run_cluster(seed: u64, machines: usize, planted: Planted, keep_trace: boo
     profile.base.physics.planted = planted;
     let mut world = World::unstarted(rng, machines, profile.physics(), keep_trace);
     profile.populate(&mut world);
-    judge(seed, profile.words(), world)
+    judge(seed, profile.words(), world, (SAFETY_PHASE, CALM))
+}
+
+/// Runs a seed with so many machines, shorter, and with faults of a few kinds.
+#[must_use]
+pub fn run_drill(
+    seed: u64,
+    machines: usize,
+    drill: &Drill,
+    planted: Planted,
+    keep_trace: bool,
+) -> Report {
+    let mut rng = seeded(seed);
+    let mut profile = ClusterProfile::drill(&mut rng, machines, drill);
+    profile.base.physics.planted = planted;
+    let mut world = World::unstarted(rng, machines, profile.physics(), keep_trace);
+    profile.populate(&mut world);
+    let calm = Duration::from_secs(drill.calm_secs);
+    judge(seed, profile.words(), world, (drill.phase(), calm))
 }
 
 /// Lets things go wrong, then nothing, then looks whether everything has come right.
-fn judge(seed: u64, profile: String, mut world: World) -> Report {
-    world.run(SAFETY_PHASE);
+fn judge(
+    seed: u64,
+    profile: String,
+    mut world: World,
+    (phase, calm): (Duration, Duration),
+) -> Report {
+    world.run(phase);
     world.heal();
-    world.run(CALM);
+    world.run(calm);
     let came_right = world.run_until(LIVENESS_LIMIT, |world| world.unsettled().is_none());
     let stuck = if came_right { None } else { world.unsettled() };
     world.look();

@@ -78,18 +78,21 @@ impl World {
         format!("m{machine} {waits} ({sight}, applied {:?})", server.seen.applied)
     }
 
-    /// The machine that leads, as it believes itself.
+    /// Whether a machine believes that it leads.
+    #[must_use]
+    pub fn leads(&self, machine: usize) -> bool {
+        let server = &self.machines[machine];
+        let sight = server.seen.sight.as_ref().filter(|_| server.running.is_some());
+        sight.is_some_and(|sight| sight.leader == Some(sight.node))
+    }
+
+    /// The machine that leads; of several that believe so, the one of the newest term.
     #[must_use]
     pub fn leader(&self) -> Option<usize> {
-        let leads = |machine: &usize| {
-            let server = &self.machines[*machine];
-            let sight = server.seen.sight.as_ref().filter(|_| server.running.is_some());
-            sight.is_some_and(|sight| sight.leader == Some(sight.node))
-        };
         let newest = |machine: &usize| {
             self.machines[*machine].seen.sight.as_ref().map_or(0, |sight| sight.term)
         };
-        (0..self.machines.len()).filter(leads).max_by_key(newest)
+        (0..self.machines.len()).filter(|machine| self.leads(*machine)).max_by_key(newest)
     }
 
     /// Which machine has this node.

@@ -4,7 +4,7 @@ mod common;
 
 use base::{Duration, Instant};
 use common::{acknowledged, assert_sound, keys, physics, publisher, started_disk, world};
-use sim::{ConfigHabits, Fault, World};
+use sim::{ConfigHabits, Drill, Fault, Planted, World, run_drill};
 use storage::Survivors;
 
 /// The first start's secrets were refused like any write while the disk was full, and never asked for again.
@@ -46,4 +46,12 @@ fn rows_applied_before_the_disk_was_full_are_there_after_the_next_crash() {
         assert_eq!(world.unsettled(), None);
         assert_sound(&world, &format!("seed {seed}, {end:?}"));
     }
+}
+
+/// A client went to another node during a cut. When it was mended, the first node, which had not yet heard that the client was
+/// gone, took the registration at the other one for an orphan and ended it for good: nobody listed the living client again.
+#[test]
+fn a_client_that_moved_during_a_cut_is_listed_after_it() {
+    let report = run_drill(2, 3, &Drill::CUTS, Planted::Nothing, false);
+    assert!(report.passed(), "{report}");
 }

@@ -6,6 +6,24 @@ use sim::{PLANTED, Planted, Report, run};
 /// How many seeds a bug may need.
 const SEEDS_MAX: u64 = 10;
 
+/// Those that need several nodes have tests of their own.
+const PEERS: [&str; 14] = [
+    "forgotten-vote",
+    "forgotten-identity",
+    "lost-install",
+    "lease-without-time",
+    "follower-reads",
+    "unmarked-reads",
+    "early-ack",
+    "no-digests",
+    "dropped-tombstones",
+    "own-overwritten",
+    "lost-follower-view",
+    "deaf-followers",
+    "lost-peer-push",
+    "early-ready",
+];
+
 /// Runs seeds from this one on until the bug is found; its first seed passes without the bug.
 fn found(name: &str, checker: &str, first: u64) {
     let planted = PLANTED.iter().find(|(known, _)| *known == name).expect("it is listed").1;
@@ -36,7 +54,9 @@ macro_rules! bugs {
         #[test]
         fn every_bug_has_a_test() {
             let tested = [$($name),*];
-            let missing: Vec<_> = PLANTED.iter().filter(|(name, _)| !tested.contains(name)).collect();
+            let alone = |(name, _): &&(&str, Planted)| !PEERS.contains(name);
+            let untested = |(name, _): &&(&str, Planted)| !tested.contains(name);
+            let missing: Vec<_> = PLANTED.iter().filter(alone).filter(untested).collect();
             assert!(missing.is_empty(), "{missing:?}");
         }
     };

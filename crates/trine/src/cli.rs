@@ -1,6 +1,6 @@
 //! The command line: global options and what is said about exit codes.
 
-use crate::{client::Server, command, output::Format, serve};
+use crate::{client::Server, command, lab, output::Format, serve};
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, time::Duration};
 
@@ -39,6 +39,9 @@ pub(crate) enum Command {
     Dev(serve::Dev),
     /// Run a node
     Server(serve::Server),
+    /// Nodes in a virtual world: what faults do to a cluster, told from a seed
+    #[command(subcommand)]
+    Lab(lab::Lab),
     /// Everything that asks a running server.
     #[command(flatten)]
     Client(command::Command),

@@ -4,6 +4,7 @@
 mod cli;
 mod client;
 mod command;
+mod lab;
 mod output;
 mod problem;
 mod serve;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     let asked = match cli.command {
         Command::Dev(dev) => return serve::dev(dev),
         Command::Server(server) => return serve::server(server),
+        Command::Lab(lab) => return lab::lab(&lab),
         Command::Client(command) => ask_a_server(&cli.global, command),
     };
     match asked {

@@ -174,6 +174,16 @@ impl Dialing {
         waiting.min()
     }
 
+    /// Somebody who says to be reached at this address is there: it is dialed as soon as the deadline says so, which is now.
+    pub(crate) fn expect(&mut self, address: &Address) {
+        if let Some(target) = self.targets.get_mut(address)
+            && let State::Waiting { until } = &mut target.state
+        {
+            *until = Instant::START;
+            target.failures = 0;
+        }
+    }
+
     /// Hangs everything up and wants nothing.
     pub(crate) fn end(&mut self) {
         let links = std::mem::take(&mut self.links);

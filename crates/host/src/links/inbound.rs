@@ -1,7 +1,6 @@
 //! Connections that other nodes dialed.
 
 use crate::Signal;
-use base::{HybridTime, NodeId};
 use cluster::{Introduction, Refusal};
 use node::Lane;
 use std::{collections::BTreeMap, sync::Arc, task::Waker};
@@ -49,8 +48,7 @@ pub enum NotAccepted {
 
 #[derive(Debug)]
 pub(crate) struct Inbound {
-    pub(crate) node: NodeId,
-    life: HybridTime,
+    pub(crate) peer: Introduction,
     lane: Lane,
     /// It sends a snapshot that this node has no room for.
     is_deaf: bool,
@@ -75,7 +73,7 @@ impl Inbounds {
             .open
             .iter()
             .filter(|(_, open)| {
-                open.node == peer.node && (open.lane == lane || open.life < peer.life)
+                open.peer.node == peer.node && (open.lane == lane || open.peer.life < peer.life)
             })
             .map(|(id, _)| *id)
             .collect();
@@ -84,8 +82,8 @@ impl Inbounds {
         }
         self.last += 1;
         let id = InboundId(self.last);
-        let (node, life, signal) = (peer.node, peer.life, Arc::default());
-        self.open.insert(id, Inbound { node, life, lane, is_deaf: false, signal });
+        let (peer, signal) = (peer.clone(), Arc::default());
+        self.open.insert(id, Inbound { peer, lane, is_deaf: false, signal });
         Ok((id, replaced))
     }
 
@@ -100,6 +98,12 @@ impl Inbounds {
             inbound.signal.raise();
         }
         closed.is_some()
+    }
+
+    /// Those of nodes that are not to be heard any more.
+    pub(crate) fn unwelcome(&self, welcome: impl Fn(&Introduction) -> bool) -> Vec<InboundId> {
+        let unwelcome = self.open.iter().filter(|(_, inbound)| !welcome(&inbound.peer));
+        unwelcome.map(|(id, _)| *id).collect()
     }
 
     /// Closes all of them.

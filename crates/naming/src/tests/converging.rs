@@ -229,6 +229,27 @@ fn many_differences_are_told_up_to_a_limit_and_comparisons_are_bounded() {
 }
 
 #[test]
+fn a_service_too_large_for_a_message_is_named_without_its_instances() {
+    let mut net = Net::new(2, &Settings::default());
+    net.swallowed = vec![(0, 1)];
+    let from = ConnectionId { node: id(0), boot: HybridTime(1), counter: 1 << 32 };
+    net.step(0, Input::Opened(from));
+    let instances = (1..=201).map(client).collect();
+    let (client, service) = (ClientId::Connection(from), service());
+    let request = Request::RegisterBatch { client, service, instances };
+    net.step(0, Input::Request { from, id: RequestId(1 << 40), request });
+    net.swallowed.clear();
+    let found = verify(&mut net, 1).differences;
+    assert_eq!(
+        found.iter().map(|one| (one.places_count, one.places.len())).collect::<Vec<_>>(),
+        [(201, 0)]
+    );
+    let found = verify(&mut net, 0).differences;
+    let counts = found.iter().map(|one| (one.places_count, one.places.len()));
+    assert_eq!(counts.collect::<Vec<_>>(), [(201, PLACES_PER_DIFFERENCE_MAX)]);
+}
+
+#[test]
 fn without_a_link_there_is_no_repair() {
     let mut net = three();
     net.cut(0, 1);

@@ -183,3 +183,23 @@ fn one_of_three_that_restarts_alone_serves_the_registry_and_old_configs() {
          a=1/1 hosts, b=1/1 hosts",
     );
 }
+
+#[test]
+fn what_a_dead_node_registered_is_gone_within_17_seconds() {
+    check(
+        "3 nodes
+         > wait 6000
+         > register leader 80
+         reply q1 Done
+         > register a 81
+         reply q2 Done
+         > wait 1000
+         > kill leader
+         > wait 12000
+         > show k
+         ?=-/2 hosts, a=-/2 hosts
+         > wait 5000
+         > show k
+         ?=-/1 hosts, a=-/1 hosts",
+    );
+}

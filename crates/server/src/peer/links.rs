@@ -25,18 +25,21 @@ type Stream = TlsStream<TcpStream>;
 /// Does what the host wants of links, until the server has stopped. Says when there is a secret that others can prove.
 pub(crate) async fn run(
     peers: Peers,
-    secret_known: oneshot::Sender<()>,
+    mut secret_known: Option<oneshot::Sender<()>>,
     mut phase: watch::Receiver<Phase>,
 ) {
     let (raised, waker) = Woken::pair();
     peers.host.link_signal.listen(waker);
-    let mut secret_known = Some(secret_known);
     let mut hang_ups: BTreeMap<LinkId, oneshot::Sender<()>> = BTreeMap::new();
     let mut tasks = JoinSet::new();
     loop {
         if secret_known.is_some() && peers.key(KeyName::Cluster).is_some() {
-            // Whoever waited for it may have ended with the server.
-            let _ = secret_known.take().expect("just seen").send(());
+            let known = secret_known.take().expect("just seen");
+            if known.send(()).is_err() {
+                tracing::warn!(
+                    "there is a secret now, but --listen-peer is \"\": nobody can join here"
+                );
+            }
         }
         for dial in peers.host.take_dials() {
             let (hang_up, hung_up) = oneshot::channel();
@@ -62,7 +65,7 @@ pub(crate) async fn run(
 }
 
 /// A link that the host waits to hear of. However its task ends, the host is told.
-struct Told<'a> {
+struct Attempt<'a> {
     peers: &'a Peers,
     link: LinkId,
     address: &'a Address,
@@ -70,7 +73,7 @@ struct Told<'a> {
     why: Option<Broken>,
 }
 
-impl Drop for Told<'_> {
+impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         let why = self.why.take().unwrap_or(Broken::HungUp);
         if self.was_up {
@@ -90,15 +93,15 @@ impl Drop for Told<'_> {
 /// One link, from connecting to its end.
 async fn link(peers: Peers, dial: Dial, hung_up: oneshot::Receiver<()>) -> LinkId {
     let Dial { link, address, .. } = &dial;
-    let mut told = Told { peers: &peers, link: *link, address, was_up: false, why: None };
+    let mut attempt = Attempt { peers: &peers, link: *link, address, was_up: false, why: None };
     let broken = tokio::select! {
         biased;
         // The host has dropped the other end.
         _ = hung_up => Broken::HungUp,
-        broken = serve(&peers, &dial, &mut told.was_up) => broken,
+        broken = serve(&peers, &dial, &mut attempt.was_up) => broken,
     };
-    told.why = Some(broken);
-    drop(told);
+    attempt.why = Some(broken);
+    drop(attempt);
     dial.link
 }
 

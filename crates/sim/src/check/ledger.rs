@@ -279,7 +279,7 @@ impl Ledger {
     /// both were well, and if they are not any more, that is not long ago.
     fn surely_known(&self, registration: &Registration, look: &Look) -> bool {
         let Registration { machine, asked, confirmed } = *registration;
-        let troubles = self.troubles.between(machine, look.machine);
+        let troubles = self.troubles.near(machine, look.machine);
         let spread = confirmed.after(SPREAD_TIME);
         let healed = troubles.iter().filter_map(|span| span.to);
         let candidates = healed.map(|end| end.after(CONVERGE_TIME)).chain([confirmed]);
@@ -385,7 +385,7 @@ impl Ledger {
                 return true;
             }
             let left = before(gone, bound);
-            self.troubles.between(other, look.machine).iter().any(|span| {
+            self.troubles.near(other, look.machine).iter().any(|span| {
                 let matters = span.to.is_none_or(|end| end.after(CONVERGE_TIME) >= left);
                 // Cut off from the other one, it shows what it had as orphans for a while. When they meet again, the other
                 // one has to tell it.

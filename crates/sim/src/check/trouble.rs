@@ -126,7 +126,13 @@ impl Troubles {
         self.downs.get(&machine).into_iter().flatten().copied()
     }
 
+    /// Whatever may keep two machines from knowing the same. What a client over HTTP asks of one of them may be done by a third.
+    pub(crate) fn near(&self, a: usize, b: usize) -> Vec<Span> {
+        self.around(a).into_iter().chain(self.around(b)).collect()
+    }
+
     /// Between two machines, either way.
+    #[cfg(test)]
     pub(crate) fn between(&self, a: usize, b: usize) -> Vec<Span> {
         let cuts = [(a, b), (b, a)].into_iter().filter_map(|pair| self.cuts.get(&pair)).flatten();
         self.of(a).chain(self.of(b)).chain(cuts.copied()).collect()

@@ -1,8 +1,8 @@
 //! Some machines with a host each, and pipes between them that carry frames as the hosts hand them out.
 
 use crate::{
-    Arrival, Begun, ClusterSettings, DiskWorker, Host, InboundId, KeyName, Lane, LinkId, Planted,
-    Reading, Sending, Settings,
+    Arrival, Begun, ClusterSettings, DiskWorker, Host, InboundId, KeyName, Lane, LinkId,
+    NotAccepted, Planted, Reading, Sending, Settings,
 };
 use base::{Duration, NodeId, Now, Rng};
 use bytes::Bytes;
@@ -301,6 +301,7 @@ impl Net {
                 let welcome = by_token.then(|| acceptor.peer_key(now, KeyName::Cluster));
                 dialer.link_opened(now, link, other, welcome.flatten());
             }
+            [Err(NotAccepted::Refused(why)), _] => dialer.link_refused(now, link, why),
             other => dialer.link_closed(now, link, format!("{other:?}")),
         }
     }

@@ -147,6 +147,21 @@ fn three_fresh_nodes_found_one_cluster_and_a_fourth_comes_by_a_token() {
     net.run_until("it serves again", |net| net.host(fourth).is_ready());
 }
 
+#[test]
+fn a_node_that_was_removed_is_told_so_and_stops() {
+    let mut net = three();
+    let (leader, removed) = (net.leader().expect("somebody leads"), net.follower());
+    let (node, boot) = (base::NodeId(0), base::HybridTime(0));
+    let from = base::ConnectionId { node, boot, counter: 7 };
+    let remove = cluster::Request::Remove(net.host(removed).id());
+    let (id, request) = (base::RequestId(1), node::Request::Cluster(remove));
+    net.host(leader).push_input(node::Input::Request { from, id, request });
+    net.run_until("it stops", |net| net.host(removed).halted().is_some());
+    let why = net.host(removed).halted().expect("just seen");
+    assert!(why.contains("was removed from the cluster for good"), "{why}");
+    net.publish(leader, "a", "without it");
+}
+
 /// Counts how often it was woken.
 #[derive(Default)]
 struct Woken(AtomicUsize);

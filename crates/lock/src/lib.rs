@@ -50,7 +50,7 @@
 //! * order: `ticket(waiter granted) = min(tickets of the key's queue)`.
 //! * bounded: `leases ≤ LOCKS_MAX`, `waiters of a key ≤ WAITERS_PER_LOCK_MAX`, `waiters ≤ WAITERS_MAX`; and every waiter has
 //!   left at the latest when a leader has led for its `wait`.
-//! * one answer: a request is answered once, by the node that it was asked of.
+//! * one answer: a request is answered once, by the node that it was asked of, which has at most `ASKED_MAX` of them.
 //!
 //! # What a holder must do
 //!

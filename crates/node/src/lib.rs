@@ -5,9 +5,10 @@
 //!  Request ──┬─ Naming ──► naming ─┬► Publish · Push · Reply · Hint
 //!            ├─ Config ──► config ─┤
 //!            ├─ Cluster ─► cluster ┤► Links · KeepIdentity · NodeAlive, NodeGone ─► naming
+//!            ├─ Lock ────► lock ───┤
 //!            └─ Access ──► access ─┴► Propose ─► consensus ─► Persist … Persisted
 //!                                                    │
-//!    naming, config, access, cluster ◄── apply(index, command)┘ Apply
+//!  naming, config, access, lock, cluster ◄── apply(index, command)┘ Apply
 //!                 └──► Publish, then Reply(outcome), then Tables(rows)
 //! ```
 //!

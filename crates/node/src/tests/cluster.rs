@@ -1,6 +1,8 @@
 //! Conversations with several nodes: whoever leads is called `leader`, the others `a` and `b` (and so on), in the order
 //! of their ids at the moment when the script names them for the first time.
 
+mod locks;
+
 use super::{address, config_key, instance, replied, service};
 use crate::{
     Initial, Input, Node, Output, PeerMessage, Recovered, Reply, Request, Settings, TableRow, View,
@@ -91,6 +93,7 @@ struct Cluster {
     asked: u64,
     /// Of all grants of locks, in the order of their replies.
     tokens: Vec<lock::Token>,
+    replies: Vec<(RequestId, Reply)>,
     transcript: String,
 }
 
@@ -113,6 +116,7 @@ impl Cluster {
             lives: 0,
             asked: 0,
             tokens: Vec::new(),
+            replies: Vec::new(),
             transcript: String::new(),
         };
         for id in 1..=count {
@@ -279,6 +283,7 @@ impl Cluster {
                 {
                     self.tokens.push(token);
                 }
+                self.replies.push((asked, reply.clone()));
                 writeln!(self.transcript, "reply {asked} {}", replied(&reply)).expect("text");
             }
             Output::Peer { to, message } => {

@@ -285,7 +285,7 @@ fn full_restart() {
     told(&world, "full_restart", &["m0 is gone", "m2 starts", "m0 starts", "m1 starts"]);
 }
 
-/// A machine loses its disk. As a new node it joins, learns everything, votes, and counts: the next death is survived.
+/// A machine loses its disk. As a new node it joins, learns everything and serves. (The old id stays a voter until it is removed.)
 #[test]
 fn node_replaced() {
     let mut world = cluster(9, 3);

@@ -88,12 +88,15 @@ impl Cluster {
         let founding =
             Founding::new(now.instant, founder, formation, &settings.seeds, settings.expect);
         let view = Arc::new(View::of_nobody(me.clone(), identity.formation.clone()));
+        // Kept beside the rest, so that a restart needs no settings.
+        let secret = settings.secret.clone().or_else(|| identity.secret.clone());
+        let wanted = Identity { secret, ..identity.clone() };
         let mut cluster = Self {
             settings,
             rng,
             now,
             me,
-            wanted: identity.clone(),
+            wanted,
             identity,
             writing: None,
             halts: None,
@@ -118,6 +121,9 @@ impl Cluster {
         };
         if cluster.is_to_be_alone() {
             cluster.found_alone();
+        }
+        if cluster.identity.formation != Formation::Fresh {
+            cluster.keep();
         }
         Ok(cluster)
     }

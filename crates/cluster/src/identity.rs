@@ -18,7 +18,7 @@ pub struct Identity {
     pub node: NodeId,
     /// How far it has come into a cluster.
     pub formation: Formation,
-    /// The cluster's secret, if it was received or made; settings may give one instead.
+    /// The cluster's secret, if it was received, made or given by the settings, which may give another one later.
     pub secret: Option<Secret>,
     /// Where others were when they were last seen, so that a restart needs no addresses.
     pub peers: Vec<Address>,

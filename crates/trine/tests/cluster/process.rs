@@ -8,9 +8,9 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         atomic::{AtomicU8, Ordering},
-        mpsc::{Receiver, channel},
+        mpsc::{Receiver, RecvTimeoutError, channel},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -37,12 +37,15 @@ pub struct Node {
 
 struct Process {
     child: Child,
+    /// That it serves; broken off when it ended.
     ready: Receiver<()>,
 }
 
 /// All nodes, and what they share.
 pub struct Cluster {
     pub nodes: Vec<Node>,
+    /// How many of them found the cluster: the first ones.
+    founders: usize,
     directory: TempDir,
 }
 
@@ -74,7 +77,8 @@ impl Cluster {
             data: directory.path().join(format!("node-{k}")),
             process: None,
         };
-        Self { nodes: homes.into_iter().enumerate().map(node).collect(), directory }
+        let nodes: Vec<Node> = homes.into_iter().enumerate().map(node).collect();
+        Self { founders: nodes.len(), nodes, directory }
     }
 
     /// All of them run and serve.
@@ -94,6 +98,16 @@ impl Cluster {
 
     /// Starts one on another directory.
     pub fn start_from(&mut self, k: usize, data: &Path) {
+        self.launch(k, data, true);
+    }
+
+    /// Starts one that was there before, with nothing said about the others.
+    pub fn start_bare(&mut self, k: usize) {
+        let data = self.nodes[k].data.clone();
+        self.launch(k, &data, false);
+    }
+
+    fn launch(&mut self, k: usize, data: &Path, told_of_others: bool) {
         let ip = self.nodes[k].home.ip;
         let mut line = vec![env!("CARGO_BIN_EXE_trine").to_owned(), "server".to_owned()];
         let mut flag = |name: &str, value: String| line.extend([name.to_owned(), value]);
@@ -102,10 +116,13 @@ impl Cluster {
         flag("--listen-api", format!("{ip}:{API_PORT}"));
         flag("--listen-peer", format!("{ip}:{PEER_PORT}"));
         flag("--listen-redis", String::new());
-        flag("--expect", self.nodes.len().to_string());
-        flag("--cluster-secret-file", self.directory.path().join("secret").display().to_string());
-        for node in &self.nodes {
-            flag("--join", format!("{}:{PEER_PORT}", node.home.ip));
+        if told_of_others {
+            let secret = self.directory.path().join("secret");
+            flag("--expect", self.founders.to_string());
+            flag("--cluster-secret-file", secret.display().to_string());
+            for node in &self.nodes[..self.founders] {
+                flag("--join", format!("{}:{PEER_PORT}", node.home.ip));
+            }
         }
         if let Some(netns) = &self.nodes[k].home.netns {
             line.splice(0..0, ["ip", "netns", "exec", netns].map(str::to_owned));
@@ -129,6 +146,33 @@ impl Cluster {
         });
         let earlier = self.nodes[k].process.replace(Process { child, ready });
         assert!(earlier.is_none(), "one process per node at a time");
+    }
+
+    /// Starts one more process on a copy of another's directory, at an address of its own; its number.
+    pub fn start_twin(&mut self, copy: &Path) -> usize {
+        let mut home = self.nodes.last().expect("there are nodes").home.clone();
+        let [a, b, c, d] = home.ip.octets();
+        home.ip = Ipv4Addr::new(a, b, c, d + 1);
+        self.nodes.push(Node { home, data: copy.to_owned(), process: None });
+        self.start(self.nodes.len() - 1);
+        self.nodes.len() - 1
+    }
+
+    /// Waits until one of these, which serve, ends by itself; which one, its exit code and its log.
+    pub fn wait_exit(&mut self, nodes: [usize; 2]) -> (usize, Option<i32>, String) {
+        let began = Instant::now();
+        loop {
+            for k in nodes {
+                let process = self.nodes[k].process.as_mut().expect("it was started");
+                let ended = process.ready.recv_timeout(Duration::from_millis(100));
+                if ended == Err(RecvTimeoutError::Disconnected) {
+                    let code = process.child.wait().expect("it ran").code();
+                    self.nodes[k].process = None;
+                    return (k, code, fs::read_to_string(self.log(k)).unwrap_or_default());
+                }
+            }
+            assert!(began.elapsed() < PATIENCE, "both run on");
+        }
     }
 
     /// Waits until a node that was started serves.

@@ -224,7 +224,12 @@ impl Model {
                     let created = Revision(index + ((place as u64) << 44));
                     if is_new && let Some(entry) = self.entries.last_mut() {
                         entry.created = created;
-                        if let Some(row) = self.history.last_mut() {
+                        // Its row may be gone already: another one's clock was ahead.
+                        let key = entry.key.clone();
+                        let own = |row: &&mut HistoryRow| {
+                            row.entry.key == key && row.revision == revision
+                        };
+                        if let Some(row) = self.history.last_mut().filter(own) {
                             row.entry.created = created;
                         }
                     }

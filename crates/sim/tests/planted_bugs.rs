@@ -64,8 +64,8 @@ bugs! {
     an_ignored_fsync_failure: "ignored-sync-failure" by "linear" from 24;
     a_lost_hint: "lost-hint" by "living" from 3;
     a_hint_that_is_never_replaced: "old-hint" by "living" from 3;
-    rows_lost_after_a_full_disk: "lost-rows" by "persistent" from 10;
-    a_row_that_is_not_checked: "unchecked-row" by "durable" from 22;
+    rows_lost_after_a_full_disk: "lost-rows" by "persistent" from 26;
+    a_row_that_is_not_checked: "unchecked-row" by "sound" from 31;
     beats_that_nobody_judges: "endless-beats" by "gone" from 17;
     a_condition_checked_too_early: "early-condition" by "linear" from 1;
     a_view_that_comes_after_the_word_of_it: "late-view" by "listen" from 1;

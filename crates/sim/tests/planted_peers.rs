@@ -41,7 +41,7 @@ bugs! {
     an_old_read_that_is_not_said_to_be: "unmarked-reads" by "linear" in CUTS from 2;
     an_acknowledgement_without_a_majority: "early-ack" by "linear" in CRASHES from 1;
     a_vote_that_is_not_kept: "forgotten-vote" by "the host of" in CRASHES from 1;
-    digests_that_nobody_compares: "no-digests" by "stuck" in CUTS from 3;
+    digests_that_nobody_compares: "no-digests" by "stuck" in CUTS from 30;
     deletions_that_do_not_spread: "dropped-tombstones" by "gone" in CALM from 1;
     own_data_that_a_peer_overwrites: "own-overwritten" by "gone" in CUTS from 2;
     a_follower_that_loses_changes: "lost-follower-view" by "replicas" in CALM from 1;

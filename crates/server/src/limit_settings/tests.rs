@@ -94,14 +94,30 @@ fn each_limit_names_a_test_that_exists() {
 
 #[test]
 fn each_attack_in_its_document_names_tests_that_exist() {
+    let last_cell = |row: &str| row.trim_end_matches(" |").rsplit(" | ").next().map(str::to_owned);
+    named_tests_exist("attacks.md", "| attack", last_cell, 40);
+}
+
+#[test]
+fn each_fault_in_its_document_names_tests_that_exist() {
+    named_tests_exist("faults.md", "| fault", |row| Some(row.to_owned()), 50);
+}
+
+/// Every row of a document's tables names tests, at least one, and all of them exist.
+fn named_tests_exist(
+    document: &str,
+    head: &str,
+    cell: impl Fn(&str) -> Option<String>,
+    count_min: usize,
+) {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crates");
     let mut sources = String::new();
     read_all(crates, &mut sources);
-    let text = fs::read_to_string(crates.join("../docs/attacks.md")).expect("the document");
-    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| attack"));
+    let text = fs::read_to_string(crates.join("../docs").join(document)).expect("the document");
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with(head));
     let mut count = 0;
     for row in rows {
-        let cell = row.trim_end_matches(" |").rsplit(" | ").next().expect("cells");
+        let cell = cell(row).expect("cells");
         let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "no test: {row}");
         for test in tests {
@@ -109,7 +125,7 @@ fn each_attack_in_its_document_names_tests_that_exist() {
             count += 1;
         }
     }
-    assert!(count > 40, "only {count} tests: is the table another one now?");
+    assert!(count > count_min, "only {count} tests: is the table another one now?");
 }
 
 fn document() -> std::path::PathBuf {

@@ -114,7 +114,9 @@ pub enum Refusal {
     TooLarge,
     /// The data is empty.
     Empty,
-    /// Leadership is being handed over, another membership change is under way, or too many proposals wait.
+    /// Leadership is being handed over: the next leader takes it.
+    HandingOver,
+    /// Another membership change is under way, or too many proposals wait.
     Busy,
     /// These changes make no sense.
     InvalidMembers(&'static str),

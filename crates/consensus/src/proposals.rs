@@ -134,7 +134,7 @@ impl Consensus {
                 self.proposals.undecided.insert((first + n as u64, term), id);
             } else {
                 let why = if leads {
-                    Refusal::Busy
+                    Refusal::HandingOver
                 } else {
                     Refusal::NotLeader { leader: self.leader() }
                 };

@@ -379,7 +379,9 @@ impl Node {
 
     fn refused(&mut self, id: ProposalId, why: consensus::Refusal) {
         let why = match why {
-            consensus::Refusal::NotLeader { .. } => NotProposed::NotLeader,
+            consensus::Refusal::NotLeader { .. } | consensus::Refusal::HandingOver => {
+                NotProposed::NotLeader
+            }
             consensus::Refusal::LogFull | consensus::Refusal::Busy => NotProposed::Overloaded,
             // The plane looks at the members again.
             consensus::Refusal::InvalidMembers(_) => return,

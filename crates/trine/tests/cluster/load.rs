@@ -57,9 +57,13 @@ pub struct Client {
     next: u64,
     history: History,
     /// Acknowledged writes, by the real clock.
-    pub acknowledged: Vec<Real>,
+    acknowledged: Vec<Real>,
     /// How long the slowest refusal took.
-    pub refused_slowest: Duration,
+    refused_slowest: Duration,
+    /// Since the last acknowledged write.
+    attempts: u32,
+    /// The most that one needed.
+    attempts_max: u32,
 }
 
 impl Client {
@@ -70,6 +74,8 @@ impl Client {
             history: history.clone(),
             acknowledged: Vec::new(),
             refused_slowest: Duration::ZERO,
+            attempts: 0,
+            attempts_max: 0,
         }
     }
 
@@ -106,7 +112,10 @@ impl Client {
         let outcome = self.ask(key, Ask::Publish { content, cas: None }, || {
             exchange(to, "POST", "/nacos/v1/cs/configs", &form)
         });
+        self.attempts += 1;
+        self.attempts_max = self.attempts_max.max(self.attempts);
         if outcome == Outcome::Done {
+            self.attempts = 0;
             self.acknowledged.push(Real::now());
         }
         outcome
@@ -128,6 +137,14 @@ impl Client {
         let target = format!("/nacos/v1/cs/configs?dataId=k{key}&group=g");
         self.ask(key, Ask::Query, || exchange(from, "GET", &target, ""))
     }
+}
+
+/// How it went.
+pub struct Ended {
+    /// The longest time in which no write of anybody was acknowledged.
+    pub gap: Duration,
+    /// The most attempts that a write needed, at one node after another.
+    pub attempts_max: u32,
 }
 
 /// Clients that go on until they are stopped; each goes to the next node when one does not do what it asks.
@@ -178,10 +195,11 @@ impl Load {
         assert!(!late.timed_out(), "writes are not acknowledged");
     }
 
-    /// Ends it; the longest time in which no write of anybody was acknowledged.
-    pub fn stop(self) -> Duration {
+    /// Ends it.
+    pub fn stop(self) -> Ended {
         self.stop.store(true, Ordering::Relaxed);
         let mut times = Vec::new();
+        let mut attempts_max = 0;
         for client in self.clients {
             let client = client.join().expect("a client does not panic");
             assert!(
@@ -190,9 +208,11 @@ impl Load {
                 client.refused_slowest
             );
             times.extend(client.acknowledged);
+            attempts_max = attempts_max.max(client.attempts_max);
         }
         times.sort_unstable();
-        times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+        let gap = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
+        Ended { gap, attempts_max }
     }
 }
 

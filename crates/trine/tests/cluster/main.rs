@@ -8,10 +8,12 @@ mod http;
 mod load;
 mod netns;
 mod process;
+mod registry;
 mod status;
 
 use load::{Client, History, Load, read_everything};
 use process::Cluster;
+use registry::Beats;
 use sim::Outcome;
 use status::{leader, wait_leader};
 use std::{
@@ -43,8 +45,7 @@ fn kill_9_of_leader_and_follower_loses_nothing() {
     cluster.start(follower);
     cluster.wait_ready(follower);
     load.wait_for(BETWEEN);
-    let gap = load.stop();
-    println!("longest time without an acknowledged write: {gap:?}");
+    println!("longest time without an acknowledged write: {:?}", load.stop().gap);
     read_everything(&history, &cluster.apis());
     history.judge();
 }
@@ -67,6 +68,31 @@ fn all_killed_and_restarted_lose_nothing() {
         cluster.wait_all_ready();
         read_everything(&history, &cluster.apis());
     }
+    history.judge();
+}
+
+/// Nodes are told to stop, one after another, and come back: no publish needs more than one more attempt, and the instance of a
+/// client that beats is always listed by every node that serves.
+#[test]
+fn a_rolling_restart_under_load_loses_nothing() {
+    let mut cluster = Cluster::on_loopback(3).started();
+    let history = History::new();
+    let beats = Beats::start(&cluster.apis());
+    let load = Load::start(&history, &cluster.apis(), 3);
+    for node in 0..3 {
+        load.wait_for(BETWEEN);
+        cluster.terminate(node);
+        load.wait_for(BETWEEN);
+        cluster.start(node);
+        cluster.wait_ready(node);
+    }
+    load.wait_for(BETWEEN);
+    let ended = load.stop();
+    println!("longest time without an acknowledged write: {:?}", ended.gap);
+    assert!(ended.attempts_max <= 2, "a publish took {} attempts", ended.attempts_max);
+    let missing = beats.stop();
+    assert!(missing.is_empty(), "not listed by {missing:?}");
+    read_everything(&history, &cluster.apis());
     history.judge();
 }
 
@@ -101,7 +127,7 @@ fn a_leader_that_was_stopped_for_15_s_acknowledges_nothing_that_is_lost() {
     cluster.signal(stopped, "CONT");
     let after: usize = late.into_iter().map(|client| client.join().expect("a client")).sum();
     load.wait_for(BETWEEN);
-    let gap = load.stop();
+    let gap = load.stop().gap;
     println!("longest time without an acknowledged write: {gap:?}; {after} on the one that woke");
     read_everything(&history, &cluster.apis());
     history.judge();

@@ -121,7 +121,7 @@ mod tests {
         }
         while client.publish(cluster.api(alone), 0) != Outcome::Done {}
         load.wait_for(BETWEEN);
-        println!("longest time without an acknowledged write: {:?}", load.stop());
+        println!("longest time without an acknowledged write: {:?}", load.stop().gap);
         read_everything(&history, &cluster.apis());
         history.judge();
     }
@@ -151,7 +151,7 @@ mod tests {
             }
         }
         load.wait_for(BETWEEN);
-        println!("longest time without an acknowledged write: {:?}", load.stop());
+        println!("longest time without an acknowledged write: {:?}", load.stop().gap);
         read_everything(&history, &cluster.apis());
         history.judge();
     }

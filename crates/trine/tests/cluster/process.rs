@@ -199,6 +199,14 @@ impl Cluster {
         }
     }
 
+    /// Told to stop; waits until it has.
+    pub fn terminate(&mut self, k: usize) {
+        self.signal(k, "TERM");
+        let mut process = self.nodes[k].process.take().expect("it runs");
+        let status = process.child.wait().expect("it ran");
+        assert!(status.success(), "told to stop, it ended with {status}");
+    }
+
     /// Sends a signal by name.
     pub fn signal(&self, k: usize, name: &str) {
         let process = self.nodes[k].process.as_ref().expect("it runs");

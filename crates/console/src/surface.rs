@@ -228,6 +228,8 @@ pub struct Status {
     pub applied: LogIndex,
     /// Who votes.
     pub voters: Vec<NodeId>,
+    /// How far the registry here may lag behind that of another node, where that is known.
+    pub lags: Vec<(NodeId, Duration)>,
     /// Since it started.
     pub uptime: Duration,
     /// What the registry holds.

@@ -88,6 +88,7 @@ impl Host {
             commit: status.commit,
             applied: status.applied,
             voters: status.voters,
+            lags: status.lags,
             uptime: status.uptime,
             counts: status.counts,
             configs: self.views.configs_len(),

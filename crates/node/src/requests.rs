@@ -73,6 +73,11 @@ impl Node {
             voters: self.consensus.as_ref().map_or_else(Vec::new, |e| e.members().voters.to_vec()),
             disk_full: self.disk_full,
             peers: self.peers.iter().copied().collect(),
+            lags: self
+                .peers
+                .iter()
+                .filter_map(|peer| Some((*peer, self.registry_lag(*peer).0?)))
+                .collect(),
             counts: self.naming.counts(),
             caught_up: self.naming.caught_up(),
             convergence: self.naming.convergence(),

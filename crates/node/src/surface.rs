@@ -249,6 +249,8 @@ pub struct Status {
     pub uptime: Duration,
     /// With whom there is a link.
     pub peers: Vec<NodeId>,
+    /// How long ago the registry here agreed with theirs, of those with which it did.
+    pub lags: Vec<(NodeId, Duration)>,
     /// What the registry holds.
     pub counts: naming::Counts,
     /// How far the registry has come since the start.

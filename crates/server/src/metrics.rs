@@ -72,7 +72,7 @@ fn page(gauges: &Gauges, door: &Door) -> String {
     of_pushes(&mut page, gauges, host);
     of_config(&mut page, gauges);
     of_raft(&mut page, gauges, host);
-    peers::write(&mut page, host, &door.told);
+    peers::write(&mut page, host, gauges, &door.told);
     of_journal(&mut page, gauges);
     of_refusals(&mut page, gauges, host);
     process::write(&mut page);

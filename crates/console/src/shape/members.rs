@@ -1,6 +1,7 @@
 //! The cluster and its members.
 
 use crate::dates::rfc3339;
+use base::{Duration, NodeId};
 use cluster::{Formation, Role, State, View};
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,19 @@ impl Cluster {
             members: view.members.iter().map(Member::from).collect(),
             tokens: view.tokens.iter().map(token).collect(),
         }
+    }
+}
+
+impl Cluster {
+    /// How far each member's registry is from this node's.
+    pub(crate) fn with_lags(mut self, lags: &[(NodeId, Duration)]) -> Self {
+        for (node, lag) in lags {
+            let node = node.to_string();
+            if let Some(member) = self.members.iter_mut().find(|member| member.node == node) {
+                member.lag_ms = u64::try_from(lag.as_millis()).ok();
+            }
+        }
+        self
     }
 }
 

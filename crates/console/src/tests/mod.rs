@@ -253,6 +253,7 @@ fn status() -> Status {
         commit: LogIndex(9),
         applied: LogIndex(9),
         voters: vec![NodeId(1)],
+        lags: vec![(NodeId(2), Duration::from_millis(1_250))],
         uptime: Duration::from_secs(61),
         counts: naming::Counts { services: 2, instances: 5, ..naming::Counts::default() },
         configs: 4,

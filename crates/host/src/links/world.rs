@@ -178,13 +178,6 @@ impl Host {
         self.link_signal.raise();
     }
 
-    /// What waits to be written to a link, in bytes.
-    #[must_use]
-    pub fn waiting_bytes(&self, link: LinkId) -> usize {
-        let links = lock(&self.links);
-        links.outboxes.get(&link).map_or(0, |lanes| lanes.urgent.bytes() + lanes.bulk.bytes())
-    }
-
     /// How it stands with every address that a link is wanted to.
     #[must_use]
     pub fn link_states(&self) -> Vec<LinkState> {

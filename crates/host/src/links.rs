@@ -287,11 +287,12 @@ pub(crate) fn offers_snapshot(input: &Input) -> bool {
 }
 
 impl Host {
-    /// The addresses that links are wanted to: all of them.
+    /// There is another view of the cluster: not everybody may be welcome any more.
     pub(crate) fn review_inbounds(&self, view: &cluster::View) {
         self.with_links(|links| links.review_inbounds(view));
     }
 
+    /// The addresses that links are wanted to: all of them.
     pub(crate) fn want_links(&self, now: Now, addresses: Vec<Address>) {
         self.with_links(|links| links.dial(now, dialing::Input::Want(addresses)));
     }

@@ -1,34 +1,19 @@
 //! Checks of persistent instances: a connection, or a request.
 
-use crate::{clock::Clock, running::Phase};
+use crate::{clock::Clock, running::Phase, woken::Woken};
 use bytes::Bytes;
 use host::{Check, Checker, Host};
 use http::{HeaderName, HeaderValue, Request, header};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use std::{
-    sync::Arc,
-    task::{Wake, Waker},
-};
-use tokio::{
-    net::TcpStream,
-    sync::{Notify, watch},
-    task::JoinSet,
-};
-
-struct Notifying(Arc<Notify>);
-
-impl Wake for Notifying {
-    fn wake(self: Arc<Self>) {
-        self.0.notify_one();
-    }
-}
+use std::sync::Arc;
+use tokio::{net::TcpStream, sync::watch, task::JoinSet};
 
 /// Does what the host wants to be checked until told to stop. The registry bounds how many are under way.
 pub(crate) async fn run(host: Arc<Host>, clock: Clock, mut phase: watch::Receiver<Phase>) {
-    let waiting = Arc::new(Notify::new());
-    host.check_signal.listen(Waker::from(Arc::new(Notifying(waiting.clone()))));
+    let (waiting, waker) = Woken::pair();
+    host.check_signal.listen(waker);
     let mut running = JoinSet::new();
     loop {
         for check in host.take_checks() {

@@ -35,6 +35,7 @@ mod threads;
 mod traffic;
 mod turn;
 mod udp;
+mod woken;
 
 pub use cluster_settings::{Advertise, ClusterSettings};
 pub use doors::{Bound, bind, bind_together};

@@ -9,6 +9,7 @@ use crate::{
     peer::{Peers, Told, door, links},
     requests::Requests,
     threads::Threads,
+    woken::Woken,
 };
 use base::Rng;
 use host::{Begun, Host};
@@ -103,7 +104,7 @@ pub struct Running {
     state_changed: Arc<Notify>,
 }
 
-/// Turns a host's signal into a notification of tokio's.
+/// Wakes all that wait for another state; each of them looks again before it waits.
 struct Notifying(Arc<Notify>);
 
 impl Wake for Notifying {
@@ -353,8 +354,8 @@ fn shuffle<T>(items: &mut [T], chance: &mut Rng) {
 }
 
 async fn run_timer(host: Arc<Host>, clock: Clock, mut phase: watch::Receiver<Phase>) {
-    let closer = Arc::new(Notify::new());
-    host.timer_signal.listen(Waker::from(Arc::new(Notifying(closer.clone()))));
+    let (closer, waker) = Woken::pair();
+    host.timer_signal.listen(waker);
     loop {
         let due = host.deadline().map(|at| clock.tokio(at));
         let sleep = async {

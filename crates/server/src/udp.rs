@@ -1,18 +1,14 @@
 //! The socket from which clients of 1.x are pushed to, and on which they confirm.
 
-use crate::{clock::Clock, running::Phase};
+use crate::{clock::Clock, running::Phase, woken::Woken};
 use base::Duration;
 use bytes::Bytes;
 use host::{Datagram, Host};
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    task::{Wake, Waker},
 };
-use tokio::{
-    net::UdpSocket,
-    sync::{Notify, watch},
-};
+use tokio::{net::UdpSocket, sync::watch};
 
 /// A confirmation is some 70 bytes long; what is longer is cut off and then no confirmation.
 const RECEIVED_BYTES_MAX: usize = 2_048;
@@ -21,14 +17,6 @@ const RECEIVE_BACKOFF: Duration = Duration::from_millis(1);
 
 pub(crate) struct Udp {
     socket: UdpSocket,
-}
-
-struct Notifying(Arc<Notify>);
-
-impl Wake for Notifying {
-    fn wake(self: Arc<Self>) {
-        self.0.notify_one();
-    }
 }
 
 impl Udp {
@@ -47,8 +35,8 @@ impl Udp {
         clock: Clock,
         mut phase: watch::Receiver<Phase>,
     ) {
-        let waiting = Arc::new(Notify::new());
-        host.udp_signal.listen(Waker::from(Arc::new(Notifying(waiting.clone()))));
+        let (waiting, waker) = Woken::pair();
+        host.udp_signal.listen(waker);
         let mut received = vec![0; RECEIVED_BYTES_MAX];
         loop {
             tokio::select! {

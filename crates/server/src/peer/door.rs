@@ -1,7 +1,7 @@
 //! What others dial: the listening socket, the handshakes in progress, and the frames of those that were taken in.
 
 use super::{
-    Broken, Peers, Stage, Woken,
+    Broken, Peers, Stage,
     frames::Reader,
     introduce::{self, Answer, No},
     prove, wire,
@@ -9,6 +9,7 @@ use super::{
 use crate::{
     listen::{ACCEPT_BACKOFF, Refusals},
     running::Phase,
+    woken::Woken,
 };
 use cluster::Introduction;
 use host::{FRAME_BYTES_MAX, Flow, InboundId, KeyName, NotAccepted, Reading};

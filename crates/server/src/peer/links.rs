@@ -1,12 +1,12 @@
 //! What this node dials: a task per link, which carries the host's frames out on two connections.
 
 use super::{
-    Broken, Peers, Stage, Woken,
+    Broken, Peers, Stage,
     frames::Writer,
     introduce::{self, No},
     prove, wire,
 };
-use crate::running::Phase;
+use crate::{running::Phase, woken::Woken};
 use bytes::Bytes;
 use cluster::{Address, Introduction, Secret};
 use host::{Dial, KeyName, Lane, LinkId};

@@ -47,15 +47,9 @@ use base::Limit;
 use cluster::{Refusal, Secret};
 use hello::NONCE_BYTES;
 use host::{Host, KeyName};
-use std::{
-    io,
-    sync::Arc,
-    task::{Wake, Waker},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 pub use tls::PeerCertificates;
 pub(crate) use tls::Tls;
-use tokio::sync::Notify;
 pub(crate) use told::Told;
 
 /// What every connection between nodes needs.
@@ -113,23 +107,6 @@ impl Peers {
         getrandom::fill(&mut nonce)
             .map_err(|error| Broken::at(Stage::Hello)(io::Error::other(error.to_string())))?;
         Ok(nonce)
-    }
-}
-
-/// Wakes the one task that waits, or whoever waits next.
-struct Woken(Arc<Notify>);
-
-impl Woken {
-    /// What to wait on, and what wakes it.
-    fn pair() -> (Arc<Notify>, Waker) {
-        let notify = Arc::new(Notify::new());
-        (notify.clone(), Waker::from(Arc::new(Self(notify))))
-    }
-}
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.notify_one();
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     connection::Common,
     listen::Seats,
     metrics,
-    peer::{Peers, Told, door, links},
+    peer::{Peers, Told, door, door::Door, links},
     requests::Requests,
     threads::Threads,
     woken::Woken,
@@ -219,21 +219,17 @@ impl Running {
         phase: &watch::Receiver<Phase>,
     ) {
         let (known, secret_known) = oneshot::channel();
-        let known = match (open, listen) {
-            (Some(socket), _) => {
-                self.tasks.push(tokio::spawn(door::run(peers.clone(), socket, phase.clone())));
-                None
-            }
-            (None, Some(address)) => {
-                tracing::info!(
-                    "the peer door stays closed: there is neither a secret, nor --join, nor --token"
-                );
-                let later = door::run_later(peers.clone(), address, secret_known, phase.clone());
-                self.tasks.push(tokio::spawn(later));
-                Some(known)
-            }
-            (None, None) => Some(known),
-        };
+        let door = open.map(Door::Open).or_else(|| {
+            let closed = listen.map(Door::Closed)?;
+            tracing::info!(
+                "the peer door stays closed: there is neither a secret, nor --join, nor --token"
+            );
+            Some(closed)
+        });
+        if let Some(door) = door {
+            let running = door::run(peers.clone(), door, secret_known, phase.clone());
+            self.tasks.push(tokio::spawn(running));
+        }
         self.tasks.push(tokio::spawn(links::run(peers, known, phase.clone())));
     }
 

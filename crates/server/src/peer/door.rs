@@ -28,10 +28,17 @@ use tokio_rustls::TlsStream;
 
 type Stream = TlsStream<TcpStream>;
 
-/// Opens the door once there is a secret to prove, and accepts other nodes.
-pub(crate) async fn run_later(
+/// The door, open or still to be opened.
+pub(crate) enum Door {
+    Open(TcpListener),
+    Closed(SocketAddr),
+}
+
+/// Accepts other nodes until the server has stopped, from the moment on at which this one can check what they prove: who came
+/// earlier would be told that its secret is wrong. Until then they wait in the socket.
+pub(crate) async fn run(
     peers: Peers,
-    address: SocketAddr,
+    door: Door,
     secret_known: oneshot::Receiver<()>,
     mut phase: watch::Receiver<Phase>,
 ) {
@@ -42,16 +49,19 @@ pub(crate) async fn run_later(
             return;
         },
     }
-    match TcpListener::bind(address).await {
-        Ok(socket) => run(peers, socket, phase).await,
-        Err(error) => {
-            tracing::error!(%address, %error, "the peer door cannot be opened: no other node can join");
-        }
-    }
+    let socket = match door {
+        Door::Open(socket) => socket,
+        Door::Closed(address) => match TcpListener::bind(address).await {
+            Ok(socket) => socket,
+            Err(error) => {
+                return tracing::error!(%address, %error, "the peer door cannot be opened: no other node can join");
+            }
+        },
+    };
+    accept(peers, socket, phase).await;
 }
 
-/// Accepts other nodes until the server has stopped.
-pub(crate) async fn run(peers: Peers, socket: TcpListener, mut phase: watch::Receiver<Phase>) {
+async fn accept(peers: Peers, socket: TcpListener, mut phase: watch::Receiver<Phase>) {
     let mut connections = JoinSet::new();
     let mut refusals = Refusals::default();
     let half_open = Arc::new(HalfOpen::default());

@@ -25,11 +25,12 @@ type Stream = TlsStream<TcpStream>;
 /// Does what the host wants of links, until the server has stopped. Says when there is a secret that others can prove.
 pub(crate) async fn run(
     peers: Peers,
-    mut secret_known: Option<oneshot::Sender<()>>,
+    secret_known: oneshot::Sender<()>,
     mut phase: watch::Receiver<Phase>,
 ) {
     let (raised, waker) = Woken::pair();
     peers.host.link_signal.listen(waker);
+    let mut secret_known = Some(secret_known);
     let mut hang_ups: BTreeMap<LinkId, oneshot::Sender<()>> = BTreeMap::new();
     let mut tasks = JoinSet::new();
     loop {

@@ -44,6 +44,12 @@
 //! once, and knows that it has caught up when digests agree. Two nodes that cannot reach each other agree through a third
 //! that reaches both, because digests speak of all owners.
 //!
+//! A node that comes back is a new node as to what its former lives owned: it does not answer for those records, and knows
+//! of them what its hint said. Its peers find in its first digest what it lacks, and send it. But that is not enough to
+//! call itself caught up, so on each new link it compares the records under its own name, too, until the peer has nothing to
+//! add. Only about former lives: what it issued in this one is on its way to the peers all the time, differs from what they
+//! say in every round, and is theirs to ask for.
+//!
 //! # Invariants
 //!
 //! ```text
@@ -53,6 +59,7 @@
 //! origin:     a remote state of an incarnation that this node issued in this life is refused, and answered with a greater
 //! digest(n) = Σ item(key, version) over what n lists; digests equal on all nodes  ⇔  they list the same states
 //! one place:  a key is either an entry or a tombstone, never both
+//! caught up:  agreed with n  ⇒  every record of a former life of this node that n listed at the link's begin is known here
 //! orphans:    standing = Orphan → Hidden at heard + ORPHAN_LISTED_TIME → dropped at heard + ORPHAN_KEEP_TIME
 //! ```
 //!

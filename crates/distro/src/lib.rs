@@ -22,7 +22,9 @@
 //!
 //! A node takes a record over by issuing an incarnation. The hybrid clock has observed every incarnation that the node
 //! was ever told of, so the new one is greater, and the former owner's ownership ends as soon as it hears of it. No
-//! permission is asked: that is what "writable on both sides" costs, and the greater incarnation is what heals it.
+//! permission is asked: that is what "writable on both sides" costs, and the greater incarnation is what heals it. An owner
+//! that stops in good order says who is to own a record next (above, where that is known), and that one takes it over
+//! (`TakeOver`) without the record being anybody's orphan.
 //!
 //! # Messages
 //!
@@ -187,6 +189,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
             }
             Input::Amend { key, value } => self.amend(key, value),
             Input::Delete { key } => self.delete(now, key),
+            Input::TakeOver { key, heard } => self.take_over(now, key, heard),
             Input::WriteAsked { key, value, at } => self.write_asked(now, key, value, at),
             Input::DeleteAsked { key, at } => self.delete_asked(now, key, at),
             Input::Learned { from, record } => self.merge(now, from, record),
@@ -292,6 +295,16 @@ impl<K: Key, V: Clone> Distro<K, V> {
             Some(entry) if self.owns(entry) => entry.version.next(),
             Some(_) | None => self.issue(now),
         }
+    }
+
+    fn take_over(&mut self, now: Now, key: K, heard: Instant) {
+        let Some(value) = self.entries.get(&key).map(|entry| entry.value.clone()) else { return };
+        let version = self.issue(now);
+        let entry =
+            Entry { version, value, heard: heard.min(now.instant), standing: Standing::Living };
+        self.put(key.clone(), entry);
+        self.spread(&key);
+        self.tell(key, Change::Written);
     }
 
     fn write(&mut self, now: Now, key: K, version: Version, value: V) {

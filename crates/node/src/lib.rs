@@ -58,6 +58,7 @@ mod start;
 mod surface;
 mod tables;
 
+pub use command::removals;
 pub use consensus;
 pub use gather::{GATHERINGS_MAX, GatherMessage};
 pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};

@@ -58,8 +58,9 @@ mod start;
 mod surface;
 mod tables;
 
+pub use command::removals;
 pub use consensus;
-pub use gather::{GATHERINGS_MAX, GatherMessage};
+pub use gather::{ClientsInquiry, GATHERINGS_MAX, GatherMessage, Inquiry, Part};
 pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};
 pub use proposals::PROPOSALS_MAX;
 pub use start::{Recovered, Settings};
@@ -133,7 +134,7 @@ pub struct Node {
     reloading: Option<VecDeque<consensus::Output>>,
     /// Reads that wait for the state to reach an entry.
     reads: commit::Reads,
-    /// Questions that wait for the journals of other nodes.
+    /// Questions that wait for parts of other nodes.
     gatherings: gather::Gatherings,
     /// What is done since `Input::Leave`.
     left: BTreeSet<Left>,
@@ -197,6 +198,9 @@ impl Node {
             Input::SnapshotOpened { to, through } => self.snapshot_opened(to, through),
             Input::SnapshotSent { to, ok } => {
                 self.engine(consensus::Input::SnapshotSent { to, ok });
+            }
+            Input::Clients { asker, question, part } => {
+                self.clients_told(asker, question, part);
             }
             Input::Checked { id, healthy } => {
                 self.naming.step(now, naming::Input::Checked { id, healthy });

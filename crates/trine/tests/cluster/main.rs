@@ -99,6 +99,17 @@ fn a_rolling_restart_under_load_loses_nothing() {
     history.judge();
 }
 
+/// What was registered a moment before a node is told to stop is there when it comes back, though nobody else knows it.
+#[test]
+fn a_node_that_is_told_to_stop_leaves_all_it_lists_on_disk() {
+    let mut cluster = Cluster::on_loopback(1).started();
+    registry::register_slow(&cluster.apis());
+    cluster.terminate(0);
+    cluster.start(0);
+    cluster.wait_ready(0);
+    assert!(registry::lists_slow(cluster.api(0)));
+}
+
 /// A leader that was stopped, and whose clients write to it while it wakes, acknowledges nothing that is lost.
 #[test]
 fn a_leader_that_was_stopped_for_15_s_acknowledges_nothing_that_is_lost() {

@@ -46,8 +46,7 @@ impl Registered {
             register(nodes, port, "");
         }
         if with_slow {
-            let times = r#"{"preserved.heart.beat.timeout":"600000","preserved.ip.delete.timeout":"900000"}"#;
-            register(nodes, SLOW, &format!("&metadata={}", escaped(times)));
+            register_slow(nodes);
             ports.push(SLOW);
         }
         let runtime = Runtime::new().expect("threads");
@@ -122,6 +121,18 @@ fn register(nodes: &[SocketAddr], port: u16, more: &str) {
     let answers = (0..nodes.len()).map(|turn| nodes[(usize::from(port) + turn) % nodes.len()]);
     let mut answers = answers.map(|node| exchange(node, "POST", "/nacos/v1/ns/instance", &form));
     assert!(answers.any(|answer| answer.is_some_and(|answer| answer.status == 200)));
+}
+
+/// Registers a client that beats less often than an orphan is listed.
+pub fn register_slow(nodes: &[SocketAddr]) {
+    let times =
+        r#"{"preserved.heart.beat.timeout":"600000","preserved.ip.delete.timeout":"900000"}"#;
+    register(nodes, SLOW, &format!("&metadata={}", escaped(times)));
+}
+
+/// Whether a node that serves lists it.
+pub fn lists_slow(node: SocketAddr) -> bool {
+    missing(node, &[SLOW]) == Some(Vec::new())
 }
 
 async fn stream(nodes: &[SocketAddr], port: u16) -> NamingService {

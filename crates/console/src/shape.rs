@@ -623,7 +623,8 @@ pub const FRESHNESS_HEADERS: [&str; 4] =
     ["x-trine-consistency", "x-trine-staleness-ms", "x-trine-index", "x-trine-served-by"];
 
 /// The values of `FRESHNESS_HEADERS`.
-pub(crate) fn freshness_values(freshness: &Freshness) -> [String; 4] {
+#[must_use]
+pub fn freshness_values(freshness: &Freshness) -> [String; 4] {
     [
         freshness.level.to_string(),
         freshness.staleness.map_or("unknown".to_owned(), |lag| lag.as_millis().to_string()),

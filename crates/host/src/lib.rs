@@ -59,6 +59,7 @@ mod tally;
 mod udp;
 mod views;
 mod work;
+mod worth;
 
 pub use deliver::Arrival;
 pub use disk::{

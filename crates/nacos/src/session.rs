@@ -188,7 +188,7 @@ impl Session {
             .and_then(|()| Form::read(request))
             .and_then(|form| {
                 let operation = routes::route(request.method(), path, &form)?;
-                Ok((operation, routes::reader(request.method(), path, &form)?, form))
+                Ok((operation, routes::reader(request.method(), &form)?, form))
             });
         match parsed {
             Ok((operation, reader, form)) => {

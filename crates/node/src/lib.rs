@@ -58,6 +58,7 @@ mod start;
 mod surface;
 mod tables;
 
+pub use command::removals;
 pub use consensus;
 pub use gather::{ClientsInquiry, GATHERINGS_MAX, GatherMessage, Inquiry, Part};
 pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};

@@ -8,6 +8,7 @@ mod http;
 mod load;
 mod netns;
 mod process;
+mod recover;
 mod status;
 
 use load::{Client, History, Load, read_everything};
@@ -171,7 +172,7 @@ fn of_twins_one_stops_and_says_why() {
     cluster.start(2);
     cluster.wait_ready(2);
     let twin = cluster.start_twin(&copy);
-    let (stopped, code, log) = cluster.wait_exit([2, twin]);
+    let (stopped, code, log) = cluster.wait_exit(&[2, twin]);
     assert_eq!(code, Some(70), "{log}");
     assert!(log.contains("is a copy of the other"), "{log}");
     load.wait_for(BETWEEN);

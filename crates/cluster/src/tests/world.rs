@@ -194,11 +194,13 @@ impl World {
                 let command = command.split(" {").next().unwrap_or_default();
                 self.say(&format!("{name}: propose {id} {command}"));
             }
-            Output::Tidy(command) => {
-                let ended = matches!(command, crate::Command::EndTokens(_));
-                assert!(ended, "only tokens are tidied");
-                self.say(&format!("{name}: tidies tokens"));
-            }
+            Output::Tidy(command) => match command {
+                crate::Command::EndTokens(_) => self.say(&format!("{name}: tidies tokens")),
+                crate::Command::Remove(node) => {
+                    self.say(&format!("{name}: {node} never comes back"));
+                }
+                crate::Command::MakeToken { .. } => panic!("nobody asked for a token"),
+            },
             Output::Left => self.say(&format!("{name}: left")),
             Output::Halt(why) => {
                 let why = why.split(':').next().unwrap_or_default().to_owned();

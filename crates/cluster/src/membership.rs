@@ -63,6 +63,8 @@ impl Cluster {
         self.membership.voters = voters.into_iter().collect();
         self.membership.learners = learners.into_iter().collect();
         self.membership.changing_until = None;
+        let membership = &self.membership;
+        self.links.said.retain(|node, _| membership.is_member(*node));
         // How far a node is counts from when it gets the log.
         self.membership.joins.clear();
         self.view_is_old = true;

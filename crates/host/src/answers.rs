@@ -68,7 +68,7 @@ impl Host {
             Reply::Events { events, dropped, silent } => {
                 console::Answer::Explained { events, dropped, silent }
             }
-            Reply::Status(status) => console::Answer::Status(Box::new(self.status(status))),
+            Reply::Status(status) => console::Answer::Status(Box::new(self.status(*status))),
             Reply::Unavailable(why) => console::Answer::Unavailable(match why {
                 Unavailable::Starting => console::Unavailable::Starting,
                 Unavailable::NoLeader => console::Unavailable::NoLeader,
@@ -89,6 +89,7 @@ impl Host {
             applied: status.applied,
             voters: status.voters,
             lags: status.lags,
+            behind: status.behind,
             uptime: status.uptime,
             counts: status.counts,
             configs: self.views.configs_len(),

@@ -36,7 +36,7 @@ impl Node {
             Request::Explain { subject, limit } => self.gather(from, id, subject, limit),
             Request::Status => {
                 let status = self.status();
-                self.reply(from, id, Reply::Status(status));
+                self.reply(from, id, Reply::Status(Box::new(status)));
             }
         }
     }
@@ -78,6 +78,7 @@ impl Node {
                 .iter()
                 .filter_map(|peer| Some((*peer, self.registry_lag(*peer).0?)))
                 .collect(),
+            behind: self.consensus.as_ref().map_or_else(Vec::new, consensus::Consensus::behind),
             counts: self.naming.counts(),
             caught_up: self.naming.caught_up(),
             convergence: self.naming.convergence(),

@@ -411,3 +411,25 @@ fn nobody_takes_a_place_while_that_would_leave_no_majority() {
          c: n3 is gone, last heard 4.0 s ago"
     ));
 }
+
+/// Of two on one disk, the one with the earlier life stays, also where nobody looks for it.
+#[test]
+fn the_twin_that_stays_is_linked_at_its_new_address() {
+    check(&format!(
+        "{THREE}
+         > machine d join a,b,c
+         > kill c
+         > copy c d
+         > ahead c 60000
+         > start c
+         > wait 1000
+         > start d
+         > wait 30000
+         c halts: another node with the id n3 runs since before
+         a: c is gone, last heard 4.2 s ago
+         b: c is gone, last heard 3.8 s ago
+         > wait 5000
+         > show
+         a formed #1 3/3 alive, b formed #1 3/3 alive, c formed #1 (off), d formed #1 3/3 alive"
+    ));
+}

@@ -1,11 +1,11 @@
 //! The three verbs' two enums of a whole node.
 
-use crate::PeerMessage;
+use crate::{ClientsInquiry, Part, PeerMessage};
 use base::{
     ConnectionId, Consistency, Duration, Freshness, Instant, Limit, LogIndex, NodeId, RequestId,
     Term,
 };
-use cluster::{Address, Introduction};
+use cluster::{Address, Crowd, Introduction, Shift};
 use config::{ConfigKey, Entry, Grays};
 use naming::{ClusterNames, ServiceKey, ServiceView};
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub enum Input {
     Opened(ConnectionId),
     /// Something arrived on it.
     Heard(ConnectionId),
+    /// It was asked to go to another node: when it closes, its client is on the way there.
+    Moving(ConnectionId),
     /// The connection is gone, whether it was `Opened` or not.
     Closed {
         /// Which.
@@ -98,6 +100,15 @@ pub enum Input {
         /// Whether all of it was.
         ok: bool,
     },
+    /// The answer to `Output::Clients`.
+    Clients {
+        /// As asked.
+        asker: NodeId,
+        /// As asked.
+        question: u64,
+        /// The answer.
+        part: Part,
+    },
     /// What came of an `Output::Check`.
     Checked {
         /// Of the `Check`.
@@ -120,7 +131,8 @@ pub enum Input {
     Secrets(Initial),
     /// Whether the disk has no room for writes.
     DiskFull(bool),
-    /// Leave the cluster's links in peace: hand over what this node leads, say goodbye, then `Output::Left`.
+    /// Leave the cluster in peace: hand over what this node leads and what HTTP clients offer, say goodbye, then
+    /// `Output::Left`.
     Leave,
     /// The deadline has come.
     Wake,
@@ -148,6 +160,10 @@ pub enum Request {
         /// How many at most.
         limit: usize,
     },
+    /// How many clients each node serves.
+    Crowds,
+    /// Nodes are to ask some of their clients to go elsewhere.
+    Shift(Vec<Shift>),
     /// How the node is.
     Status,
 }
@@ -176,6 +192,20 @@ pub enum Reply {
         /// Members that did not answer: their part is missing.
         silent: Vec<NodeId>,
     },
+    /// How many clients the nodes serve.
+    Crowds {
+        /// By node.
+        crowds: Vec<Crowd>,
+        /// Members that did not answer.
+        silent: Vec<NodeId>,
+    },
+    /// Clients are being asked to go elsewhere.
+    Moved {
+        /// How many.
+        clients: u64,
+        /// Nodes that did not say whether they ask theirs.
+        silent: Vec<NodeId>,
+    },
     /// How the node is.
     Status(Box<Status>),
     /// It could not be done.
@@ -201,6 +231,8 @@ impl Reply {
             )
             | Self::Fresh(_)
             | Self::Events { .. }
+            | Self::Crowds { .. }
+            | Self::Moved { .. }
             | Self::Cluster(_)
             | Self::Status(_) => None,
         }
@@ -329,6 +361,8 @@ impl Tally {
             | Reply::Lock(_)
             | Reply::Fresh(_)
             | Reply::Events { .. }
+            | Reply::Crowds { .. }
+            | Reply::Moved { .. }
             | Reply::Status(_)
             | Reply::Unavailable(_) => return,
         };
@@ -474,6 +508,15 @@ pub enum Output {
         to: NodeId,
         /// What.
         message: PeerMessage,
+    },
+    /// Ask the clients' sessions of this node, then `Input::Clients`.
+    Clients {
+        /// Who wants to know; for `Input::Clients`.
+        asker: NodeId,
+        /// What the asker calls it; for `Input::Clients`.
+        question: u64,
+        /// What.
+        inquiry: ClientsInquiry,
     },
     /// Keep links to these addresses, and to no others. Each replaces the one before it.
     Links(Vec<Address>),

@@ -2,7 +2,7 @@
 
 use crate::dates::rfc3339;
 use base::NodeId;
-use cluster::{Formation, Role, State, View};
+use cluster::{Crowd, Formation, Role, State, View};
 use serde::{Deserialize, Serialize};
 
 /// The cluster, as the node that answers knows it.
@@ -47,6 +47,9 @@ pub struct Member {
     /// How many entries of the log it still lacks; whoever leads knows it of all members, others of themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_behind: Option<u64>,
+    /// How many clients with a stream it serves; absent if that was not asked for, or not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<u32>,
 }
 
 /// An open invitation, without its key.
@@ -134,6 +137,16 @@ impl Cluster {
         self
     }
 
+    /// How many clients each member serves.
+    pub(crate) fn with_clients(mut self, crowds: &[Crowd]) -> Self {
+        for crowd in crowds {
+            if let Some(member) = self.member(crowd.node) {
+                member.clients = Some(crowd.streams);
+            }
+        }
+        self
+    }
+
     fn member(&mut self, node: NodeId) -> Option<&mut Member> {
         let node = node.to_string();
         self.members.iter_mut().find(|member| member.node == node)
@@ -166,6 +179,7 @@ impl From<&cluster::Member> for Member {
             started_at: member.life.map(|life| rfc3339(life.unix_ms())),
             lag_ms: None,
             log_behind: None,
+            clients: None,
         }
     }
 }

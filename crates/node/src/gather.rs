@@ -3,7 +3,7 @@
 //! The node that is asked tells what its own journal holds, asks those it has a link to, and merges what comes. Who does not
 //! answer in time is named in the reply: a story that lacks a node's part must say so.
 
-use crate::{Node, Output, PeerMessage, Reply, Unavailable};
+use crate::{Node, Reply, Said, Unavailable};
 use base::{ConnectionId, Duration, Instant, NodeId, RequestId};
 use journal::{Event, Subject};
 use serde::{Deserialize, Serialize};
@@ -94,8 +94,7 @@ impl Node {
         let limit = u32::try_from(limit.min(EVENTS_MAX)).expect("a small number");
         for peer in &gathering.awaited {
             let message = GatherMessage::Ask { question, subject: subject.clone(), limit };
-            self.outputs
-                .push_back(Output::Peer { to: *peer, message: PeerMessage::Gather(message) });
+            self.tell(*peer, Said::Gather(message));
         }
         self.gatherings.waiting.insert(question, gathering);
         self.settle_gathering(question);
@@ -106,8 +105,7 @@ impl Node {
             GatherMessage::Ask { question, subject, limit } => {
                 let (events, dropped) = self.explain(&subject, (limit as usize).min(EVENTS_MAX));
                 let answer = GatherMessage::Answer { question, events, dropped };
-                self.outputs
-                    .push_back(Output::Peer { to: from, message: PeerMessage::Gather(answer) });
+                self.tell(from, Said::Gather(answer));
             }
             GatherMessage::Answer { question, mut events, dropped } => {
                 let Some(gathering) = self.gatherings.waiting.get_mut(&question) else { return };

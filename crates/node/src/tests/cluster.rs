@@ -2,6 +2,7 @@
 //! of their ids at the moment when the script names them for the first time.
 
 mod locks;
+mod time;
 
 use super::{address, config_key, instance, replied, service};
 use crate::{
@@ -72,6 +73,8 @@ enum Letter {
 struct Seen {
     configs: BTreeMap<String, String>,
     hosts: usize,
+    /// Of the list.
+    version: u64,
     ready: bool,
     complete: bool,
     view: Option<Arc<cluster::View>>,
@@ -88,6 +91,8 @@ struct Cluster {
     cut: BTreeSet<(NodeId, NodeId)>,
     /// They do nothing and hear nothing, and their links do not break.
     hung: BTreeSet<NodeId>,
+    /// By how much wall clocks are ahead.
+    ahead: BTreeMap<NodeId, Duration>,
     names: BTreeMap<String, NodeId>,
     lives: u64,
     asked: u64,
@@ -112,6 +117,7 @@ impl Cluster {
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
             hung: BTreeSet::new(),
+            ahead: BTreeMap::new(),
             names: BTreeMap::new(),
             lives: 0,
             asked: 0,
@@ -230,8 +236,10 @@ impl Cluster {
     }
 
     fn step(&mut self, id: NodeId, input: Input) {
+        let ahead = self.ahead.get(&id).copied().unwrap_or_default();
+        let now = Now { unix_ms: self.now.after(ahead).unix_ms, ..self.now };
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        node.step(self.now, input);
+        node.step(now, input);
         while let Some(output) = self.nodes.get_mut(&id).and_then(Node::poll) {
             self.carry_out(id, output);
         }
@@ -265,7 +273,9 @@ impl Cluster {
                 View::ConfigGone(key) => {
                     seen.configs.remove(&*key.data_id);
                 }
-                View::Service(view) => seen.hosts = view.instances.len(),
+                View::Service(view) => {
+                    (seen.hosts, seen.version) = (view.instances.len(), view.version);
+                }
                 View::Standing(standing) => {
                     (seen.ready, seen.complete) = (standing.ready, standing.complete);
                 }

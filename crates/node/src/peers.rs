@@ -42,7 +42,7 @@ pub enum Said {
     Naming(naming::PeerMessage),
     /// Who is in the cluster and alive, and who may come. Each may be lost.
     Cluster(cluster::Message),
-    /// Questions about this node's journal, and answers. Each may be lost.
+    /// Questions about the journal and the clients of a node, and answers. Each may be lost.
     Gather(GatherMessage),
     /// About writes that another node leads. Lost: the asker's deadline comes.
     Proposal(ProposalMessage),
@@ -152,7 +152,7 @@ impl Said {
                 .map_err(|error| error.to_string()),
             4 => postcard::from_bytes(bytes)
                 .map(Self::Gather)
-                .map_err(|error| format!("a message about journals: {error}")),
+                .map_err(|error| format!("a question or an answer of all nodes: {error}")),
             kind => Err(format!("a message of unknown kind {kind}")),
         }
     }

@@ -95,6 +95,8 @@ struct Cluster {
     hung: BTreeSet<NodeId>,
     /// By how much wall clocks are ahead.
     ahead: BTreeMap<NodeId, Duration>,
+    /// Up to where an earlier life may have given out times, for the next node that is started.
+    high_water: HybridTime,
     names: BTreeMap<String, NodeId>,
     lives: u64,
     asked: u64,
@@ -120,6 +122,7 @@ impl Cluster {
             cut: BTreeSet::new(),
             hung: BTreeSet::new(),
             ahead: BTreeMap::new(),
+            high_water: HybridTime::default(),
             names: BTreeMap::new(),
             lives: 0,
             asked: 0,
@@ -174,7 +177,7 @@ impl Cluster {
                 entries: disk.entries.clone(),
                 applied: disk.applied,
             },
-            clock_high_water: HybridTime::default(),
+            clock_high_water: self.high_water,
         };
         let rng = Rng::from_seed([self.lives as u8; 32]);
         let rows = disk.table_rows();

@@ -2,7 +2,7 @@
 
 use super::{Cluster, service};
 use crate::{Reply, Request};
-use base::{Duration, NodeId};
+use base::{Duration, HybridTime, NodeId};
 use journal::{Event, Kind, Subject};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -139,4 +139,23 @@ fn a_clock_that_is_decades_ahead_takes_no_other_along_and_is_told_of_once() {
     cluster.register("leader", 82);
     assert!(cluster.version(b) > before);
     assert!(cluster.version(b) < now + 60_000);
+}
+
+#[test]
+fn members_show_when_a_node_was_started_and_not_what_its_clock_had_reserved() {
+    let (mut cluster, [leader, a, b]) = three();
+    cluster.kill(a);
+    let started = cluster.now.unix_ms;
+    cluster.high_water = HybridTime::from_unix_ms(started + 60_000);
+    cluster.start(a);
+    cluster.wait(Duration::from_secs(5));
+    for node in [leader, a, b] {
+        let view = cluster.seen[&node].view.clone().expect("it was published");
+        let member = view.members.iter().find(|member| member.node == a).expect("a member");
+        assert!(
+            member.life.is_some_and(|life| life.unix_ms() >= started + 60_000),
+            "as {node} has it"
+        );
+        assert_eq!(member.started_ms, Some(started), "as {node} has it");
+    }
 }

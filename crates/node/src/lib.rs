@@ -428,6 +428,7 @@ impl Node {
                     self.outputs.push_back(Output::Publish(View::LockGone(key)));
                 }
                 lock::Output::Reply { to, id, reply } => self.reply(to, id, Reply::Lock(reply)),
+                lock::Output::Event(kind, subject) => self.file(kind, subject),
                 lock::Output::Halt(reason) => self.halt(reason),
             }
         }
@@ -483,7 +484,12 @@ impl Node {
             | Kind::Started
             | Kind::Ready
             | Kind::Halted(_)
-            | Kind::Edited => return,
+            | Kind::Edited
+            | Kind::Granted { .. }
+            | Kind::Queued(_)
+            | Kind::GaveUp(_)
+            | Kind::Released { .. }
+            | Kind::LeaseEnded { .. } => return,
         };
         *counter += 1;
     }

@@ -630,6 +630,25 @@ impl Naming {
         self.distro.clock().last().max(self.health.clock().last())
     }
 
+    /// The hybrid clock that versions of services and of clients' records are read from, for what else must be ordered with them.
+    pub fn clock(&mut self) -> &mut HybridClock {
+        self.distro.clock()
+    }
+
+    /// The time at which something is said to another node: later than all that was given out.
+    pub fn time_to_say(&mut self, now: Now) -> HybridTime {
+        let (health, clock) = (self.health.clock().last(), self.distro.clock());
+        clock.raise(health);
+        clock.tick(now)
+    }
+
+    /// Another node said something at this time: views and records that follow are later. False if it is too far ahead to be
+    /// followed ([`HybridClock::observe`]).
+    pub fn observe(&mut self, now: Now, at: HybridTime) -> bool {
+        self.health.clock().observe(now, at);
+        self.distro.clock().observe(now, at)
+    }
+
     /// When a linked node's records last agreed with those of this one, and how many it has still to be sent.
     #[must_use]
     pub fn peer_standing(&self, peer: NodeId) -> (Option<Instant>, usize) {

@@ -6,6 +6,7 @@
 
 mod http;
 mod load;
+mod member_states;
 mod netns;
 mod process;
 mod recover;

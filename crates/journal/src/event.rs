@@ -154,6 +154,8 @@ pub enum Kind {
     Halted(Arc<str>),
     /// What an operator says of the service or the instance changed.
     Edited,
+    /// Who belongs to the cluster is to change without an operator, for this reason.
+    Replaced(Arc<str>),
 }
 
 impl fmt::Display for Subject {

@@ -508,7 +508,8 @@ impl Node {
             | Kind::Started
             | Kind::Ready
             | Kind::Halted(_)
-            | Kind::Edited => return,
+            | Kind::Edited
+            | Kind::Replaced(_) => return,
         };
         *counter += 1;
     }

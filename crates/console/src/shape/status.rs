@@ -92,7 +92,7 @@ impl Status {
                 applied_index: status.applied.0,
                 voters: status.voters.iter().map(ToString::to_string).collect(),
             },
-            cluster: Cluster::of(cluster).with_lags(&status.lags),
+            cluster: Cluster::of(cluster).with_lags(status),
             counts: Counts {
                 services: status.counts.services,
                 instances: status.counts.instances,

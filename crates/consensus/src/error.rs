@@ -32,7 +32,9 @@ pub enum Error {
         why: &'static str,
     },
     /// The log on disk does not fit together. The node must not take part with it.
-    #[error("the log on disk is not whole at index {index}: {why}; let the node join anew")]
+    #[error(
+        "the log on disk is not whole at index {index}: {why}; if the others of its cluster run, start the node with an empty data directory and the same settings"
+    )]
     Log {
         /// Where.
         index: LogIndex,

@@ -124,7 +124,11 @@ fn beat(nodes: &[SocketAddr], stop: &AtomicBool) {
         let full = format!(
             r#"{{"serviceName":"{SERVICE}","ip":"10.0.0.9","port":{port},"weight":1.0,"cluster":"DEFAULT"}}"#
         );
-        let full = if port.is_multiple_of(2) { format!("&beat={}", escaped(&full)) } else { String::new() };
+        let full = if port.is_multiple_of(2) {
+            format!("&beat={}", escaped(&full))
+        } else {
+            String::new()
+        };
         let form = format!("{}{full}", place(port));
         let answer = (0..nodes.len()).find_map(|more| {
             let node = nodes[(usize::from(turn) + more) % nodes.len()];

@@ -24,3 +24,11 @@ pub fn wait_leader(nodes: &[SocketAddr]) -> usize {
         assert!(began.elapsed() < PATIENCE, "nobody leads");
     }
 }
+
+/// Waits until this node says that it serves.
+pub fn wait_serves(node: SocketAddr) {
+    let began = Instant::now();
+    while exchange(node, "GET", "/readyz", "").is_none_or(|answer| answer.status != 200) {
+        assert!(began.elapsed() < PATIENCE, "{node} does not serve");
+    }
+}

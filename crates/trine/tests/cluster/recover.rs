@@ -33,7 +33,7 @@ fn members(node: SocketAddr) -> Vec<[String; 3]> {
 }
 
 /// Waits until this node lists so many members, and all of them as living voters.
-pub fn wait_alive(node: SocketAddr, count: usize) {
+fn wait_voters(node: SocketAddr, count: usize) {
     let began = Instant::now();
     loop {
         let listed = members(node);
@@ -75,7 +75,7 @@ fn a_node_with_a_corrupt_disk_is_started_with_an_empty_one_and_has_its_old_place
     cluster.start(2);
     cluster.wait_ready(2);
     for node in cluster.apis() {
-        wait_alive(node, 3);
+        wait_voters(node, 3);
     }
     load.wait_for(WRITES);
     load.stop();
@@ -144,13 +144,13 @@ fn one_node_is_left_of_three_and_becomes_a_cluster_again() {
     let invited = cluster.start_invited(&flags);
     cluster.wait_ready(1);
     cluster.wait_ready(invited);
-    wait_alive(left, 3);
+    wait_voters(left, 3);
 
     // And the other one, with its old disk.
     cluster.start_from(0, &old);
     let (_, code, log) = cluster.wait_exit(&[0]);
     assert!(code == Some(70) && log.contains("was removed from the cluster for good"), "{log}");
-    wait_alive(left, 3);
+    wait_voters(left, 3);
     let all = [cluster.api(1), left, cluster.api(invited)];
     let load = Load::start(&history, &all, 2);
     load.wait_for(WRITES);

@@ -106,6 +106,7 @@ mod command;
 mod connection;
 mod converge;
 mod forward;
+mod heard;
 mod hint;
 mod leave;
 mod model;

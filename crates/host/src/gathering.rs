@@ -11,7 +11,7 @@ use crate::{
     sessions::{Message, Slot, lock},
 };
 use base::{ConnectionId, Duration, NodeId, Now, RequestId};
-use cluster::{Crowd, Shift, State};
+use cluster::{Busy, Crowd, Shift, State};
 use nacos::{Answer, Connected, Move, NodeState, Place};
 use node::{ClientsInquiry, Input, Part};
 use std::{
@@ -138,6 +138,11 @@ impl Host {
         asked
     }
 
+    /// How busy the machine is; for those who want to know who has room.
+    pub fn set_busy(&self, busy: Option<Busy>) {
+        *lock(&self.busy) = busy;
+    }
+
     /// Where another node serves clients, if it lives and that is known.
     fn place(&self, node: NodeId) -> Option<Place> {
         let view = self.views.cluster()?;
@@ -155,7 +160,7 @@ impl Host {
             connections: count(self.connections_open.load(Ordering::Relaxed)),
             streams: count(slots.iter().filter(|slot| connected(slot).is_some()).count()),
             serves: nacos::Views::state(&self.views) == NodeState::Ready,
-            busy: None,
+            busy: *lock(&self.busy),
         }
     }
 }

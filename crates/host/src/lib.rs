@@ -123,6 +123,8 @@ pub struct Host {
     streams_bytes: Arc<AtomicUsize>,
     /// What is asked of all sessions.
     gatherings: Mutex<VecDeque<gathering::Asking>>,
+    /// How busy the machine is, as the world told last.
+    busy: Mutex<Option<cluster::Busy>>,
     /// Clients that are to go elsewhere and were not asked to yet.
     moving: Mutex<VecDeque<gathering::Going>>,
     /// Connections that want to hear of changes of the access tables.

@@ -148,6 +148,7 @@ impl Host {
             streams_bytes: Arc::default(),
             gatherings: Mutex::default(),
             moving: Mutex::default(),
+            busy: Mutex::default(),
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),

@@ -69,6 +69,7 @@ static ROUTES: &[Route] = &[
     route(Method::DELETE, "/v1/configs/{}", op::config_delete::parse),
     route(Method::GET, "/v1/configs/{}/history", op::config_history::parse),
     route(Method::GET, "/v1/configs/{}/explain", op::explain::of_config),
+    route(Method::GET, "/v1/locks/{}/explain", op::explain::of_lock),
     route(Method::GET, "/v1/locks", op::lock_list::parse),
     route(Method::GET, "/v1/locks/{}", op::lock_get::parse),
     route(Method::PUT, "/v1/locks/{}", op::lock_put::parse),

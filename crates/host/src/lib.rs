@@ -165,6 +165,8 @@ struct NodeCell {
     latest: Now,
     /// No hybrid time above this is given out before a higher one is asked to be noted on disk.
     ceiling: HybridTime,
+    /// When that was noted.
+    ceiling_raised: Instant,
     /// The restored tables still to come.
     restoring: Option<start::Restoring>,
     planting: planted::Planting,

@@ -4,7 +4,7 @@ use crate::{
     DiskWorker, Host, Limits, NodeCell, Opened, Planted, Timers, credentials::Credentials,
     disk::DiskJob, lanes::Lanes, planted::Planting, views::ViewStore,
 };
-use base::{HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
+use base::{Duration, HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
 use cluster::{Address, Identity, JoinToken, Secret};
 use node::{Input, Node, RESTORED_TABLES, Recovered, TableRow, consensus};
 use std::{
@@ -108,18 +108,10 @@ impl Host {
             Some(bytes) => Identity::decode(bytes)?,
             None => new_identity(&mut worker, &mut rng)?,
         };
-        // The time of boot is part of every connection's id, and times are given out from now on: the ceiling of them
-        // must be on disk before.
-        let forgets = settings.planted == Planted::ForgottenClock;
-        let hinted = naming::hint_high_water(&hint).unwrap_or_default();
-        let (clock_high_water, hinted) =
-            if forgets { Default::default() } else { (clock_high_water, hinted) };
-        let mut clock = HybridClock::above(clock_high_water.max(hinted));
-        let boot = clock.tick(now);
-        let ceiling = clock_ceiling(boot, now);
-        worker.set_clock(ceiling)?;
+        let (boot, ceiling) =
+            start_clock(&mut worker, settings.planted, now, &hint, clock_high_water)?;
         let id = identity.node;
-        let node = make_node(&settings, now, &mut rng, identity, &recovered, clock.last())?;
+        let node = make_node(&settings, now, &mut rng, identity, &recovered, boot)?;
         let mut key = [0; 32];
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
@@ -129,8 +121,16 @@ impl Host {
             ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
         let restoring = Some(Restoring { hint });
         let planting = Planting::new(settings.planted);
-        let cell =
-            NodeCell { node, rng, latest: now, restoring, ceiling, planting, offered: false };
+        let cell = NodeCell {
+            node,
+            rng,
+            latest: now,
+            restoring,
+            ceiling,
+            ceiling_raised: now.instant,
+            planting,
+            offered: false,
+        };
         let host = Arc::new(Self {
             id,
             boot,
@@ -236,10 +236,34 @@ pub(crate) fn for_engine(recovered: &storage::Recovered) -> consensus::Recovered
     }
 }
 
+/// The time of boot, above all that earlier lives gave out, and the ceiling of the times of this life. The first is part of
+/// every connection's id, and times are given out from now on: the ceiling must be on disk before.
+fn start_clock(
+    worker: &mut DiskWorker,
+    planted: Planted,
+    now: Now,
+    hint: &[Vec<u8>],
+    noted: HybridTime,
+) -> Result<(HybridTime, HybridTime), StartError> {
+    let hinted = naming::hint_high_water(hint).unwrap_or_default();
+    let forgets = planted == Planted::ForgottenClock;
+    let past = if forgets { HybridTime::default() } else { noted.max(hinted) };
+    let boot = HybridClock::above(past).tick(now);
+    let ceiling = clock_ceiling(boot, now);
+    worker.set_clock(ceiling)?;
+    Ok((boot, ceiling))
+}
+
+/// How far ahead of a clock that runs its ceiling is noted.
+pub(crate) const CLOCK_AHEAD_MS: u64 = 60_000;
+
+/// A clock that came to its ceiling sooner than this, runs.
+pub(crate) const CLOCK_RUNS: Duration = Duration::from_secs(30);
+
 /// The ceiling to note for a clock that has come to `reached`: a minute ahead, so that it is noted seldom. A clock that is
 /// ahead of the wall stands nearly still, and restarts must not drive it on: a second is plenty for it.
 pub(crate) fn clock_ceiling(reached: HybridTime, now: Now) -> HybridTime {
-    let minute = now.unix_ms.saturating_add(60_000);
+    let minute = now.unix_ms.saturating_add(CLOCK_AHEAD_MS);
     HybridTime::from_unix_ms(minute.max(reached.unix_ms() + 1_000))
 }
 

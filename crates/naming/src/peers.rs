@@ -100,7 +100,7 @@ impl Naming {
             self.alive.insert(owner);
             // A life begins above all versions that the ones before may have given out. Subscribers who come from that node
             // must not take the views of this one for older than theirs.
-            self.distro.clock().observe(life);
+            self.distro.clock().observe(self.now, life);
         }
         self.distro(Input::OwnerAlive { owner, life });
         self.health(Input::OwnerAlive { owner, life });
@@ -116,7 +116,10 @@ impl Naming {
 
     pub(crate) fn peer_said(&mut self, from: NodeId, PeerMessage(said): PeerMessage) {
         match said {
-            Said::Offers(message) => self.distro(Input::Received { from, message }),
+            Said::Offers(mut message) => {
+                self.share_heard(&mut message);
+                self.distro(Input::Received { from, message });
+            }
             Said::Health(message) => self.health(Input::Received { from, message }),
             Said::Asked(asked) => self.asked(from, *asked),
             Said::Answered(answered) => self.answered(from, answered),

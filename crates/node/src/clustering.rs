@@ -1,6 +1,6 @@
 //! What the cluster plane says, carried out.
 
-use crate::{Node, Output, PeerMessage, Reply, View, command::Command, start::OURSELVES};
+use crate::{Node, Output, Reply, Said, View, command::Command, start::OURSELVES};
 use base::{ProposalId, RequestId};
 use cluster::MemberChange;
 
@@ -24,8 +24,7 @@ impl Node {
                 self.outputs.push_back(Output::Links(addresses));
             }
             cluster::Output::Peer { to, message } => {
-                let message = PeerMessage::Cluster(message);
-                self.outputs.push_back(Output::Peer { to, message });
+                self.tell(to, Said::Cluster(message));
             }
             cluster::Output::NodeAlive { node, life } => {
                 self.naming.step(self.now, naming::Input::NodeAlive { node, life });

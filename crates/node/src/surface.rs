@@ -320,6 +320,8 @@ pub struct Tally {
     pub publish_refused: u64,
     /// How often this node became the leader.
     pub leader_changes: u64,
+    /// Messages of nodes whose hybrid time was too far ahead to be followed.
+    pub times_not_followed: u64,
     /// Keys that clients listen to.
     pub config_listeners: usize,
     /// The journal's bytes, about.

@@ -176,7 +176,7 @@ impl From<&cluster::Member> for Member {
             linked: member.is_linked,
             peer: member.peer.as_ref().map(text),
             api: member.api.as_ref().map(text),
-            started_at: member.life.map(|life| rfc3339(life.unix_ms())),
+            started_at: member.started_ms.map(rfc3339),
             lag_ms: None,
             log_behind: None,
             clients: None,

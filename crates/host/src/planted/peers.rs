@@ -2,7 +2,7 @@
 
 use super::{Planted, Planting};
 use base::{ConnectionId, Consistency, RequestId, Revision};
-use node::{Input, Output, PeerMessage, Reply, Request, View};
+use node::{Input, Output, PeerMessage, Reply, Request, Said, View};
 
 impl Planting {
     /// Whether the node leads, as of the next input.
@@ -13,7 +13,9 @@ impl Planting {
     /// What becomes of an input.
     pub(super) fn among_peers(&mut self, input: Input) -> Option<Input> {
         match &input {
-            Input::Peer { message: PeerMessage::Naming(_), .. } => self.peer_spoke = true,
+            Input::Peer { message: PeerMessage { said: Said::Naming(_), .. }, .. } => {
+                self.peer_spoke = true
+            }
             Input::Request {
                 request: Request::Naming(naming::Request::Register { .. }), ..
             } => {
@@ -22,21 +24,23 @@ impl Planting {
             _ => {}
         }
         match (self.planted, input) {
-            (Planted::NoDigests, Input::Peer { message: PeerMessage::Naming(said), .. })
-                if said.is_digest() =>
-            {
-                None
-            }
+            (
+                Planted::NoDigests,
+                Input::Peer { message: PeerMessage { said: Said::Naming(said), .. }, .. },
+            ) if said.is_digest() => None,
             (
                 Planted::DroppedTombstones,
-                Input::Peer { from, message: PeerMessage::Naming(said) },
+                Input::Peer { from, message: PeerMessage { at, said: Said::Naming(said) } },
             ) => {
-                let message = PeerMessage::Naming(said.without_deletions());
-                Some(Input::Peer { from, message })
+                let said = Said::Naming(said.without_deletions());
+                Some(Input::Peer { from, message: PeerMessage { at, said } })
             }
-            (Planted::OwnOverwritten, Input::Peer { from, message: PeerMessage::Naming(said) }) => {
-                let message = PeerMessage::Naming(said.made_newest());
-                Some(Input::Peer { from, message })
+            (
+                Planted::OwnOverwritten,
+                Input::Peer { from, message: PeerMessage { at, said: Said::Naming(said) } },
+            ) => {
+                let said = Said::Naming(said.made_newest());
+                Some(Input::Peer { from, message: PeerMessage { at, said } })
             }
             (_, Input::Request { from, id, request }) => {
                 let request = self.request_among_peers(from, id, request);

@@ -119,16 +119,14 @@ impl Host {
         let links = crate::links::Links::new(rng.fork(), &settings.limits, tally.links.clone());
         let views =
             ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
-        let restoring = Some(Restoring { hint });
-        let planting = Planting::new(settings.planted);
         let cell = NodeCell {
             node,
             rng,
             latest: now,
-            restoring,
+            restoring: Some(Restoring { hint }),
             ceiling,
             ceiling_raised: now.instant,
-            planting,
+            planting: Planting::new(settings.planted),
             offered: false,
         };
         let host = Arc::new(Self {
@@ -146,9 +144,7 @@ impl Host {
             connections_open: 0.into(),
             sessions_broken: 0.into(),
             streams_bytes: Arc::default(),
-            gatherings: Mutex::default(),
-            moving: Mutex::default(),
-            busy: Mutex::default(),
+            crowd: crate::gathering::OwnCrowd::default(),
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),

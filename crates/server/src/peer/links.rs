@@ -19,6 +19,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_rustls::TlsStream;
+use tracing::Instrument;
 
 type Stream = TlsStream<TcpStream>;
 
@@ -45,7 +46,7 @@ pub(crate) async fn run(
         for dial in peers.host.take_dials() {
             let (hang_up, hung_up) = oneshot::channel();
             hang_ups.insert(dial.link, hang_up);
-            tasks.spawn(link(peers.clone(), dial, hung_up));
+            tasks.spawn(link(peers.clone(), dial, hung_up).in_current_span());
         }
         for link in peers.host.take_hangups() {
             hang_ups.remove(&link);

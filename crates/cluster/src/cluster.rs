@@ -276,6 +276,7 @@ impl Cluster {
             return self.say(from, Body::Removed);
         }
         self.heard_life(from, life);
+        self.note_place(from, &address);
         match body {
             Body::Gossip(message) => {
                 self.gossip_step(gossip::Input::Received { from: address, message });

@@ -82,6 +82,11 @@ static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/namespaces/{}/history", op::history::of_namespace),
 ];
 
+/// Verb and path of every route; `{}` stands for one segment of any text.
+pub fn http_api() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ROUTES.iter().map(|route| (route.method.as_str(), route.path))
+}
+
 /// The route of a request, and what stands at its `{}`.
 pub(crate) fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Problem> {
     let mut allowed = Vec::new();

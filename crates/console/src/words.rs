@@ -53,6 +53,7 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Started => "the node began to start".to_owned(),
         Kind::Ready => "the node serves".to_owned(),
         Kind::Leads { term } => format!("the node leads in term {term}"),
+        Kind::Replaced(why) => why.to_string(),
         Kind::Halted(why) => format!("the node stopped: {why}"),
     }
 }

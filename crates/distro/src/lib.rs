@@ -23,9 +23,9 @@
 //! A node takes a record over by issuing an incarnation. The hybrid clock follows every incarnation that the node is told
 //! of, so the new one is greater, and the former owner's ownership ends as soon as it hears of it. (What is too far ahead to be
 //! followed, of a node whose wall clock is wrong by more than a day, is taken in all the same: then the new one is one tick above
-//! it, for this record alone.) No permission is asked: that is what "writable on both sides" costs, and the greater incarnation is
-//! what heals it. An owner that stops in good order says who is to own a record next (above, where that is known), and that one
-//! takes it over (`TakeOver`) without the record being anybody's orphan.
+//! it, for this record alone.) No permission is asked: that is what "writable on both sides" costs, and the greater incarnation
+//! is what heals it. An owner that stops in good order says who is to own a record next (above, where that is known), and that
+//! one takes it over (`TakeOver`) without the record being anybody's orphan.
 //!
 //! # Messages
 //!

@@ -60,6 +60,7 @@ mod tally;
 mod udp;
 mod views;
 mod work;
+mod worth;
 
 pub use deliver::Arrival;
 pub use disk::{

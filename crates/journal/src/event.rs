@@ -156,6 +156,8 @@ pub enum Kind {
     Halted(Arc<str>),
     /// What an operator says of the service or the instance changed.
     Edited,
+    /// Who belongs to the cluster is to change without an operator, for this reason.
+    Replaced(Arc<str>),
     /// The lock was granted to this owner. That it is renewed is routine, and not filed.
     Granted {
         /// To whom.

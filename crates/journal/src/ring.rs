@@ -114,6 +114,7 @@ fn bytes_of(event: &Event) -> usize {
         | Kind::Refused(text)
         | Kind::Closed(text)
         | Kind::Halted(text)
+        | Kind::Replaced(text)
         | Kind::Published { md5: text, .. } => text.len(),
         Kind::Registered
         | Kind::Deregistered

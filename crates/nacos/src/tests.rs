@@ -23,10 +23,11 @@ mod naming;
 mod operator;
 mod registry;
 mod search;
-mod service_watch;
+
 mod transfer;
 mod udp;
 mod watching;
+mod watching_services;
 mod wrapped;
 
 use super::*;

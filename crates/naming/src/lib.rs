@@ -66,6 +66,7 @@
 //!            incarnation; each through the overlay of its place
 //! forwarded: each request of a client is answered once, within `FORWARD_TIMEOUT` if another node has to be asked; what was
 //!            handed over is not handed on; what is done for another node loses against what that node does later
+//! left:      after Left: what HTTP clients offer is owned by others, if any could be asked in time, and hint = lists
 //! owner:     nodes agree on who lives ∧ the client was heard since  ⇒  its owner is the responsible node
 //! agreed:    apply(i, c) depends on nothing but the agreed state, i and c; restore(all rows) = the agreed state
 //! described: a service that somebody created or edited is published until it is removed

@@ -514,6 +514,7 @@ impl Node {
             | Kind::Ready
             | Kind::Halted(_)
             | Kind::Edited
+            | Kind::Replaced(_)
             | Kind::Granted { .. }
             | Kind::Queued(_)
             | Kind::GaveUp(_)

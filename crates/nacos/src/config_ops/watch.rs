@@ -2,23 +2,19 @@
 //!
 //! The plane is asked first, then the views are looked at: no name falls between. What is told then is in `watching`.
 
-use super::fields::refused;
 use crate::{
     Answer, Ask, check,
     fault::Fault,
     form, grpc, json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Nothing,
-    watching::{WATCHED_NAMES_MAX, read_group_key},
+    watching::{HELD_NAMES_MAX, WATCHED_NAMES_MAX, read_group_key},
 };
 use access::{Action, Resource};
 use base::Consistency;
 use config::{ConfigKey, Pattern, Refusal, Reply, Request};
 use serde::Deserialize;
 use std::{collections::BTreeSet, sync::Arc};
-
-/// Names that a client may say it holds: twice what it can have been told.
-pub(crate) const HELD_NAMES_MAX: usize = 2 * WATCHED_NAMES_MAX;
 
 /// Nacos's codes and texts for its limits.
 const TOO_MANY_PATTERNS: (u16, &str) = (50_310, "fuzzy watch pattern over limit");
@@ -143,10 +139,7 @@ impl Operate for WatchConfigs {
                 let (code, text) = TOO_MANY_PATTERNS;
                 Next::Reply(context.door.answer(500, code, Some(text), Nothing {}))
             }
-            (Event::Answer(Answer::Config(Reply::Refused(refusal))), _) => {
-                Next::Fault(refused(&refusal))
-            }
-            (event, _) => unexpected(event),
+            (event, _) => failed(event),
         }
     }
 }

@@ -91,6 +91,28 @@ pub(crate) struct Restoring {
     hint: Vec<Vec<u8>>,
 }
 
+impl NodeCell {
+    fn new(
+        now: Now,
+        node: Node,
+        rng: Rng,
+        ceiling: HybridTime,
+        restoring: Restoring,
+        planting: Planting,
+    ) -> Self {
+        Self {
+            node,
+            rng,
+            latest: now,
+            restoring: Some(restoring),
+            ceiling,
+            ceiling_raised: now.instant,
+            planting,
+            offered: false,
+        }
+    }
+}
+
 impl Host {
     /// Opens the disk and makes the node. It serves once its tables are read, its log is replayed and, on the first
     /// start, its secrets are in the log: run the disk jobs and watch `is_ready`.
@@ -119,18 +141,8 @@ impl Host {
         let links = crate::links::Links::new(rng.fork(), &settings.limits, tally.links.clone());
         let views =
             ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
-        let restoring = Some(Restoring { hint });
         let planting = Planting::new(settings.planted);
-        let cell = NodeCell {
-            node,
-            rng,
-            latest: now,
-            restoring,
-            ceiling,
-            ceiling_raised: now.instant,
-            planting,
-            offered: false,
-        };
+        let cell = NodeCell::new(now, node, rng, ceiling, Restoring { hint }, planting);
         let host = Arc::new(Self {
             id,
             boot,

@@ -154,10 +154,11 @@ async fn stream(nodes: &[SocketAddr], port: u16) -> NamingService {
 /// An application that uses its client: this one notices only when it is used, or some ten seconds later, that it has lost its
 /// connection, and a restart of three nodes is over by then.
 async fn resolve(naming: NamingService) {
+    let mut pace = tokio::time::interval(PACE);
     loop {
+        pace.tick().await;
         // Its answer is not what is judged here, and it fails while there is no connection.
         let _ = naming.get_all_instances(SERVICE.to_owned(), None, Vec::new(), false).await;
-        tokio::time::sleep(PACE).await;
     }
 }
 

@@ -131,6 +131,8 @@ pub struct Host {
     /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
     salts: Mutex<Rng>,
     halted: Mutex<Option<String>>,
+    /// What operators should read and was not fetched yet.
+    notices: Mutex<VecDeque<Arc<str>>>,
     /// The others know that this node is about to stop.
     left: AtomicBool,
     generated_password: Mutex<Option<String>>,
@@ -148,6 +150,8 @@ pub struct Host {
     pub udp_signal: Signal,
     /// Raised when there is an address to dial, or a link to close, and when others may be able to prove something new.
     pub link_signal: Signal,
+    /// Raised when there is a notice to fetch.
+    pub notice_signal: Signal,
     /// Raised when the node became ready, or is so no more, or has left, or halted.
     pub state_signal: Signal,
 }

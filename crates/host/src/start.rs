@@ -166,6 +166,7 @@ impl Host {
             check_signal: crate::Signal::default(),
             salts,
             halted: Mutex::default(),
+            notices: Mutex::default(),
             left: false.into(),
             generated_password: Mutex::default(),
             settings,
@@ -175,6 +176,7 @@ impl Host {
             timer_signal: crate::Signal::default(),
             udp_signal: crate::Signal::default(),
             link_signal: crate::Signal::default(),
+            notice_signal: crate::Signal::default(),
             state_signal: crate::Signal::default(),
         });
         host.push_disk_job(DiskJob::Restore { table: RESTORED_TABLES.start, after: None });

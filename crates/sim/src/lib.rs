@@ -44,6 +44,7 @@
 //! gone        no list shows one for longer than its end explains
 //! versions    of pushes never fall, also over restarts
 //! empty-push  no push is empty unless the ledger of the clients is
+//! locks       tokens only grow; nobody gets a lock whose holder counts on it, and whoever holds it is not refused
 //! persistent  a persistent instance is listed until it is taken back, over every crash
 //! sound       no answer contradicts itself
 //! ```
@@ -83,6 +84,7 @@ mod config_client;
 mod datagrams;
 mod fault;
 mod line;
+mod lock_client;
 mod machine;
 mod naming_client;
 mod network;
@@ -110,9 +112,10 @@ pub use check::{Findings, check, violations};
 pub use cluster_profile::Drill;
 pub use config_client::ConfigHabits;
 pub use fault::{DiskFile, Fault};
+pub use lock_client::LockHabits;
 pub use naming_client::NamingHabits;
 pub use network::{NetworkFault, Place};
-pub use note::{Ask, End, Note, Offer, Outcome, Seen, Step};
+pub use note::{Ask, End, Held, Note, Offer, Outcome, Seen, Step};
 pub use planted::{PLANTED, Planted};
 pub use run::{Report, run, run_cluster, run_drill};
 pub use scan::Answer;

@@ -18,6 +18,8 @@ pub(crate) struct Machine {
     pub(crate) halt_expected: bool,
     /// Kept from before the disk was damaged.
     pub(crate) copy: Option<Copy>,
+    /// One of several, whose disk lied or was damaged: there is no copy, since the others have what it had.
+    pub(crate) is_suspect: bool,
     /// The hint may be unreadable.
     pub(crate) hint_damaged: bool,
     pub(crate) syncs_lost_since: Option<Instant>,
@@ -64,6 +66,7 @@ impl Machine {
         Self {
             halt_expected: false,
             copy: None,
+            is_suspect: false,
             hint_damaged: false,
             syncs_lost_since: None,
             damage_expected: false,

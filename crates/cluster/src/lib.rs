@@ -16,6 +16,7 @@
 //! | `membership` | who takes part in agreement, who leads? | one change after the other, by whoever leads |
 //! | `agreed` | who was invited, who never comes back? | the replicated state: tokens, removed ids |
 //! | `twins` | is there a copy of somebody's disk? | the one started later stops |
+//! | `balance` | who serves more clients than its share? | a pure function of what the nodes count |
 //!
 //! Gossip informs, Raft decides: who is `Down` is shown, is no successor and loses its clients, but keeps its vote.
 //!
@@ -67,6 +68,7 @@
 
 mod agreed;
 mod asking;
+mod balance;
 mod cluster;
 mod error;
 mod formation;
@@ -88,6 +90,7 @@ mod view;
 
 pub use agreed::{REMOVED_MAX, TOKENS_MAX};
 pub use asking::{TRANSFER_TIMEOUT, TRANSFERS_MAX, TTL_MAX};
+pub use balance::{Busy, Crowd, Shift, TOLERANCE, even_out};
 pub use cluster::Cluster;
 pub use error::Error;
 pub use formation::{ClusterId, Formation, Founder};

@@ -1,5 +1,6 @@
 //! Conversations between planes: a script goes in, what became of the nodes comes out.
 
+mod balance;
 mod bytes;
 mod founding;
 mod members;

@@ -48,6 +48,7 @@ static ROUTES: &[Route] = &[
     route(Method::DELETE, "/v1/cluster/members/{}", op::member_delete::parse),
     route(Method::POST, "/v1/cluster/join-token", op::join_token::parse),
     route(Method::PUT, "/v1/cluster/leader", op::leader_put::parse),
+    route(Method::POST, "/v1/cluster/rebalance", op::rebalance::parse),
     route(Method::GET, "/v1/cluster/verify", op::verify::parse),
     route(Method::POST, "/v1/cluster/repair", op::verify::parse_repair),
     route(Method::GET, "/v1/services", op::service_list::parse),

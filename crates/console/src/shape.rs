@@ -1,9 +1,11 @@
 //! The JSON of the API, as written by the server and read by its clients. Times are RFC 3339 in UTC.
 
 mod members;
+mod rebalance;
 mod verify;
 
 pub use members::{Cluster, Invitation, InvitationTerms, Leadership, Member, OpenToken};
+pub use rebalance::{Clients, ClientsMove, Rebalance, Rebalanced};
 pub use verify::{AfterService, Differing, Repair, Verification};
 
 use crate::{NodeState, dates::rfc3339};

@@ -139,6 +139,10 @@ pub enum Ask {
     Access(access::Request),
     /// Locks.
     Lock(lock::Request),
+    /// How many clients each node serves.
+    Crowds,
+    /// Have nodes ask some of their clients to go elsewhere.
+    Shift(Vec<cluster::Shift>),
     /// The cluster.
     Cluster(cluster::Request),
     /// The newest events about a subject in the journals of all nodes.
@@ -177,6 +181,20 @@ pub enum Answer {
     Access(access::Reply),
     /// To `Lock`.
     Lock(lock::Reply),
+    /// To `Crowds`.
+    Crowds {
+        /// By node.
+        crowds: Vec<cluster::Crowd>,
+        /// Members that did not answer.
+        silent: Vec<NodeId>,
+    },
+    /// To `Shift`.
+    Shifted {
+        /// So many clients are being asked to go.
+        clients: u64,
+        /// Nodes that did not say whether they ask theirs.
+        silent: Vec<NodeId>,
+    },
     /// To `Cluster`.
     Cluster(cluster::Reply),
     /// To `Explain`.

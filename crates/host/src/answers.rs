@@ -68,6 +68,8 @@ impl Host {
             Reply::Events { events, dropped, silent } => {
                 console::Answer::Explained { events, dropped, silent }
             }
+            Reply::Crowds { crowds, silent } => console::Answer::Crowds { crowds, silent },
+            Reply::Moved { clients, silent } => console::Answer::Shifted { clients, silent },
             Reply::Status(status) => console::Answer::Status(Box::new(self.status(status))),
             Reply::Unavailable(why) => console::Answer::Unavailable(match why {
                 Unavailable::Starting => console::Unavailable::Starting,
@@ -116,6 +118,8 @@ fn to_nacos(reply: Reply) -> nacos::Answer {
             Unavailable::DiskFull => nacos::Unavailable::DiskFull,
             Unavailable::Overloaded => nacos::Unavailable::Overloaded,
         }),
+        Reply::Crowds { crowds, silent } => nacos::Answer::Crowds { crowds, silent },
+        Reply::Moved { clients, silent } => nacos::Answer::Shifted { clients, silent },
         Reply::Events { .. } | Reply::Status(_) | Reply::Cluster(_) => {
             unreachable!("the Nacos edge asks for neither journal nor status nor members")
         }

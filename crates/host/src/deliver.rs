@@ -2,7 +2,7 @@
 
 use crate::{
     Chunk, Host, Sending, StreamId, Work,
-    gathering::Gathering,
+    gathering::{Asking, FromSession},
     sessions::{Door, Message, Sessions, Slot, lock},
     streams::Streams,
     work::{Asker, Task},
@@ -283,6 +283,8 @@ impl Host {
             nacos::Ask::Config(request) => node::Request::Config(request),
             nacos::Ask::Access(request) => node::Request::Access(request),
             nacos::Ask::Lock(request) => node::Request::Lock(request),
+            nacos::Ask::Crowds => node::Request::Crowds,
+            nacos::Ask::Shift(shifts) => node::Request::Shift(shifts),
             nacos::Ask::Verify { user, password, hash } => {
                 let revision = nacos::Views::access(&self.views).revision;
                 let task = Task::Verify { user, password: password.0, hash, revision };
@@ -299,10 +301,12 @@ impl Host {
                 return slot.post(Message::Nacos(nacos::Input::Answer { id, answer }));
             }
             nacos::Ask::Clients { limit } => {
-                return self.ask_all(slot.connection, id, Gathering::Clients { limit });
+                let what = FromSession::Clients { limit };
+                return self.ask_all(Asking::Session { connection: slot.connection, id, what });
             }
             nacos::Ask::Move(clients) => {
-                return self.ask_all(slot.connection, id, Gathering::Move(clients));
+                let what = FromSession::Move(clients);
+                return self.ask_all(Asking::Session { connection: slot.connection, id, what });
             }
             nacos::Ask::Hash(password) => {
                 let cost = self.settings.bcrypt_cost;
@@ -324,6 +328,8 @@ impl Host {
             console::Ask::Lock(request) => node::Request::Lock(request),
             console::Ask::Cluster(request) => node::Request::Cluster(request),
             console::Ask::Explain { subject, limit } => node::Request::Explain { subject, limit },
+            console::Ask::Crowds => node::Request::Crowds,
+            console::Ask::Shift(shifts) => node::Request::Shift(shifts),
             console::Ask::Status => node::Request::Status,
             console::Ask::Verify { user, password, hash } => {
                 let revision = nacos::Views::access(&self.views).revision;

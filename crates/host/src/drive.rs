@@ -2,6 +2,7 @@
 
 use crate::{
     DiskDone, DiskJob, Host, NodeCell, Planted, Timers, Work, Worked,
+    gathering::Asking,
     sessions::{Message, Slot, lock},
     start::clock_ceiling,
     work::{Asker, Task, TaskResult},
@@ -25,7 +26,7 @@ impl Host {
     /// The deadline has come.
     pub fn wake(&self, now: Now) {
         let mut dirty = Vec::new();
-        let links;
+        let (links, moves);
         {
             let mut timers = lock(&self.timers);
             while let Some(&(at, connection)) = timers.sessions.first()
@@ -42,6 +43,7 @@ impl Host {
                 self.push_input(Input::Wake);
             }
             links = timers.links.is_some_and(|at| at <= now.instant);
+            moves = timers.moves.is_some_and(|at| at <= now.instant);
             if timers.probe.is_some_and(|at| at <= now.instant) {
                 timers.probe = Some(now.instant.after(PROBE_INTERVAL));
                 self.push_disk_job(DiskJob::Probe);
@@ -56,7 +58,8 @@ impl Host {
             slot.post(Message::Nacos(nacos::Input::Wake));
             slot.post(Message::Console(console::Input::Wake));
         }
-        self.run(now, &dirty);
+        let moved = if moves { self.move_some(now) } else { Vec::new() };
+        self.run(now, &[dirty, moved].concat());
     }
 
     /// What came of disk jobs.
@@ -111,7 +114,7 @@ impl Host {
             }
             dirty.clear();
             self.step_udp(now);
-            self.gather(&mut dirty);
+            self.gather(now, &mut dirty);
             if lock(&self.lanes).is_empty() {
                 if dirty.is_empty() {
                     break;
@@ -234,6 +237,9 @@ impl Host {
             Output::Check(check) => self.want_check(check),
             Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
             Output::Links(addresses) => self.want_links(now, addresses),
+            Output::Clients { asker, question, inquiry } => {
+                self.ask_all(Asking::Node { asker, question, inquiry });
+            }
             Output::Left => {
                 self.left.store(true, Ordering::Relaxed);
                 self.state_signal.raise();

@@ -23,7 +23,7 @@ enum Lane {
     Write,
     /// Waiting reads.
     Read,
-    /// Journal, status.
+    /// Journal, clients, status.
     Inspect,
 }
 
@@ -121,6 +121,7 @@ fn lane(input: &Input) -> Lane {
         | Input::SnapshotSent { .. } => Lane::Peers,
         // The end of a connection must not overtake what was asked on it.
         Input::Opened(_) | Input::Closed { .. } | Input::Leave => Lane::Write,
+        Input::Clients { .. } => Lane::Inspect,
         Input::Request { request, .. } => match request {
             // Load must not make a holder lose its lock.
             Request::Naming(naming::Request::Beat { .. })
@@ -131,7 +132,9 @@ fn lane(input: &Input) -> Lane {
             | Request::Lock(_)
             | Request::Cluster(_) => Lane::Write,
             Request::Fresh(_) => Lane::Read,
-            Request::Explain { .. } | Request::Status => Lane::Inspect,
+            Request::Explain { .. } | Request::Crowds | Request::Shift(_) | Request::Status => {
+                Lane::Inspect
+            }
         },
     }
 }

@@ -118,8 +118,10 @@ pub struct Host {
     sessions_broken: AtomicU64,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
-    /// What sessions asked of all other sessions.
-    gatherings: Mutex<VecDeque<gathering::Asked>>,
+    /// What is asked of all sessions.
+    gatherings: Mutex<VecDeque<gathering::Asking>>,
+    /// Clients that are to go elsewhere and were not asked to yet.
+    moving: Mutex<VecDeque<gathering::Going>>,
     /// Connections that want to hear of changes of the access tables.
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
@@ -174,12 +176,17 @@ struct Timers {
     probe: Option<Instant>,
     udp: Option<Instant>,
     links: Option<Instant>,
+    /// The next clients are asked to go elsewhere then.
+    moves: Option<Instant>,
 }
 
 impl Timers {
     fn first(&self) -> Option<Instant> {
         let session = self.sessions.first().map(|(at, _)| *at);
-        [self.node, session, self.probe, self.udp, self.links].into_iter().flatten().min()
+        [self.node, session, self.probe, self.udp, self.links, self.moves]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

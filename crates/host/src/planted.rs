@@ -135,6 +135,8 @@ impl Planting {
             | Request::Lock(_)
             | Request::Fresh(_)
             | Request::Explain { .. }
+            | Request::Crowds
+            | Request::Shift(_)
             | Request::Status => None,
         }
     }

@@ -147,6 +147,7 @@ impl Host {
             sessions_broken: 0.into(),
             streams_bytes: Arc::default(),
             gatherings: Mutex::default(),
+            moving: Mutex::default(),
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),

@@ -62,6 +62,7 @@ impl Envelope {
         let path = path.strip_suffix('/').unwrap_or(path);
         let wrapped = path.starts_with("/nacos/v2/")
             || path.starts_with("/nacos/v3/client/ns/")
+            || path.starts_with("/nacos/v3/admin/")
             || path.starts_with("/nacos/v3/console/");
         let bare = path.ends_with("/searchDetail") || path.starts_with("/nacos/v2/core/loader/");
         if !wrapped || bare {

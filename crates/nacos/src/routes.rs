@@ -190,6 +190,15 @@ const ROUTES: &[(&str, &str, Fate)] = &[
     ("GET", "/v2/core/loader/reloadCurrent", Served(Loader::reload)),
     ("GET", "/v2/core/loader/reloadClient", Served(Loader::reload_client)),
     ("GET", "/v2/core/loader/smartReloadCluster", Served(Loader::balance)),
+    ("GET", "/v3/admin/core/loader/current", Served(Loader::current)),
+    ("GET", "/v3/admin/core/loader/cluster", Served(Loader::cluster)),
+    ("POST", "/v3/admin/core/loader/reloadCurrent", Served(Loader::reload)),
+    ("POST", "/v3/admin/core/loader/reloadClient", Served(Loader::reload_client)),
+    ("POST", "/v3/admin/core/loader/smartReloadCluster", Served(Loader::balance)),
+    ("GET", "/v3/admin/core/cluster/node/self", Served(ClusterNodes::own)),
+    ("GET", "/v3/admin/core/cluster/node/list", Served(ClusterNodes::list)),
+    ("GET", "/v3/admin/core/cluster/node/self/health", Served(ClusterNodes::health)),
+    ("GET", "/v3/console/core/cluster/nodes", Served(ClusterNodes::list)),
 ];
 
 /// Every verb and path that this edge knows, and whether it is served: what a compatibility table is made from.

@@ -1,7 +1,7 @@
 //! The session's two enums, and what it may look at.
 
 use crate::{Archive, ArchiveError, Limits, Payload, UdpSubscription};
-use base::{Consistency, Freshness, LogIndex, Now, RequestId};
+use base::{Consistency, Freshness, LogIndex, NodeId, Now, RequestId};
 use bytes::Bytes;
 use config::ConfigKey;
 use naming::{ClusterNames, ServiceKey, ServiceView};
@@ -157,9 +157,9 @@ pub enum Ask {
     Pack(Vec<(Arc<str>, Arc<str>)>),
     /// Make up an id that nothing else has: sessions have no randomness of their own.
     NewId,
-    /// Who is connected to this node.
+    /// Which clients are connected to this node by a stream.
     Clients {
-        /// How many to name at most.
+        /// How many at most.
         limit: usize,
     },
     /// Ask clients of this node to go elsewhere.
@@ -172,6 +172,10 @@ pub enum Ask {
     Access(access::Request),
     /// Locks.
     Lock(lock::Request),
+    /// How many clients each node serves.
+    Crowds,
+    /// Have nodes ask some of their clients to go elsewhere.
+    Shift(Vec<cluster::Shift>),
 }
 
 /// Which clients are to go elsewhere, and where to: one like `10.0.0.2:8848`, or any other member.
@@ -264,15 +268,8 @@ pub enum Answer {
     Packed(Bytes),
     /// To `NewId`: a random UUID.
     NewId(Arc<str>),
-    /// To `Clients`.
-    Clients {
-        /// Connections of all kinds.
-        connections: usize,
-        /// Those of clients with a stream.
-        streams: usize,
-        /// As many of these as were asked for.
-        named: Vec<Connected>,
-    },
+    /// To `Clients`: as many of those with a stream as were asked for.
+    Clients(Vec<Connected>),
     /// To `Move`: so many were asked to go.
     Moved(usize),
     /// To `Naming`.
@@ -283,6 +280,20 @@ pub enum Answer {
     Access(access::Reply),
     /// To `Lock`.
     Lock(lock::Reply),
+    /// To `Crowds`.
+    Crowds {
+        /// By node.
+        crowds: Vec<cluster::Crowd>,
+        /// Members that did not answer.
+        silent: Vec<NodeId>,
+    },
+    /// To `Shift`.
+    Shifted {
+        /// So many clients are being asked to go.
+        clients: u64,
+        /// Nodes that did not say whether they ask theirs.
+        silent: Vec<NodeId>,
+    },
     /// To any: the node could not do it.
     Unavailable(Unavailable),
 }

@@ -560,6 +560,21 @@ fn locked(outcome: lock::Outcome) -> Answer {
     Answer::Lock(lock::Reply::Outcome(outcome))
 }
 
+/// `1=8` is a node and its clients with a stream, `1=8*` says how busy its machine is, and `1` does not answer.
+fn crowds(text: &str) -> (Vec<cluster::Crowd>, Vec<NodeId>) {
+    let node = |text: &str| NodeId(text.parse().unwrap());
+    let (told, silent): (Vec<&str>, _) =
+        text.split_whitespace().partition(|part| part.contains('='));
+    let crowd = |part: &str| {
+        let (name, count) = part.split_once('=').unwrap();
+        let streams = count.trim_end_matches('*').parse().unwrap();
+        let busy = count.ends_with('*').then_some(cluster::Busy { load: 651, cpu: 0 });
+        cluster::Crowd { node: node(name), connections: streams + 3, streams, serves: true, busy }
+    };
+    let silent: Vec<&str> = silent;
+    (told.into_iter().map(crowd).collect(), silent.into_iter().map(node).collect())
+}
+
 fn answer(text: &str) -> Answer {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     let keys = || rest.split(' ').filter(|k| !k.is_empty()).map(config_key).collect();
@@ -682,11 +697,12 @@ fn answer(text: &str) -> Answer {
             retry_after: Duration::from_millis(1500),
         }),
         "noted" => Answer::Access(access::Reply::Noted),
-        "clients" => Answer::Clients {
-            connections: 5,
-            streams: 2,
-            named: rest.split(' ').filter(|name| !name.is_empty()).map(connected).collect(),
-        },
+        "clients" => Answer::Clients(rest.split(' ').map(connected).collect()),
+        "crowds" => {
+            let (crowds, silent) = crowds(rest);
+            Answer::Crowds { crowds, silent }
+        }
+        "shifted" => Answer::Shifted { clients: 1, silent: crowds(rest).1 },
         "moved" => Answer::Moved(rest.parse().unwrap()),
         "new-id" => Answer::NewId(rest.into()),
         "changed" => Answer::Access(access::Reply::Outcome(access::Outcome::Changed)),

@@ -59,7 +59,7 @@ mod surface;
 mod tables;
 
 pub use consensus;
-pub use gather::{GATHERINGS_MAX, GatherMessage};
+pub use gather::{ClientsInquiry, GATHERINGS_MAX, GatherMessage, Inquiry, Part};
 pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};
 pub use proposals::PROPOSALS_MAX;
 pub use start::{Recovered, Settings};
@@ -124,7 +124,7 @@ pub struct Node {
     reloading: Option<VecDeque<consensus::Output>>,
     /// Reads that wait for the state to reach an entry.
     reads: commit::Reads,
-    /// Questions that wait for the journals of other nodes.
+    /// Questions that wait for parts of other nodes.
     gatherings: gather::Gatherings,
     loads: BTreeMap<u64, u64>,
     next_load: u64,
@@ -182,6 +182,9 @@ impl Node {
             Input::SnapshotOpened { to, through } => self.snapshot_opened(to, through),
             Input::SnapshotSent { to, ok } => {
                 self.engine(consensus::Input::SnapshotSent { to, ok });
+            }
+            Input::Clients { asker, question, part } => {
+                self.clients_told(asker, question, part);
             }
             Input::Checked { id, healthy } => {
                 self.naming.step(now, naming::Input::Checked { id, healthy });

@@ -28,7 +28,7 @@ pub enum PeerMessage {
     Naming(naming::PeerMessage),
     /// Who is in the cluster and alive, and who may come. Each may be lost.
     Cluster(cluster::Message),
-    /// Questions about this node's journal, and answers. Each may be lost.
+    /// Questions about the journal and the clients of a node, and answers. Each may be lost.
     Gather(GatherMessage),
     /// About writes that another node leads. Lost: the asker's deadline comes.
     Proposal(ProposalMessage),
@@ -144,7 +144,7 @@ impl PeerMessage {
             }
             [VERSION, 4, rest @ ..] => postcard::from_bytes(rest)
                 .map(Self::Gather)
-                .map_err(|error| format!("a message about journals: {error}")),
+                .map_err(|error| format!("a question or an answer of all nodes: {error}")),
             [VERSION, kind, ..] => Err(format!("a message of unknown kind {kind}")),
             [version, ..] => {
                 Err(format!("a message of version {version}, this build reads {VERSION}"))

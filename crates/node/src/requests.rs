@@ -33,7 +33,9 @@ impl Node {
                 self.lock.step(now, lock::Input::Request { from, id, request });
             }
             Request::Fresh(level) => self.read(from, id, level),
-            Request::Explain { subject, limit } => self.gather(from, id, subject, limit),
+            Request::Explain { subject, limit } => self.gather_events(from, id, subject, limit),
+            Request::Crowds => self.gather_crowds(from, id),
+            Request::Shift(shifts) => self.shift_clients(from, id, &shifts),
             Request::Status => {
                 let status = self.status();
                 self.reply(from, id, Reply::Status(status));
@@ -154,7 +156,7 @@ impl Node {
 }
 
 impl Request {
-    /// Status and the journal can be asked of a node that does not serve: that is when they are needed most.
+    /// Status, the journal and the clients can be asked of a node that does not serve: that is when they are needed most.
     fn needs_ready(&self) -> bool {
         match self {
             Self::Naming(_)
@@ -162,7 +164,11 @@ impl Request {
             | Self::Access(_)
             | Self::Lock(_)
             | Self::Fresh(_) => true,
-            Self::Explain { .. } | Self::Status | Self::Cluster(_) => false,
+            Self::Explain { .. }
+            | Self::Crowds
+            | Self::Shift(_)
+            | Self::Status
+            | Self::Cluster(_) => false,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The three verbs' two enums of a whole node.
 
-use crate::PeerMessage;
+use crate::{ClientsInquiry, Part, PeerMessage};
 use base::{
     ConnectionId, Consistency, Duration, Freshness, Instant, Limit, LogIndex, NodeId, RequestId,
     Term,
 };
-use cluster::{Address, Introduction};
+use cluster::{Address, Crowd, Introduction, Shift};
 use config::{ConfigKey, Entry, Grays};
 use naming::{ClusterNames, ServiceKey, ServiceView};
 use std::sync::Arc;
@@ -98,6 +98,15 @@ pub enum Input {
         /// Whether all of it was.
         ok: bool,
     },
+    /// The answer to `Output::Clients`.
+    Clients {
+        /// As asked.
+        asker: NodeId,
+        /// As asked.
+        question: u64,
+        /// The answer.
+        part: Part,
+    },
     /// What came of an `Output::Check`.
     Checked {
         /// Of the `Check`.
@@ -148,6 +157,10 @@ pub enum Request {
         /// How many at most.
         limit: usize,
     },
+    /// How many clients each node serves.
+    Crowds,
+    /// Nodes are to ask some of their clients to go elsewhere.
+    Shift(Vec<Shift>),
     /// How the node is.
     Status,
 }
@@ -176,6 +189,20 @@ pub enum Reply {
         /// Members that did not answer: their part is missing.
         silent: Vec<NodeId>,
     },
+    /// How many clients the nodes serve.
+    Crowds {
+        /// By node.
+        crowds: Vec<Crowd>,
+        /// Members that did not answer.
+        silent: Vec<NodeId>,
+    },
+    /// Clients are being asked to go elsewhere.
+    Moved {
+        /// How many.
+        clients: u64,
+        /// Nodes that did not say whether they ask theirs.
+        silent: Vec<NodeId>,
+    },
     /// How the node is.
     Status(Status),
     /// It could not be done.
@@ -201,6 +228,8 @@ impl Reply {
             )
             | Self::Fresh(_)
             | Self::Events { .. }
+            | Self::Crowds { .. }
+            | Self::Moved { .. }
             | Self::Cluster(_)
             | Self::Status(_) => None,
         }
@@ -327,6 +356,8 @@ impl Tally {
             | Reply::Lock(_)
             | Reply::Fresh(_)
             | Reply::Events { .. }
+            | Reply::Crowds { .. }
+            | Reply::Moved { .. }
             | Reply::Status(_)
             | Reply::Unavailable(_) => return,
         };
@@ -472,6 +503,15 @@ pub enum Output {
         to: NodeId,
         /// What.
         message: PeerMessage,
+    },
+    /// Ask the clients' sessions of this node, then `Input::Clients`.
+    Clients {
+        /// Who wants to know; for `Input::Clients`.
+        asker: NodeId,
+        /// What the asker calls it; for `Input::Clients`.
+        question: u64,
+        /// What.
+        inquiry: ClientsInquiry,
     },
     /// Keep links to these addresses, and to no others. Each replaces the one before it.
     Links(Vec<Address>),

@@ -214,6 +214,7 @@ impl Stage {
                 Output::Peer { .. }
                 | Output::OpenSnapshot { .. }
                 | Output::SendSnapshot { .. }
+                | Output::Clients { .. }
                 | Output::Reload => panic!("a sole voter has no peers: {output:?}"),
                 Output::KeepIdentity(identity) => {
                     self.durable.identity = Some(identity);
@@ -307,6 +308,13 @@ fn replied(reply: &Reply) -> String {
             nodes.dedup();
             let (events, nodes, silent) = (events.len(), nodes.len(), silent.len());
             format!("{events} events of {nodes} nodes, {silent} silent")
+        }
+        Reply::Crowds { crowds, silent } => {
+            let told = crowds.iter().map(|crowd| format!("{} has {}", crowd.node, crowd.streams));
+            format!("{}; {} silent", told.collect::<Vec<_>>().join(", "), silent.len())
+        }
+        Reply::Moved { clients, silent } => {
+            format!("{clients} are asked to go, {} silent", silent.len())
         }
         Reply::Status(status) => format!("ready={} term={}", status.ready, status.term),
         Reply::Unavailable(why) => format!("{why:?}"),

@@ -32,7 +32,7 @@ impl Rows {
     }
 
     /// With frames for a terminal, else one line per row with tabs between the cells.
-    fn text(&self, terminal: bool) -> String {
+    pub(crate) fn text(&self, terminal: bool) -> String {
         if terminal {
             let mut table = Table::new();
             table.load_style(UTF8_FULL_CONDENSED).set_header(self.heading);

@@ -27,6 +27,7 @@ pub(crate) mod namespace_delete;
 pub(crate) mod namespace_get;
 pub(crate) mod namespace_list;
 pub(crate) mod namespace_put;
+pub(crate) mod rebalance;
 pub(crate) mod service_delete;
 pub(crate) mod service_get;
 pub(crate) mod service_list;

@@ -2,7 +2,7 @@
 
 use crate::dates::rfc3339;
 use base::{Duration, NodeId};
-use cluster::{Formation, Role, State, View};
+use cluster::{Crowd, Formation, Role, State, View};
 use serde::{Deserialize, Serialize};
 
 /// The cluster, as the node that answers knows it.
@@ -44,6 +44,9 @@ pub struct Member {
     /// How far the registry here may lag behind what this member holds, in milliseconds; absent where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_ms: Option<u64>,
+    /// How many clients with a stream it serves; absent if that was not asked for, or not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<u32>,
 }
 
 /// An open invitation, without its key.
@@ -119,12 +122,26 @@ impl Cluster {
     /// How far each member's registry is from this node's.
     pub(crate) fn with_lags(mut self, lags: &[(NodeId, Duration)]) -> Self {
         for (node, lag) in lags {
-            let node = node.to_string();
-            if let Some(member) = self.members.iter_mut().find(|member| member.node == node) {
+            if let Some(member) = self.member(*node) {
                 member.lag_ms = u64::try_from(lag.as_millis()).ok();
             }
         }
         self
+    }
+
+    /// How many clients each member serves.
+    pub(crate) fn with_clients(mut self, crowds: &[Crowd]) -> Self {
+        for crowd in crowds {
+            if let Some(member) = self.member(crowd.node) {
+                member.clients = Some(crowd.streams);
+            }
+        }
+        self
+    }
+
+    fn member(&mut self, node: NodeId) -> Option<&mut Member> {
+        let node = node.to_string();
+        self.members.iter_mut().find(|member| member.node == node)
     }
 }
 
@@ -153,6 +170,7 @@ impl From<&cluster::Member> for Member {
             api: member.api.as_ref().map(text),
             started_at: member.life.map(|life| rfc3339(life.unix_ms())),
             lag_ms: None,
+            clients: None,
         }
     }
 }

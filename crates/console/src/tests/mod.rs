@@ -208,6 +208,18 @@ impl Conversation {
             "events" => {
                 Answer::Explained { events: fake::events(), dropped: 0, silent: vec![NodeId(3)] }
             }
+            "spread" => {
+                let crowds = [(1, 30), (2, 0), (4, 3)].map(|(node, streams)| cluster::Crowd {
+                    node: NodeId(node),
+                    connections: streams + 2,
+                    streams,
+                    serves: node != 4,
+                    busy: None,
+                });
+                Answer::Crowds { crowds: crowds.into(), silent: vec![NodeId(3)] }
+            }
+            "shifted" => Answer::Shifted { clients: 15, silent: Vec::new() },
+            "shifted but n1" => Answer::Shifted { clients: 0, silent: vec![NodeId(1)] },
             "status" => Answer::Status(Box::new(status())),
             "unknown client" => {
                 Answer::Naming(naming::Reply::Refused(naming::Refusal::UnknownClient))

@@ -1,5 +1,6 @@
 //! The nodes of the cluster as this one knows them: `GET /v1/core/cluster/nodes`, `/self`, `/health`, `/simple/nodes`,
-//! `/v1/ns/operator/servers`, `/v2/core/cluster/node/list`, `/v2/core/cluster/node/self` and its `health`.
+//! `/v1/ns/operator/servers`, `/v2/core/cluster/node/list`, `/v2/core/cluster/node/self` and its `health`, the same under
+//! `/v3/admin/core/cluster`, and `/v3/console/core/cluster/nodes`.
 
 use super::{
     SPOKEN_VERSION,

@@ -1,6 +1,7 @@
 //! The members of the cluster as Nacos's clients and consoles are told of them.
 
 use crate::{NodeState, Place, Views, operation::Context};
+use base::NodeId;
 use cluster::State;
 
 /// A member as it is shown.
@@ -102,6 +103,12 @@ pub(crate) fn listed(context: &Context<'_>) -> Vec<Member> {
         listed.insert(0, own);
     }
     listed
+}
+
+/// Where a node serves clients, in the words of the list; of one that is not in it, its name.
+pub(crate) fn address_of(members: &[Member], node: NodeId) -> String {
+    let name = node.to_string();
+    members.iter().find(|member| member.name == name).map_or(name, Member::address)
 }
 
 fn state(state: State) -> &'static str {

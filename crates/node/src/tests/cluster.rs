@@ -5,11 +5,13 @@ mod locks;
 
 use super::{address, config_key, instance, replied, service};
 use crate::{
-    Initial, Input, Node, Output, PeerMessage, Recovered, Reply, Request, Settings, TableRow, View,
+    ClientsInquiry, Initial, Input, Node, Output, Part, PeerMessage, Recovered, Reply, Request,
+    Settings, TableRow, View,
 };
 use base::{
     ConnectionId, Consistency, Duration, HybridTime, Instant, LogIndex, NodeId, Now, RequestId, Rng,
 };
+use cluster::{Crowd, Shift};
 use std::collections::{BTreeMap, BTreeSet};
 use std::{fmt::Write as _, sync::Arc};
 
@@ -322,6 +324,28 @@ impl Cluster {
                 self.step(id, Input::IdentityKept);
             }
             Output::Left => writeln!(self.transcript, "left").expect("text"),
+            // A host: its node serves ten clients for each number of its id.
+            Output::Clients { asker, question, inquiry } => {
+                let part = match inquiry {
+                    ClientsInquiry::Count => {
+                        let streams = 10 * id.0 as u32;
+                        // Whose they are is said by the link, not by the message.
+                        let node = NodeId(77);
+                        Part::Crowd(Crowd {
+                            node,
+                            connections: streams,
+                            streams,
+                            serves: true,
+                            busy: None,
+                        })
+                    }
+                    ClientsInquiry::Move(shifts) => {
+                        assert!(shifts.iter().all(|shift| shift.from == id), "{shifts:?}");
+                        Part::Moved(shifts.iter().map(|shift| shift.clients).sum())
+                    }
+                };
+                self.step(id, Input::Clients { asker, question, part });
+            }
             Output::Links(_)
             | Output::Push { .. }
             | Output::Notify { .. }
@@ -479,6 +503,15 @@ impl Cluster {
                     data_id: "k".into(),
                 };
                 self.ask(id, Request::Explain { subject, limit: 100 });
+            }
+            ["crowds", name] => {
+                let id = self.named(name);
+                self.ask(id, Request::Crowds);
+            }
+            ["shift", name, from, to, clients] => {
+                let (id, from, to) = (self.named(name), self.named(from), self.named(to));
+                let clients = clients.parse().expect("a number");
+                self.ask(id, Request::Shift(vec![Shift { from, to, clients }; 2]));
             }
             ["kill", name] => {
                 let id = self.named(name);
@@ -773,6 +806,39 @@ fn the_story_of_a_config_is_told_by_all_nodes_and_says_who_is_missing() {
          > explain a
          > wait 10
          reply q3 4 events of 2 nodes, 1 silent",
+    );
+}
+
+/// Who hangs is found silent when the time is over, who is cut off at once; and only who is to give is asked to.
+#[test]
+fn clients_are_counted_and_shifted_on_all_nodes_that_answer() {
+    check(
+        "3 nodes
+         > wait 5000
+         > crowds a
+         > wait 10
+         reply q1 n1 has 10, n2 has 20, n3 has 30; 0 silent
+         > shift a b leader 3
+         > wait 10
+         reply q2 6 are asked to go, 0 silent
+         > shift a a leader 3
+         reply q3 6 are asked to go, 0 silent
+         > hang b
+         > crowds a
+         > wait 900
+         > wait 200
+         reply q4 n1 has 10, n2 has 20; 1 silent
+         > cut a b
+         > cut b leader
+         > wait 10
+         > crowds leader
+         > wait 10
+         reply q5 n1 has 10, n2 has 20; 1 silent
+         > shift leader b a 3
+         reply q6 0 are asked to go, 1 silent
+         > shift leader a b 3
+         > wait 10
+         reply q7 6 are asked to go, 0 silent",
     );
 }
 

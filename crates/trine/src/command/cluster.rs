@@ -1,4 +1,4 @@
-//! `trine cluster members|join-token|remove|transfer-leader|verify`.
+//! `trine cluster members|join-token|rebalance|remove|transfer-leader|verify`.
 
 use super::service;
 use crate::{
@@ -9,7 +9,8 @@ use crate::{
 };
 use clap::Subcommand;
 use console::shape::{
-    Cluster, Invitation, InvitationTerms, Leadership, Member, Repair, Verification, Written,
+    ClientsMove, Cluster, Invitation, InvitationTerms, Leadership, Member, Rebalance, Rebalanced,
+    Repair, Verification, Written,
 };
 use http::Method;
 use std::{collections::BTreeSet, time::Duration};
@@ -42,6 +43,16 @@ pub(crate) enum Verb {
         #[arg(long)]
         repair: bool,
     },
+    /// Have nodes with too many clients ask some of them to go to the others
+    Rebalance {
+        /// How many percent more than its share a node may serve
+        #[arg(long, default_value_t = 10, value_name = "PERCENT",
+              value_parser = clap::value_parser!(u32).range(0..=100))]
+        tolerance: u32,
+        /// Only show what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Let another voter lead
     TransferLeader {
         /// The node, as `trine cluster members` shows it
@@ -52,7 +63,9 @@ pub(crate) enum Verb {
 pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Members => {
-            let cluster: Cluster = client.call(Call::get(&["v1", "cluster", "members"])).await?;
+            let cluster: Cluster = client
+                .call(Call::get(&["v1", "cluster", "members"]).with("clients", Some(true)))
+                .await?;
             output::write(format, &cluster, || rows(&cluster.members));
             if cluster.id.is_none() {
                 output::say("note: this node belongs to no cluster yet");
@@ -77,6 +90,13 @@ pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(
             service::say_written(format, &written, "removed", "there was nothing to remove");
         }
         Verb::Verify { repair } => return verify(client, format, repair).await,
+        Verb::Rebalance { tolerance, dry_run } => {
+            let wanted = Rebalance { tolerance_percent: Some(tolerance), dry_run };
+            let call = Call::new(Method::POST, &["v1", "cluster", "rebalance"]).json(&wanted);
+            let done: Rebalanced = client.call(call).await?;
+            output::write(format, &done, || spread(&done));
+            return rebalanced(&done, dry_run);
+        }
         Verb::TransferLeader { node } => {
             let call = Call::new(Method::PUT, &["v1", "cluster", "leader"]);
             let leads: Leadership = client.call(call.json(&Leadership { node })).await?;
@@ -174,8 +194,47 @@ fn outcome(found: &Verification) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What each node serves, gives and gets.
+fn spread(done: &Rebalanced) -> Rows {
+    let mut rows = Rows::new(&["NODE", "CLIENTS", "CONNECTIONS", "GIVES", "GETS"]);
+    for node in &done.nodes {
+        let sum = |of: fn(&ClientsMove) -> &String| {
+            let moves = done.moves.iter().filter(|one| *of(one) == node.node);
+            moves.map(|one| u64::from(one.clients)).sum::<u64>()
+        };
+        rows.push([
+            node.node.clone(),
+            node.clients.to_string(),
+            node.connections.to_string(),
+            sum(|one| &one.from).to_string(),
+            sum(|one| &one.to).to_string(),
+        ]);
+    }
+    rows
+}
+
+/// Whether all nodes took part.
+fn rebalanced(done: &Rebalanced, dry_run: bool) -> Result<(), Failure> {
+    let text = match (done.moves.is_empty(), dry_run) {
+        (true, _) => "each has its share: nobody has to go".to_owned(),
+        (false, true) => "nobody was asked to go: this was a dry run".to_owned(),
+        (false, false) => format!("{} clients are being asked to go", done.asked),
+    };
+    output::say(&text);
+    if done.silent.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Unavailable,
+        "silent",
+        "not all nodes took part",
+        format!("{} did not answer", done.silent.join(", ")),
+        "`trine cluster members` shows who is alive and linked; then do it again",
+    ))
+}
+
 fn rows(members: &[Member]) -> Rows {
-    let heading = &["NODE", "STATE", "ROLE", "LINK", "PEER", "API", "LAG", "STARTED"];
+    let heading = &["NODE", "STATE", "ROLE", "LINK", "PEER", "API", "CLIENTS", "LAG", "STARTED"];
     let mut rows = Rows::new(heading);
     for member in members {
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -186,6 +245,7 @@ fn rows(members: &[Member]) -> Rows {
             link(member).to_owned(),
             text(&member.peer),
             text(&member.api),
+            member.clients.map_or_else(|| "-".to_owned(), |clients| clients.to_string()),
             lag(member),
             text(&member.started_at),
         ]);
@@ -228,6 +288,7 @@ mod tests {
             api: None,
             started_at: None,
             lag_ms: None,
+            clients: None,
         }
     }
 
@@ -256,6 +317,33 @@ mod tests {
         assert_eq!(outcome(&other).map_err(|failure| failure.exit), Err(Exit::Failed));
         let more = Verification { more_differences: true, ..same };
         assert_eq!(outcome(&more).map_err(|failure| failure.exit), Err(Exit::Failed));
+    }
+
+    #[test]
+    fn who_gives_and_who_gets_is_shown_and_a_silent_node_is_a_failure() {
+        let clients = |node: &str, clients| console::shape::Clients {
+            node: node.to_owned(),
+            clients,
+            connections: clients + 1,
+            serves: true,
+        };
+        let give =
+            |to: &str, clients| ClientsMove { from: "n1".to_owned(), to: to.to_owned(), clients };
+        let done = Rebalanced {
+            nodes: vec![clients("n1", 9), clients("n2", 0), clients("n3", 0)],
+            moves: vec![give("n2", 3), give("n3", 2)],
+            asked: 5,
+            silent: Vec::new(),
+        };
+        let shown = spread(&done).text(false);
+        let lines: Vec<Vec<&str>> =
+            shown.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines[1], ["n1", "9", "10", "5", "0"], "{shown}");
+        assert_eq!(lines[2], ["n2", "0", "1", "0", "3"], "{shown}");
+        assert!(rebalanced(&done, false).is_ok());
+        let silent = Rebalanced { silent: vec!["n4".to_owned()], ..done };
+        let failed = rebalanced(&silent, true).map_err(|failure| failure.exit);
+        assert_eq!(failed, Err(Exit::Unavailable));
     }
 
     #[test]

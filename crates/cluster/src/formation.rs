@@ -21,7 +21,9 @@ impl ClusterId {
         Self(hasher.finish())
     }
 
-    pub(crate) fn random(rng: &mut Rng) -> Self {
+    /// One that no other cluster has.
+    #[must_use]
+    pub fn random(rng: &mut Rng) -> Self {
         Self(rng.next_u64())
     }
 }

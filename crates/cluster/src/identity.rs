@@ -31,6 +31,22 @@ impl Identity {
         Self { node, formation: Formation::Fresh, secret: None, peers: Vec::new() }
     }
 
+    /// The same node in a new cluster of its own, when all others are lost: they belong to the former one and are refused.
+    /// The secret is kept, so that others can come to it, and be told.
+    #[must_use]
+    pub fn alone_in(&self, cluster: ClusterId) -> Self {
+        let address = match &self.formation {
+            Formation::Formed { founders, .. } | Formation::Adopted { founders, .. } => {
+                let own = founders.iter().find(|founder| founder.node == self.node);
+                own.and_then(|founder| founder.address.clone())
+            }
+            Formation::Fresh | Formation::Joining { .. } => None,
+        };
+        let founders = vec![Founder { node: self.node, address }];
+        let formation = Formation::Formed { cluster, founders };
+        Self { formation, peers: Vec::new(), ..self.clone() }
+    }
+
     /// As it is on disk.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

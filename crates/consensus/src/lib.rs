@@ -54,6 +54,9 @@
 //! At start: open the disk, give what it recovered to [`Consensus::recover`], restore the planes from the tables; the
 //! entries after the tables' applied index come as `Apply`.
 //!
+//! Offline, when a majority is lost for good: [`standing`] tells what a log says, [`alone`] what makes its node the sole
+//! voter of it. `survivor.rs` argues why all of the log is kept.
+//!
 //! # Invariants
 //!
 //! * applied ≤ min(commit, persisted) ≤ last; all of them only grow, but for an uncommitted `last`.
@@ -84,6 +87,7 @@ mod reads;
 mod recover;
 mod settings;
 mod snapshots;
+mod survivor;
 mod wire;
 mod writes;
 
@@ -94,6 +98,7 @@ pub use members::{MEMBERS_MAX, MemberChange, Members};
 pub use proposals::PROPOSALS_MAX;
 pub use reads::READS_WAITING_MAX;
 pub use settings::Settings;
+pub use survivor::{LogStanding, alone, standing};
 pub use wire::{MESSAGE_BYTES_MAX, Message, MessageKind, WIRE_VERSION};
 
 #[cfg(test)]

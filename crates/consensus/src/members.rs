@@ -34,7 +34,7 @@ pub enum MemberChange {
 }
 
 impl MemberChange {
-    fn node(self) -> NodeId {
+    pub(crate) fn node(self) -> NodeId {
         match self {
             Self::AddVoter(node) | Self::AddLearner(node) | Self::Remove(node) => node,
         }

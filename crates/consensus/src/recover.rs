@@ -25,6 +25,11 @@ pub(crate) struct Start {
 }
 
 pub(crate) fn read(settings: &Settings, recovered: Recovered) -> Result<Start, Error> {
+    Ok(written(recovered)?.unwrap_or_else(|| first(settings)))
+}
+
+/// What earlier lives wrote, if they wrote anything.
+pub(crate) fn written(recovered: Recovered) -> Result<Option<Start>, Error> {
     let is_blank = recovered.hard_state.is_none()
         && recovered.snapshot.is_none()
         && recovered.entries.is_empty();
@@ -35,7 +40,7 @@ pub(crate) fn read(settings: &Settings, recovered: Recovered) -> Result<Start, E
                 "the state tables are ahead of an empty log",
             ));
         }
-        return Ok(first(settings));
+        return Ok(None);
     }
     let durable = match &recovered.hard_state {
         Some(bytes) => decode::<HardState>("the hard state", bytes)?,
@@ -66,7 +71,7 @@ pub(crate) fn read(settings: &Settings, recovered: Recovered) -> Result<Start, E
         return Err(log_error(hard_state.commit, "committed entries are missing"));
     }
     let log = MemoryLog::new(start, entries, hard_state);
-    Ok(Start { log, durable, hard_state, applied, is_first: false })
+    Ok(Some(Start { log, durable, hard_state, applied, is_first: false }))
 }
 
 fn first(settings: &Settings) -> Start {

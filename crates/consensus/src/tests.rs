@@ -8,4 +8,5 @@ mod bytes;
 mod conversations;
 mod groups;
 mod safety;
+mod survivor;
 mod world;

@@ -26,8 +26,25 @@ pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Exchange<K> {
     moved: Instant,
+    /// Whether an operator wants everything compared, also what the peer would find by itself.
+    repairs: bool,
+    /// Whether the peer was asked for something.
+    wanted: bool,
+    /// Whether the peer has to be told something.
+    owed: bool,
     /// What the peer listed and this node has not looked through yet.
     piece: Option<Piece<K>>,
+}
+
+/// How far this node has learned from a peer, on the present link, what its own earlier lives owned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Former {
+    /// Not at all.
+    Unknown,
+    /// It was compared. What one of them did not know has been asked for, or told, and may be on its way.
+    Compared,
+    /// The peer had nothing more to say.
+    Known,
 }
 
 /// The versions that a peer listed for a range of keys.
@@ -69,7 +86,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
             theirs.keys().copied().chain(ours.iter().map(|summary| summary.owner)).collect();
         let mut agreed = true;
         for owner in owners.into_iter().take(OWNERS_PER_DIGEST) {
-            // What this node owns the peer compares; what has a link of its own, that link's digest tells.
+            // What has a link of its own, that link's digest tells.
             let elsewhere = owner != from && self.peers.contains_key(&owner);
             if owner == self.node || elsewhere {
                 continue;
@@ -79,8 +96,26 @@ impl<K: Key, V: Clone> Distro<K, V> {
                 self.begin_exchange(now, from, owner);
             }
         }
-        if agreed && let Some(peer) = self.peers.get_mut(&from) {
-            peer.agreed_at = Some(now);
+        self.compare_former(now, from, theirs.get(&self.node).copied());
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.others_agreed_at = agreed.then_some(now);
+            peer.review_agreement();
+        }
+    }
+
+    /// Compares what earlier lives of this node owned, unless that is done on this link.
+    fn compare_former(&mut self, now: Instant, from: NodeId, theirs: Option<Summary>) {
+        let Some(peer) = self.peers.get_mut(&from) else { return };
+        if peer.former == Former::Known {
+            return;
+        }
+        let ours = self.digests.summary(self.node);
+        // What this node lists under its own name and does not own is of earlier lives.
+        let lists_former = ours.is_some_and(|ours| ours.count > self.owned_count as u64);
+        if theirs == ours || (theirs.is_none() && !lists_former) {
+            peer.former = Former::Known;
+        } else {
+            self.begin_exchange(now, from, self.node);
         }
     }
 
@@ -94,6 +129,25 @@ impl<K: Key, V: Clone> Distro<K, V> {
         self.ask_buckets(now, from, owner, sums);
     }
 
+    /// An exchange is over.
+    fn compared(&mut self, from: NodeId, owner: NodeId) {
+        let Some(peer) = self.peers.get_mut(&from) else { return };
+        let Some(exchange) = peer.exchanges.remove(&owner) else { return };
+        if owner == self.node {
+            // What this node told may be known to be deleted there: it is heard by the second time.
+            let finished = !exchange.wanted && (!exchange.owed || peer.former == Former::Compared);
+            peer.former = if finished { Former::Known } else { Former::Compared };
+            peer.review_agreement();
+        }
+    }
+
+    /// Whether an exchange leaves this state to the peer, which finds by this node's digest that it misses it.
+    fn is_left_to_peer(&self, from: NodeId, owner: NodeId, version: Version) -> bool {
+        let exchange = self.peers.get(&from).and_then(|peer| peer.exchanges.get(&owner));
+        let repairs = exchange.is_some_and(|exchange| exchange.repairs);
+        owner == self.node && self.issued(version.incarnation) && !repairs
+    }
+
     /// Begins an exchange, in place of one that is running. Without sums the peer lists all it knows.
     pub(crate) fn ask_buckets(
         &mut self,
@@ -103,7 +157,10 @@ impl<K: Key, V: Clone> Distro<K, V> {
         sums: Vec<u64>,
     ) {
         let Some(peer) = self.peers.get_mut(&from) else { return };
-        peer.exchanges.insert(owner, Exchange { moved: now, piece: None });
+        // Where nothing is known there is nothing to leave out, either.
+        let repairs = sums.is_empty();
+        let exchange = Exchange { moved: now, repairs, wanted: false, owed: false, piece: None };
+        peer.exchanges.insert(owner, exchange);
         self.send(from, Message::Buckets { owner, sums });
     }
 
@@ -154,7 +211,11 @@ impl<K: Key, V: Clone> Distro<K, V> {
         let owed: Vec<K> = piece
             .versions
             .iter()
-            .filter(|(key, theirs)| self.known(key) > Some(**theirs))
+            .filter(|(key, theirs)| {
+                self.known(key).is_some_and(|known| {
+                    known > **theirs && !self.is_left_to_peer(from, owner, known)
+                })
+            })
             .map(|(key, _)| key.clone())
             .collect();
         let Some(peer) = self.peers.get_mut(&from) else { return };
@@ -164,6 +225,8 @@ impl<K: Key, V: Clone> Distro<K, V> {
             return;
         }
         exchange.moved = self.stepped;
+        exchange.wanted |= !wanted.is_empty();
+        exchange.owed |= !owed.is_empty();
         exchange.piece = Some(piece);
         owed.into_iter().for_each(|key| peer.owe(key));
         if !wanted.is_empty() {
@@ -207,22 +270,27 @@ impl<K: Key, V: Clone> Distro<K, V> {
                 break;
             }
             last = Some(key.clone());
-            if self.is_in(owner, piece.buckets, key, entry) && !piece.versions.contains_key(key) {
+            if self.is_in(owner, piece.buckets, key, entry)
+                && !piece.versions.contains_key(key)
+                && !self.is_left_to_peer(from, owner, entry.version)
+            {
                 unlisted.push(key.clone());
             }
         }
         let stepped = self.stepped;
         let Some(peer) = self.peers.get_mut(&from) else { return };
+        let owed = !unlisted.is_empty();
         unlisted.into_iter().for_each(|key| peer.owe(key));
         let Some(exchange) = peer.exchanges.get_mut(&owner) else { return };
         exchange.moved = stepped;
+        exchange.owed |= owed;
         if !finished {
             piece.after = last;
             exchange.piece = Some(piece);
         } else if let Some(after) = piece.until {
             self.send(from, Message::More { owner, buckets: piece.buckets, after });
         } else {
-            peer.exchanges.remove(&owner);
+            self.compared(from, owner);
         }
     }
 }

@@ -22,7 +22,9 @@
 //!
 //! A node takes a record over by issuing an incarnation. The hybrid clock has observed every incarnation that the node
 //! was ever told of, so the new one is greater, and the former owner's ownership ends as soon as it hears of it. No
-//! permission is asked: that is what "writable on both sides" costs, and the greater incarnation is what heals it.
+//! permission is asked: that is what "writable on both sides" costs, and the greater incarnation is what heals it. An owner
+//! that stops in good order says who is to own a record next (above, where that is known), and that one takes it over
+//! (`TakeOver`) without the record being anybody's orphan.
 //!
 //! # Messages
 //!
@@ -44,6 +46,12 @@
 //! once, and knows that it has caught up when digests agree. Two nodes that cannot reach each other agree through a third
 //! that reaches both, because digests speak of all owners.
 //!
+//! A node that comes back is a new node as to what its former lives owned: it does not answer for those records, and knows
+//! of them what its hint said. Its peers find in its first digest what it lacks, and send it. But that is not enough to
+//! call itself caught up, so on each new link it compares the records under its own name, too, until the peer has nothing to
+//! add. Only about former lives: what it issued in this one is on its way to the peers all the time, differs from what they
+//! say in every round, and is theirs to ask for.
+//!
 //! # Invariants
 //!
 //! ```text
@@ -53,6 +61,7 @@
 //! origin:     a remote state of an incarnation that this node issued in this life is refused, and answered with a greater
 //! digest(n) = Σ item(key, version) over what n lists; digests equal on all nodes  ⇔  they list the same states
 //! one place:  a key is either an entry or a tombstone, never both
+//! caught up:  agreed with n  ⇒  every record of a former life of this node that n listed at the link's begin is known here
 //! orphans:    standing = Orphan → Hidden at heard + ORPHAN_LISTED_TIME → dropped at heard + ORPHAN_KEEP_TIME
 //! ```
 //!
@@ -180,6 +189,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
             }
             Input::Amend { key, value } => self.amend(key, value),
             Input::Delete { key } => self.delete(now, key),
+            Input::TakeOver { key, heard } => self.take_over(now, key, heard),
             Input::WriteAsked { key, value, at } => self.write_asked(now, key, value, at),
             Input::DeleteAsked { key, at } => self.delete_asked(now, key, at),
             Input::Learned { from, record } => self.merge(now, from, record),
@@ -285,6 +295,16 @@ impl<K: Key, V: Clone> Distro<K, V> {
             Some(entry) if self.owns(entry) => entry.version.next(),
             Some(_) | None => self.issue(now),
         }
+    }
+
+    fn take_over(&mut self, now: Now, key: K, heard: Instant) {
+        let Some(value) = self.entries.get(&key).map(|entry| entry.value.clone()) else { return };
+        let version = self.issue(now);
+        let entry =
+            Entry { version, value, heard: heard.min(now.instant), standing: Standing::Living };
+        self.put(key.clone(), entry);
+        self.spread(&key);
+        self.tell(key, Change::Written);
     }
 
     fn write(&mut self, now: Now, key: K, version: Version, value: V) {

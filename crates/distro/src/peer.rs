@@ -4,7 +4,8 @@
 //! record and never costs more than one key per record.
 
 use crate::{
-    Distro, Key, Message, OWNERS_PER_DIGEST, Output, RECORDS_PER_DELTA, Record, exchange::Exchange,
+    Distro, Key, Message, OWNERS_PER_DIGEST, Output, RECORDS_PER_DELTA, Record,
+    exchange::{Exchange, Former},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -37,6 +38,10 @@ pub(crate) struct Peer<K> {
     pub(crate) exchanges: BTreeMap<NodeId, Exchange<K>>,
     /// When its digest last agreed with ours.
     pub(crate) agreed_at: Option<Instant>,
+    /// When its last digest agreed with ours about all but what this node owned in earlier lives; `None` if it did not.
+    pub(crate) others_agreed_at: Option<Instant>,
+    /// What it knows of earlier lives of this node.
+    pub(crate) former: Former,
 }
 
 impl<K: Key> Peer<K> {
@@ -48,6 +53,14 @@ impl<K: Key> Peer<K> {
             digest_at: now,
             exchanges: BTreeMap::new(),
             agreed_at: None,
+            others_agreed_at: None,
+            former: Former::Unknown,
+        }
+    }
+
+    pub(crate) fn review_agreement(&mut self) {
+        if self.former == Former::Known && self.others_agreed_at.is_some() {
+            self.agreed_at = self.others_agreed_at;
         }
     }
 

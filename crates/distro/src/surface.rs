@@ -52,6 +52,14 @@ pub enum Input<K, V> {
         /// When the other node asked.
         at: HybridTime,
     },
+    /// Its owner stops and hands it over: this node owns it from now on, in the state it is in. Of an unknown record: nothing
+    /// happens.
+    TakeOver {
+        /// Which record.
+        key: K,
+        /// When its client was heard last, as the former owner says; this node was not the one to hear it.
+        heard: Instant,
+    },
     /// A state that came with the answer of a peer, and not in a delta.
     Learned {
         /// Which peer.

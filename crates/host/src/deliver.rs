@@ -371,6 +371,7 @@ impl Host {
                 self.announce(slot, sessions);
             }
             nacos::Tell::Heard => self.push_input(Input::Heard(connection)),
+            nacos::Tell::Moving => self.push_input(Input::Moving(connection)),
             nacos::Tell::Acknowledged { service, version } => {
                 self.push_input(Input::Acknowledged { connection, service, version });
             }

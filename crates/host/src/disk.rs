@@ -461,7 +461,7 @@ impl DiskWorker {
 }
 
 /// Without what it installs: see `install`.
-fn to_storage(write: &node::consensus::Write) -> LogWrite {
+pub(crate) fn to_storage(write: &node::consensus::Write) -> LogWrite {
     LogWrite {
         truncate_from: write.truncate_from.map(|index| index.0),
         entries: write

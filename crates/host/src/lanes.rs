@@ -120,7 +120,7 @@ fn lane(input: &Input) -> Lane {
         | Input::SnapshotOpened { .. }
         | Input::SnapshotSent { .. } => Lane::Peers,
         // The end of a connection must not overtake what was asked on it.
-        Input::Opened(_) | Input::Closed { .. } | Input::Leave => Lane::Write,
+        Input::Opened(_) | Input::Moving(_) | Input::Closed { .. } | Input::Leave => Lane::Write,
         Input::Clients { .. } => Lane::Inspect,
         Input::Request { request, .. } => match request {
             // Load must not make a holder lose its lock.

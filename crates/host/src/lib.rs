@@ -55,6 +55,7 @@ mod sessions;
 mod signal;
 mod start;
 mod streams;
+mod survivor;
 mod tally;
 mod udp;
 mod views;
@@ -82,6 +83,7 @@ pub use start::{Begun, ClusterSettings, Settings, StartError, password};
 pub use streams::{
     ALL_STREAMS_BYTES_MAX, Chunk, STREAM_BYTES_MAX, STREAM_PATIENCE, StreamId, StreamLimits,
 };
+pub use survivor::{NotLeft, Survivor};
 pub use tally::{AGENTS_MAX, Agent, BUCKETS_US, Histogram, HistogramCounts, PushCounts, Tally};
 pub use udp::{DATAGRAMS_LEN_MAX, Datagram};
 pub use work::{WORK_LEN_MAX, Work, Worked};

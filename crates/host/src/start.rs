@@ -201,11 +201,6 @@ fn make_node(
     recovered: &storage::Recovered,
     clock_high_water: HybridTime,
 ) -> Result<Node, StartError> {
-    let entries = recovered
-        .entries
-        .iter()
-        .map(|entry| (LogIndex(entry.index), entry.bytes.clone()))
-        .collect();
     let cluster = settings.cluster.clone();
     let cluster = cluster::Settings {
         identity,
@@ -225,16 +220,19 @@ fn make_node(
         config: settings.limits.config,
         access: settings.limits.access,
     };
-    let recovered = Recovered {
-        consensus: consensus::Recovered {
-            hard_state: recovered.hard_state.clone(),
-            snapshot: recovered.snapshot.clone(),
-            entries,
-            applied: LogIndex(recovered.applied),
-        },
-        clock_high_water,
-    };
+    let recovered = Recovered { consensus: for_engine(recovered), clock_high_water };
     Ok(Node::new(settings, now, rng.fork(), recovered))
+}
+
+/// What the disk gave back, in the engine's words.
+pub(crate) fn for_engine(recovered: &storage::Recovered) -> consensus::Recovered {
+    let entries = recovered.entries.iter();
+    consensus::Recovered {
+        hard_state: recovered.hard_state.clone(),
+        snapshot: recovered.snapshot.clone(),
+        entries: entries.map(|entry| (LogIndex(entry.index), entry.bytes.clone())).collect(),
+        applied: LogIndex(recovered.applied),
+    }
 }
 
 /// The ceiling to note for a clock that has come to `reached`: a minute ahead, so that it is noted seldom. A clock that is

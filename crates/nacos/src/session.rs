@@ -454,6 +454,7 @@ impl Session {
         let to = to.or_else(|| members::another(views, self.facts.connection.counter));
         let request = self.client.next_request();
         self.outputs.push_back(Output::Stream(setup::reset(request, to.as_ref())));
+        self.outputs.push_back(Output::Tell(Tell::Moving));
     }
 
     /// What is to be told of the client, if it is one with a stream.

@@ -331,6 +331,8 @@ pub enum Tell {
     },
     /// Something arrived (at most once a second).
     Heard,
+    /// The client was asked to go to another node.
+    Moving,
     /// The subscriber confirmed a push.
     Acknowledged {
         /// Which subscription.

@@ -1,6 +1,12 @@
 //! Instances that came over HTTP: they live by their beats.
+//!
+//! A beat may be old: a node that did not run for a while finds in its sockets what clients sent meanwhile, and some of them
+//! have long taken their instance back elsewhere. For `SETTLE_TIME` after a pause a beat therefore only says that the client
+//! lived. It keeps an instance that is known, wherever it is owned; it neither brings back one that is not, nor makes this
+//! node the owner, which would be a later word than that of the client. A client that lives is told that it is unknown, and
+//! registers; one that does not listen to that beats again.
 
-use crate::{ClientId, Instance, Naming, Place, Reply, ServiceKey, offer::OfferKey};
+use crate::{ClientId, Instance, Naming, Place, Reply, Request, ServiceKey, offer::OfferKey};
 use base::{Duration, Instant};
 use distro::{Input, Standing};
 use journal::Kind;
@@ -64,6 +70,23 @@ impl Naming {
         }
     }
 
+    /// A beat that may be old does not say what its instance is like.
+    pub(crate) fn unless_old(&self, request: Request) -> Request {
+        match request {
+            Request::Beat { client, service, full: Some(_), ip, port, cluster_name }
+                if self.is_unsettled() =>
+            {
+                Request::Beat { client, service, full: None, ip, port, cluster_name }
+            }
+            request => request,
+        }
+    }
+
+    /// Whether the node has not run until a moment ago.
+    fn is_unsettled(&self) -> bool {
+        self.now.instant < self.unsettled_until
+    }
+
     /// Sees to it that the instance is judged when its time comes. Instances of connections never expire.
     pub(crate) fn watch_beats(&mut self, key: OfferKey) {
         match *key.client {
@@ -93,7 +116,9 @@ impl Naming {
             Standing::Orphan | Standing::Hidden => Some(Kind::Adopted),
             Standing::Living => (!instance.healthy).then_some(Kind::BecameHealthy),
         };
-        if owned && instance.healthy {
+        // What another node asks for is as old as it says.
+        let old = !owned && self.is_unsettled() && self.forwards.asked_at().is_none();
+        if old || (owned && instance.healthy) {
             // The judgement that is due at the time of an earlier beat will find this one.
             self.distro(Input::Heard { key });
             return Reply::Beat { known: true, interval };

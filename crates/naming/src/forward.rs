@@ -239,9 +239,11 @@ impl Naming {
     }
 
     /// The node that is responsible for the client, if it is another one and there is a link to it.
-    fn responsible_elsewhere(&self, client: &ClientId) -> Option<NodeId> {
+    pub(crate) fn responsible_elsewhere(&self, client: &ClientId) -> Option<NodeId> {
         let ClientId::Address { ip, port } = client else { return None };
-        let living = self.alive.iter().copied().chain([self.node]);
+        // Nothing is to come back to a node that is about to stop.
+        let this = (!self.leaves()).then_some(self.node);
+        let living = self.alive.iter().copied().chain(this);
         let to = distro::responsible(format!("{ip}:{port}").as_bytes(), living)?;
         (to != self.node && self.linked.contains(&to)).then_some(to)
     }
@@ -251,7 +253,8 @@ impl Naming {
         let Asked { number, at, client: (ip, port), service, place, wish, known } = asked;
         let client = Arc::new(ClientId::Address { ip, port });
         let (service, place) = (self.shared(&service), Arc::new(place));
-        let came = if self.is_outdated(&client, &service, &place, &wish, at) {
+        let outdated = self.is_outdated(&client, &service, &place, &wish, at);
+        let came = if outdated || self.leaves() {
             Came::Refused
         } else {
             self.forwards.doing = Some(Doing { at, changed: Vec::new() });

@@ -13,7 +13,7 @@
 //! It is written while things change, so it shows no single moment; it need not, being only a hint.
 
 use crate::{ClientId, Instance, Naming, Output, Place, ServiceKey, model::share, offer::OfferKey};
-use base::{HybridTime, Instant};
+use base::{Duration, HybridTime, Instant};
 use distro::{Input, Record, Version};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
@@ -243,8 +243,25 @@ impl Naming {
         }
         self.hints.changed.push_back(key.clone());
         if self.hints.writing.is_none() && self.hints.due.is_none() {
-            self.hints.due = Some(self.now.instant.after(self.settings.hint_interval));
+            self.hints.due = Some(self.next_hint());
         }
+    }
+
+    fn next_hint(&self) -> Instant {
+        // Before it stops, a node leaves each change at once.
+        let interval = if self.leaves() { Duration::ZERO } else { self.settings.hint_interval };
+        self.now.instant.after(interval)
+    }
+
+    /// What waits for its time is written now.
+    pub(crate) fn hint_soon(&mut self) {
+        self.hints.due = self.hints.due.map(|_| self.now.instant);
+    }
+
+    /// Whether the hint says all that is listed; half of one that is still being taken in would replace it.
+    pub(crate) fn hint_is_written(&self) -> bool {
+        let hints = &self.hints;
+        self.restoring.is_some() || (hints.writing.is_none() && hints.changed.is_empty())
     }
 
     /// Begins or goes on with writing, for one piece. Not before the former hint is restored: half of it would replace it.
@@ -268,7 +285,7 @@ impl Naming {
             && self.hints.due.is_none()
             && !self.hints.changed.is_empty()
         {
-            self.hints.due = Some(self.now.instant.after(self.settings.hint_interval));
+            self.hints.due = Some(self.next_hint());
         }
     }
 

@@ -39,7 +39,8 @@
 //!
 //! * Its client takes it back, or replaces it.
 //! * Its connection closes: the same step, or for many of them the next few. Nothing else ends it: silence of a
-//!   connection is the business of its session.
+//!   connection is the business of its session. A connection that this node asked to go to another one (`Input::Moving`)
+//!   leaves its instances until its client has registered them there, but not longer than an orphan is listed.
 //! * It came over HTTP and does not beat: unhealthy, then removed. Silence is measured on a clock that stands while the
 //!   node does not run (`LATE_MAX`): nobody expires because the node was paused or too busy to hear.
 //! * It is an orphan (the node restarted, see `Input::Hint`) and its client was not heard in time. Whoever registers
@@ -52,6 +53,7 @@
 //! HTTP clients `forward`: handed to the responsible node          without an answer the receiving node does it itself
 //! health      `checks`: a second `distro`, of verdicts            owner: the node that checks the instance
 //! start       `converge`: ready when all reachable digests agreed, or after a time
+//! stop        `leave`: what HTTP clients offer is handed over, and the hint written to its end
 //! ```
 //!
 //! Each of these may be lost with a link. Offers and verdicts come again by digests; what was handed over is done by the one
@@ -104,6 +106,7 @@ mod connection;
 mod converge;
 mod forward;
 mod hint;
+mod leave;
 mod model;
 mod offer;
 mod overlay;
@@ -139,6 +142,7 @@ pub use converge::{
 };
 pub use forward::{FORWARD_TIMEOUT, FORWARDS_DONE_PER_WAKE, FORWARDS_PENDING_MAX};
 pub use hint::{HINT_BYTES_MAX, HINT_OFFERS_PER_WAKE, HintPiece, hint_high_water};
+pub use leave::{HANDED_PER_WAKE, LEAVE_TIME};
 pub use model::{
     ClientId, ClusterNames, Instance, Place, Selector, ServiceKey, ServiceKind, ServiceMetadata,
     ServiceView,
@@ -169,6 +173,7 @@ use distro::{Change, Distro, Standing};
 use forward::Forwards;
 use hint::{Hints, Restoring};
 use journal::{Kind, Subject};
+use leave::Leave;
 use offer::{ByClient, OfferKey};
 use overlay::Absent;
 use peers::Said;
@@ -184,6 +189,9 @@ pub const RETIRED_PER_WAKE: usize = 1000;
 
 /// A step that comes this much after the deadline shows that the node was not running: nobody could be heard.
 pub const LATE_MAX: Duration = Duration::from_secs(5);
+
+/// For so long after the node was not running it may be given what was sent to it long before: sockets keep what arrives.
+pub const SETTLE_TIME: Duration = Duration::from_secs(5);
 
 /// What becomes of a request.
 enum Answer {
@@ -215,6 +223,8 @@ pub struct Naming {
     services: BTreeMap<Arc<ServiceKey>, Service>,
     connections: BTreeMap<ConnectionId, Connection>,
     closing: VecDeque<Closing>,
+    /// Closed connections that were asked to go, and until when their clients are expected on another node.
+    moved: VecDeque<(Instant, ConnectionId)>,
     /// What changed since the last publishing, by service.
     changed: BTreeMap<Arc<ServiceKey>, Changed>,
     /// When to judge which instance by its beats, on the clock of `hearing`.
@@ -233,9 +243,13 @@ pub struct Naming {
     watchers: Watchers<Pattern>,
     hints: Hints,
     restoring: Option<Restoring>,
+    /// Since it is about to stop.
+    leave: Option<Leave>,
     now: Now,
     /// How long the node did not run, all pauses together.
     paused: Duration,
+    /// What clients say may be old until then.
+    unsettled_until: Instant,
     /// No forgotten service had a view with a greater version.
     forgotten_version_max: u64,
     published_count: usize,
@@ -266,6 +280,7 @@ impl Naming {
             services: BTreeMap::new(),
             connections: BTreeMap::new(),
             closing: VecDeque::new(),
+            moved: VecDeque::new(),
             changed: BTreeMap::new(),
             judgements: BTreeSet::new(),
             pushes: BTreeSet::new(),
@@ -278,8 +293,10 @@ impl Naming {
             watchers: Watchers::default(),
             hints: Hints::default(),
             restoring: None,
+            leave: None,
             now,
             paused: Duration::ZERO,
+            unsettled_until: now.instant,
             forgotten_version_max: 0,
             published_count: 0,
             listed_count: 0,
@@ -307,6 +324,7 @@ impl Naming {
                 }
             }
             Input::Request { from, id, request } => {
+                let request = self.unless_old(request);
                 if let Some(request) = self.forward(from, id, request) {
                     let answer = self.request(from, request);
                     self.answer(from, id, answer);
@@ -322,6 +340,8 @@ impl Naming {
             Input::Peer { from, message } => self.peer_said(from, message),
             Input::NodeAlive { node, life } => self.node_alive(node, life),
             Input::NodeGone { node, heard } => self.node_gone(node, heard),
+            Input::Moving(id) => self.moving(id),
+            Input::Leave => self.leave(),
             Input::Wake => self.wake(),
         }
         self.publish_changed();
@@ -362,12 +382,17 @@ impl Naming {
         let (forward, start) = (self.forwards.deadline(), self.start.deadline());
         let forward = forward.into_iter().chain(self.verifies.deadline()).min();
         let check = self.checks.deadline(&self.settings);
-        let all = [unfinished, judgement, records, push, hint, idle, absent, forward, start, check];
+        let leave = self.leave.as_ref().and_then(Leave::deadline);
+        let moved = self.moved.front().map(|(at, _)| at.after(self.paused));
+        let last = [leave, moved].into_iter().flatten().min();
+        let all =
+            [unfinished, judgement, records, push, hint, idle, absent, forward, start, check, last];
         all.into_iter().flatten().min()
     }
 
     fn wake(&mut self) {
         self.restore_piece();
+        self.moved_due();
         self.close_piece();
         self.distro(distro::Input::Wake);
         self.health(distro::Input::Wake);
@@ -383,6 +408,7 @@ impl Naming {
             self.push_due();
         }
         self.write_hint();
+        self.go_on_leaving();
     }
 
     fn request(&mut self, from: ConnectionId, request: Request) -> Result<Answer, Refusal> {
@@ -495,7 +521,8 @@ impl Naming {
                     }
                 }
                 Change::Hidden => self.instance_event(Kind::OrphanHidden, &key),
-                Change::Written | Change::Deleted | Change::Reclaimed | Change::Dropped => {}
+                Change::Written => came_late.extend(self.moved_to(&key)),
+                Change::Deleted | Change::Reclaimed | Change::Dropped => {}
             }
             let changed = self.changed.entry(key.service).or_default();
             changed.places.push(key.place);
@@ -560,6 +587,7 @@ impl Naming {
     fn notice_pause(&mut self, now: Now) {
         if self.deadline().is_some_and(|due| now.instant.since(due) > LATE_MAX) {
             self.paused += now.instant.since(self.now.instant);
+            self.unsettled_until = now.instant.after(SETTLE_TIME);
         }
     }
 

@@ -4,6 +4,7 @@ use crate::{
     Instance, Naming, Output,
     checks::CheckKey,
     forward::{Answered, Asked},
+    leave::Handed,
     offer::OfferKey,
     verify::{Compare, Compared},
 };
@@ -32,6 +33,10 @@ pub(crate) enum Said {
     Compared(Compared),
     /// "This came of it." Lost: the asker does it itself, too.
     Answered(Answered),
+    /// "I stop: own these from now on." Lost: they are orphans.
+    Handed(Vec<Handed>),
+    /// "One message of those was taken." Lost: the one that leaves waits for it in vain, for a while.
+    Taken,
 }
 
 impl PeerMessage {
@@ -69,7 +74,7 @@ impl PeerMessage {
             Said::Asked(_) | Said::Answered(_) => true,
             // Behind the deltas: otherwise what is on its way would look like a difference.
             Said::Compare(_) | Said::Compared(_) => false,
-            Said::Offers(_) | Said::Health(_) => false,
+            Said::Offers(_) | Said::Health(_) | Said::Handed(_) | Said::Taken => false,
         }
     }
 }
@@ -85,6 +90,7 @@ impl Naming {
         self.linked.remove(&peer);
         self.forwards.give_up(self.now.instant, peer);
         self.verify_without(peer);
+        self.not_taken(peer);
         self.distro(Input::PeerDown { peer });
         self.health(Input::PeerDown { peer });
     }
@@ -116,6 +122,8 @@ impl Naming {
             Said::Answered(answered) => self.answered(from, answered),
             Said::Compare(compare) => self.compare(from, compare),
             Said::Compared(compared) => self.compared(from, compared),
+            Said::Handed(handed) => self.handed(from, handed),
+            Said::Taken => self.taken(from),
         }
     }
 

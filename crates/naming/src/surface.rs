@@ -14,6 +14,8 @@ pub enum Input {
     Opened(ConnectionId),
     /// It closed: what it owns ends now, its subscriptions too.
     Closed(ConnectionId),
+    /// It was asked to go to another node: when it closes, its client is on the way there.
+    Moving(ConnectionId),
     /// Something arrived on it (told at most once a second).
     Heard(ConnectionId),
     /// The subscriber has this version; nothing is known of it otherwise.
@@ -77,6 +79,8 @@ pub enum Input {
         /// Whether it answered as it should, in time.
         healthy: bool,
     },
+    /// The node is about to stop: hand over what it owns, write the hint to its end, then `Output::Left`.
+    Leave,
     /// The deadline has come.
     Wake,
 }
@@ -137,6 +141,8 @@ pub enum Output {
     Check(Check),
     /// Leave this on disk, without waiting for it: after a restart it comes back as `Input::Hint`.
     Hint(HintPiece),
+    /// All that was to be done after `Input::Leave` is done, or took too long.
+    Left,
     /// The state cannot be trusted (a row does not read): the node must stop, for this reason.
     Halt(String),
     /// For the journal.

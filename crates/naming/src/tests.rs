@@ -5,6 +5,7 @@ mod checking;
 mod converging;
 mod forwarding;
 mod laws;
+mod leaving;
 mod limits;
 mod model;
 mod peers;

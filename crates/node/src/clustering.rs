@@ -50,7 +50,7 @@ impl Node {
             cluster::Output::Publish(view) => {
                 self.outputs.push_back(Output::Publish(View::Cluster(view)));
             }
-            cluster::Output::Left => self.outputs.push_back(Output::Left),
+            cluster::Output::Left => self.left(crate::Left::Cluster),
             cluster::Output::Halt(reason) => self.halt(reason),
             cluster::Output::Event(kind, subject) => self.file(kind, subject),
         }

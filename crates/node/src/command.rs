@@ -32,6 +32,17 @@ pub(crate) struct Origin {
     pub(crate) proposal: ProposalId,
 }
 
+/// Entries for the log that take nodes out of the cluster for good, from a node that does not run. Its life is none of
+/// those that it has: nobody waits for what comes of them.
+#[must_use]
+pub fn removals(me: NodeId, nodes: &[NodeId]) -> Vec<Vec<u8>> {
+    let origin = Origin { node: me, life: HybridTime(0), proposal: ProposalId(0) };
+    let removal = |node: &NodeId| {
+        Entry { origin, command: Command::Cluster(cluster::Command::Remove(*node)) }.encode()
+    };
+    nodes.iter().map(removal).collect()
+}
+
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {

@@ -58,6 +58,7 @@ mod start;
 mod surface;
 mod tables;
 
+pub use command::removals;
 pub use consensus;
 pub use gather::{ClientsInquiry, GATHERINGS_MAX, GatherMessage, Inquiry, Part};
 pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};
@@ -88,6 +89,15 @@ enum Phase {
     Ready,
     /// Stopped for good.
     Halted,
+}
+
+/// What has to be done before a node may stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Left {
+    /// The registry was handed over and is on disk.
+    Registry,
+    /// The others know that it leaves.
+    Cluster,
 }
 
 /// The wiring of one node, a state machine with the three verbs.
@@ -126,6 +136,8 @@ pub struct Node {
     reads: commit::Reads,
     /// Questions that wait for parts of other nodes.
     gatherings: gather::Gatherings,
+    /// What is done since `Input::Leave`.
+    left: BTreeSet<Left>,
     loads: BTreeMap<u64, u64>,
     next_load: u64,
     standing: Standing,
@@ -158,6 +170,7 @@ impl Node {
         match input {
             Input::Opened(connection) => self.opened(connection),
             Input::Heard(connection) => self.naming.step(now, naming::Input::Heard(connection)),
+            Input::Moving(connection) => self.naming.step(now, naming::Input::Moving(connection)),
             Input::Closed { connection, reason } => self.closed(connection, reason),
             Input::Acknowledged { connection, service, version } => {
                 self.cause = Cause::Connection(connection);
@@ -178,7 +191,10 @@ impl Node {
             }
             Input::Welcome(secret) => self.cluster.step(now, cluster::Input::Welcome(secret)),
             Input::IdentityKept => self.cluster.step(now, cluster::Input::IdentityKept),
-            Input::Leave => self.cluster.step(now, cluster::Input::Leave),
+            Input::Leave => {
+                self.naming.step(now, naming::Input::Leave);
+                self.cluster.step(now, cluster::Input::Leave);
+            }
             Input::SnapshotOpened { to, through } => self.snapshot_opened(to, through),
             Input::SnapshotSent { to, ok } => {
                 self.engine(consensus::Input::SnapshotSent { to, ok });
@@ -242,6 +258,12 @@ impl Node {
     pub fn installs(&self) -> bool {
         self.reloading.is_some()
             || self.consensus.as_ref().is_some_and(consensus::Consensus::installs)
+    }
+
+    fn left(&mut self, done: Left) {
+        if self.left.insert(done) && self.left.len() == [Left::Registry, Left::Cluster].len() {
+            self.outputs.push_back(Output::Left);
+        }
     }
 
     fn opened(&mut self, connection: ConnectionId) {
@@ -344,6 +366,7 @@ impl Node {
                 naming::Output::Check(check) => self.outputs.push_back(Output::Check(check)),
                 naming::Output::Halt(reason) => self.halt(reason),
                 naming::Output::Hint(piece) => self.outputs.push_back(Output::Hint(piece)),
+                naming::Output::Left => self.left(Left::Registry),
                 naming::Output::Event(kind, subject) => self.file(kind, subject),
             }
         }

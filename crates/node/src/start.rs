@@ -122,6 +122,7 @@ impl Node {
             reloading: None,
             reads: Reads::default(),
             gatherings: crate::gather::Gatherings::default(),
+            left: BTreeSet::new(),
             loads: BTreeMap::new(),
             next_load: 0,
             standing: Standing::default(),

@@ -26,6 +26,8 @@ pub enum Input {
     Opened(ConnectionId),
     /// Something arrived on it.
     Heard(ConnectionId),
+    /// It was asked to go to another node: when it closes, its client is on the way there.
+    Moving(ConnectionId),
     /// The connection is gone, whether it was `Opened` or not.
     Closed {
         /// Which.
@@ -129,7 +131,8 @@ pub enum Input {
     Secrets(Initial),
     /// Whether the disk has no room for writes.
     DiskFull(bool),
-    /// Leave the cluster's links in peace: hand over what this node leads, say goodbye, then `Output::Left`.
+    /// Leave the cluster in peace: hand over what this node leads and what HTTP clients offer, say goodbye, then
+    /// `Output::Left`.
     Leave,
     /// The deadline has come.
     Wake,

@@ -32,6 +32,18 @@ pub enum Place {
     Simulated(SimDisk),
 }
 
+impl Place {
+    /// Whether a node has kept its log here. Changes nothing; that it can be read is another question.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        match self {
+            Self::Directory(path) => path.join(crate::log::FILE).exists(),
+            Self::Memory => false,
+            Self::Simulated(disk) => disk.exists(crate::log::FILE),
+        }
+    }
+}
+
 /// What every kind of file can do. Offsets and lengths in bytes.
 pub(crate) trait RawFile: fmt::Debug + Send + Sync {
     fn len(&self) -> io::Result<u64>;

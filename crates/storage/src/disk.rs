@@ -153,6 +153,18 @@ impl Disk {
         self.set_value(IDENTITY, identity)
     }
 
+    /// Stores who this node is and changes the log, durably and in one transaction: a crash leaves both or neither.
+    ///
+    /// # Errors
+    /// As [`Disk::append`].
+    pub fn append_as(&mut self, identity: &[u8], write: &LogWrite) -> Result<(), Error> {
+        self.change(|open| {
+            open.log.append_with(std::slice::from_ref(write), Some((IDENTITY, identity)))?;
+            open.witnessed(None);
+            Ok(())
+        })
+    }
+
     /// Stores a small named value, durably.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::{
 };
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
-const FILE: &str = "raft.redb";
+pub(crate) const FILE: &str = "raft.redb";
 const PLAN: Plan = Plan { name: FILE, fresh: "raft.redb.new", cache_bytes: LOG_CACHE_BYTES };
 
 /// Page cache of the Raft log in bytes. The log lives in memory anyway: only its newest pages are used again.
@@ -70,6 +70,15 @@ impl Log {
 
     /// One transaction for all writes: group commit.
     pub(crate) fn append(&mut self, writes: &[LogWrite]) -> Result<(), Error> {
+        self.append_with(writes, None)
+    }
+
+    /// The same, with a small named value in the same transaction.
+    pub(crate) fn append_with(
+        &mut self,
+        writes: &[LogWrite],
+        value: Option<(&str, &[u8])>,
+    ) -> Result<(), Error> {
         let transaction = self.file.write()?;
         {
             let mut entries =
@@ -83,6 +92,9 @@ impl Log {
                 writes.iter().rev().find_map(|write| write.hard_state.as_ref())
             {
                 self.file.put(&mut meta, HARD_STATE, hard_state)?;
+            }
+            if let Some((name, bytes)) = value {
+                self.file.put(&mut meta, &format!("{NAMED}{name}"), bytes)?;
             }
         }
         self.commit(transaction)

@@ -282,6 +282,52 @@ fn a_node_that_comes_back_with_nothing_does_not_take_anything_away() {
 }
 
 #[test]
+fn a_node_that_comes_back_is_not_caught_up_before_it_has_what_its_former_life_owned() {
+    check(
+        "3 nodes
+         > write n3 a 5
+         > write n3 b 6
+         > wait 100
+         > gone n3
+         > wait 1000
+         > delete n1 b
+         > wait 1000
+         > start n3
+         > wait 2
+         > show a
+         n1=5? n2=5? n3=-
+         > agreed
+         n1:n2 n2:n1 n3:
+         > wait 3
+         > show a
+         n1=5? n2=5? n3=5?
+         > wait 2100
+         > show b
+         n1=- n2=- n3=-
+         > agreed
+         n1:n2,n3 n2:n1,n3 n3:n1,n2",
+    );
+}
+
+#[test]
+fn a_node_whose_earlier_lives_owned_nothing_does_not_ask_for_it() {
+    check(
+        "2 nodes
+         > wait 3000
+         > traffic
+         digest 4
+         > cut n1 n2
+         > fill n1 100
+         > link n1 n2
+         > wait 3000
+         > agreed
+         n1:n2 n2:n1
+         > traffic
+         buckets 1, delta 2, digest 4, taken 2, versions 1, wanted 1",
+    );
+}
+
+#[test]
 fn a_ghost_that_outlived_its_tombstone_is_buried_by_its_owner() {
     check(
         "2 nodes

@@ -118,6 +118,53 @@ proptest! {
     }
 
     #[test]
+    fn a_node_that_agrees_with_all_has_what_its_former_life_owned_however_busy_it_is(
+        deeds in prop::collection::vec(deed(3), 0..30),
+        hinted in any::<u64>(),
+        pace in 1..40u64,
+    ) {
+        let mut network = run(3, &deeds);
+        let back = NodeId(3);
+        let others = [NodeId(1), NodeId(2)];
+        for other in others {
+            network.lose(back, other, 0);
+            network.lose(other, back, 0);
+        }
+        let hint: Vec<Record<String, u32>> = listed(&network.nodes[&back])
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| hinted >> at & 1 == 1)
+            .map(|(_, (key, (version, value)))| Record { key, version, value: Some(value) })
+            .collect();
+        network.wait(Duration::from_millis(1));
+        network.start(back);
+        for record in hint {
+            network.step(back, Input::Restore(record));
+        }
+        let owed: Vec<(String, Version)> = others
+            .iter()
+            .flat_map(|other| listed(&network.nodes[other]))
+            .filter(|(_, (version, _))| version.incarnation.node == back)
+            .map(|(key, (version, _))| (key, version))
+            .collect();
+        for ms in 0..6_000 {
+            if ms % pace == 0 {
+                let key = (ms % 7).to_string();
+                network.step(back, Input::Write { key: std::format!("new-{key}"), value: 1 });
+            }
+            network.wait(Duration::from_millis(1));
+            let core = &network.nodes[&back];
+            if others.iter().all(|other| core.agreed_at(*other).is_some()) {
+                for (key, version) in &owed {
+                    prop_assert!(core.known(key) >= Some(*version), "{} lacks {}", back, key);
+                }
+                return Ok(());
+            }
+        }
+        prop_assert!(false, "it never agreed");
+    }
+
+    #[test]
     fn junk_from_a_peer_changes_nothing_that_is_ours_and_stops_nobody(
         records in prop::collection::vec((0..6u8, any::<u64>(), 0..5u64, any::<u64>(), any::<bool>()), 0..80),
         sums in prop::collection::vec(any::<u64>(), 0..300),

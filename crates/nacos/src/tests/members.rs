@@ -260,9 +260,13 @@ fn a_client_that_is_to_go_is_told_where() {
         "),
         r#"
         stream ConnectResetRequest {"headers":{},"requestId":"1","serverIp":"10.0.0.2","serverPort":"8848","module":"internal"}
+        tell Moving
         stream ConnectResetRequest {"headers":{},"requestId":"2","module":"internal"}
+        tell Moving
         stream ConnectResetRequest {"headers":{},"requestId":"3","serverIp":"10.0.0.2","serverPort":"8848","module":"internal"}
+        tell Moving
         stream ConnectResetRequest {"headers":{},"requestId":"4","serverIp":"10.0.0.2","serverPort":"8848","module":"internal"}
+        tell Moving
         close asked to use another node, and did not go by itself
         "#,
     );

@@ -273,6 +273,7 @@ fn drained_clients_are_asked_and_then_cut_off() {
         "),
         r#"
         stream ConnectResetRequest {"headers":{},"requestId":"1","module":"internal"}
+        tell Moving
         close asked to use another node, and did not go by itself
         "#,
     );

@@ -146,6 +146,7 @@ impl Registry {
                 | ::naming::Output::Hint(_)
                 | ::naming::Output::Event(..) => {}
                 ::naming::Output::Halt(why) => panic!("{why}"),
+                ::naming::Output::Left => {}
             }
         }
     }

@@ -36,8 +36,14 @@ pub(super) struct Net {
     pub(super) checks: Vec<(usize, Check)>,
     /// Whether checks are answered, and which addresses are not healthy.
     pub(super) answering: Option<Vec<&'static str>>,
+    /// Does not run: what is sent to it waits in its sockets.
+    pub(super) stopped: Option<usize>,
     /// How many checks each node has asked for.
     pub(super) checked: Vec<usize>,
+    /// Which have left.
+    pub(super) left: Vec<bool>,
+    /// What each has left on disk.
+    pub(super) hints: Vec<Vec<Vec<u8>>>,
     log: u64,
 }
 
@@ -89,7 +95,10 @@ impl Net {
             asked: 0,
             checks: Vec::new(),
             answering: None,
+            stopped: None,
             checked: vec![0; count],
+            left: vec![false; count],
+            hints: vec![Vec::new(); count],
             log: 0,
         };
         for index in 0..count {
@@ -166,12 +175,18 @@ impl Net {
                     self.checks.push((index, check));
                 }
                 Output::Halt(why) => panic!("{why}"),
+                Output::Left => self.left[index] = true,
+                Output::Hint(piece) => {
+                    if piece.begins {
+                        self.hints[index].clear();
+                    }
+                    self.hints[index].push(piece.bytes);
+                }
                 Output::Push { .. }
                 | Output::Switches(_)
                 | Output::Watched { .. }
                 | Output::Propose { .. }
                 | Output::Tidy(_)
-                | Output::Hint(_)
                 | Output::Event(..) => {}
             }
         }
@@ -199,6 +214,9 @@ impl Net {
             self.now = self.now.after(due.since(self.now.instant));
             let wires: Vec<(usize, usize, bool)> = self.wires.keys().copied().collect();
             for (from, to, lane) in wires {
+                if self.stopped == Some(to) {
+                    continue;
+                }
                 while let Some(wire) = self.wires.get_mut(&(from, to, lane))
                     && wire.front().is_some_and(|(at, _)| *at <= self.now.instant)
                 {
@@ -208,7 +226,9 @@ impl Net {
                 }
             }
             for index in 0..self.nodes.len() {
-                if self.nodes[index].deadline().is_some_and(|due| due <= self.now.instant) {
+                if self.stopped != Some(index)
+                    && self.nodes[index].deadline().is_some_and(|due| due <= self.now.instant)
+                {
                     self.step(index, Input::Wake);
                 }
             }
@@ -250,8 +270,11 @@ impl Net {
     }
 
     fn due(&self) -> Option<Instant> {
-        let arrivals = self.wires.values().filter_map(|wire| wire.front()).map(|(at, _)| *at);
-        arrivals.chain(self.nodes.iter().filter_map(Naming::deadline)).min()
+        let runs = |index: usize| self.stopped != Some(index);
+        let wires = self.wires.iter().filter(|((_, to, _), _)| runs(*to));
+        let arrivals = wires.filter_map(|(_, wire)| wire.front()).map(|(at, _)| *at);
+        let nodes = self.nodes.iter().enumerate().filter(|(index, _)| runs(*index));
+        arrivals.chain(nodes.filter_map(|(_, node)| node.deadline())).min()
     }
 
     /// Begins a request; the answer may come later.
@@ -294,7 +317,7 @@ impl Net {
     }
 
     /// Who owns the offer of a client, in the eyes of a node.
-    fn owner(&self, index: usize, one: &Instance) -> Option<NodeId> {
+    pub(super) fn owner(&self, index: usize, one: &Instance) -> Option<NodeId> {
         let node = &self.nodes[index];
         let place = Arc::new(Place::of(one));
         let key = node.find(&Arc::new(name(one)), &Arc::new(service()), &place)?;
@@ -375,6 +398,59 @@ fn the_receiving_node_takes_the_client_when_there_is_no_answer_and_gives_it_back
     net.wait(Duration::from_secs(1));
     assert!((0..3).all(|index| net.owner(index, &one) == Some(id(2))), "claimed by its beat");
     assert!((0..3).all(|index| net.shown(index).len() == 1));
+}
+
+/// A beat that says all of its instance.
+fn full_beat(one: &Instance) -> Request {
+    let Instance { ip, port, cluster_name, .. } = one.clone();
+    let full = Some(one.clone());
+    Request::Beat { client: name(one), service: service(), full, ip, port, cluster_name }
+}
+
+/// A client takes its instance back while the node that owns it, or one that does not, is stopped with a beat in its sockets.
+fn an_old_beat_at(index: usize, registered_at: usize, before_its_peers: bool) {
+    let mut net = three();
+    let one = net.client_of(2);
+    net.request(registered_at, register(&one));
+    net.wait(Duration::from_secs(1));
+    net.stopped = Some(index);
+    let at = (index + 1) % 3;
+    assert_eq!(net.request(at, deregister(&one)), Reply::Done);
+    for other in (0..3).filter(|other| *other != index) {
+        net.wait(Duration::from_secs(4));
+        net.gone(other, index);
+    }
+    net.wait(Duration::from_secs(4));
+    net.stopped = None;
+    if !before_its_peers {
+        net.wait(Duration::from_millis(1));
+    }
+    let late = net.ask(index, full_beat(&one));
+    for other in (0..3).filter(|other| *other != index) {
+        net.alive(other, index);
+    }
+    for _ in 0..100 {
+        net.wait(Duration::from_millis(50));
+        let shown: Vec<usize> = (0..3).map(|index| net.shown(index).len()).collect();
+        assert_eq!(shown[at], 0, "at {index}, registered at {registered_at}: {shown:?}");
+    }
+    assert!(matches!(net.reply(late), Some(Reply::Beat { .. })));
+    assert!((0..3).all(|index| net.shown(index).is_empty()));
+    // It has settled: who beats now is there.
+    net.request(index, full_beat(&one));
+    net.wait(Duration::from_millis(10));
+    assert!((0..3).all(|index| net.shown(index).len() == 1));
+}
+
+#[test]
+fn an_old_beat_that_a_stopped_node_finds_brings_nobody_back() {
+    for index in 0..3 {
+        for registered_at in 0..3 {
+            for before_its_peers in [true, false] {
+                an_old_beat_at(index, registered_at, before_its_peers);
+            }
+        }
+    }
 }
 
 #[test]

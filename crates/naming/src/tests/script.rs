@@ -486,6 +486,7 @@ impl Conversation {
             | Output::Check(_)
             | Output::Hint(_)
             | Output::Halt(_)
+            | Output::Left
             | Output::Event(..) => {}
         }
     }
@@ -537,6 +538,7 @@ impl Conversation {
                     format!("check {id}: {checker:?} {ip}:{port} within {timeout:?}")
                 }
                 Output::Halt(reason) => format!("halt: {reason}"),
+                Output::Left => "left".to_owned(),
                 Output::Hint(piece) => {
                     self.keep(piece);
                     "hint".into()

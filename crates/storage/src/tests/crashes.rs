@@ -231,3 +231,52 @@ fn a_power_cut_while_a_snapshot_is_installed_leaves_all_of_it_or_nothing() {
     }
     assert!(outcomes.iter().all(|count| *count > 5), "{outcomes:?}");
 }
+
+/// Who the node is and what its log says change together, whenever the power goes.
+#[test]
+fn a_power_cut_while_a_node_becomes_another_one_leaves_both_or_neither() {
+    let start = SimDisk::new(rng(1));
+    let (mut disk, _) = Disk::open(Place::Simulated(start.clone())).unwrap();
+    disk.set_identity(b"one of three").unwrap();
+    let compact = Compact { through: 1, snapshot: b"three".into() };
+    let first =
+        LogWrite { compact: Some(compact), ..put(vec![entry(2, "a"), entry(3, "members")]) };
+    disk.append(&[first]).unwrap();
+    drop(disk);
+    let alone = LogWrite {
+        entries: vec![entry(3, ""), entry(4, "removed")],
+        hard_state: Some(b"all is agreed on".into()),
+        compact: Some(Compact { through: 1, snapshot: b"one".into() }),
+        ..LogWrite::default()
+    };
+    let mut outcomes = [0, 0];
+    for cut in 0_u64.. {
+        let mut is_done = false;
+        for survivors in FATES {
+            let sim = start.copy();
+            sim.crash_after(cut);
+            if let Ok((mut disk, _)) = Disk::open(Place::Simulated(sim.clone())) {
+                is_done = disk.append_as(b"alone", &alone).is_ok();
+            }
+            sim.crash(survivors);
+            let (_disk, recovered) = Disk::open(Place::Simulated(sim)).unwrap();
+            let is_new = recovered.identity.as_deref() == Some(b"alone");
+            assert!(is_new || !is_done, "an acknowledged change is lost");
+            outcomes[usize::from(is_new)] += 1;
+            let (identity, hard, snapshot, log): (&[u8], &[u8], &[u8], _) = if is_new {
+                let log = vec![entry(2, "a"), entry(3, ""), entry(4, "removed")];
+                (b"alone", b"all is agreed on", b"one", log)
+            } else {
+                (b"one of three", b"hard", b"three", vec![entry(2, "a"), entry(3, "members")])
+            };
+            assert_eq!(recovered.identity.as_deref(), Some(identity));
+            assert_eq!(recovered.hard_state.as_deref(), Some(hard));
+            assert_eq!(recovered.snapshot.as_deref(), Some(snapshot));
+            assert_eq!(recovered.entries, log);
+        }
+        if is_done {
+            break;
+        }
+    }
+    assert!(outcomes.iter().all(|count| *count > 5), "{outcomes:?}");
+}

@@ -1,6 +1,6 @@
-//! `trine cluster members|join-token|rebalance|remove|transfer-leader|verify`.
+//! `trine cluster members|join-token|rebalance|remove|transfer-leader|verify`; `recover` has a file of its own.
 
-use super::service;
+use super::{recover, service};
 use crate::{
     cli,
     client::{Call, Client},
@@ -58,6 +58,9 @@ pub(crate) enum Verb {
         /// The node, as `trine cluster members` shows it
         node: String,
     },
+    /// When a majority is lost for good: make the node that is left a cluster of its own. On its data directory, while it
+    /// does not run
+    Recover(recover::Args),
 }
 
 pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(), Failure> {
@@ -97,6 +100,7 @@ pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(
             output::write(format, &done, || spread(&done));
             return rebalanced(&done, dry_run);
         }
+        Verb::Recover(args) => return recover::run(format, &args),
         Verb::TransferLeader { node } => {
             let call = Call::new(Method::PUT, &["v1", "cluster", "leader"]);
             let leads: Leadership = client.call(call.json(&Leadership { node })).await?;

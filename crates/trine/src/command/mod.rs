@@ -1,4 +1,4 @@
-//! The commands that ask a running server: one file per noun.
+//! The commands that ask a running server, and one for a server that does not run: one file per noun.
 
 mod cluster;
 mod completion;
@@ -11,6 +11,7 @@ mod lock;
 mod lock_run;
 mod login;
 mod ns;
+mod recover;
 mod service;
 mod status;
 pub(crate) mod watch;
@@ -71,6 +72,8 @@ pub(crate) async fn run(global: &Global, command: Command) -> Result<ExitCode, F
         Command::Instance(verb) => instance::run(&Client::new(global)?, format, verb).await,
         Command::Config(verb) => config::run(&Client::new(global)?, format, verb).await,
         Command::Ns(verb) => ns::run(&Client::new(global)?, format, verb).await,
+        // Nothing runs that could be asked.
+        Command::Cluster(cluster::Verb::Recover(args)) => recover::run(format, &args),
         Command::Cluster(verb) => cluster::run(&Client::new(global)?, format, verb).await,
         Command::Explain(what) => explain::run(&Client::new(global)?, format, what).await,
     };

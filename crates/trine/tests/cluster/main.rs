@@ -8,10 +8,13 @@ mod http;
 mod load;
 mod netns;
 mod process;
+mod recover;
+mod registry;
 mod status;
 
 use load::{Client, History, Load, read_everything};
 use process::Cluster;
+use registry::Registered;
 use sim::Outcome;
 use status::{leader, wait_leader};
 use std::{
@@ -24,10 +27,12 @@ const BETWEEN: usize = 60;
 /// SIGSTOP lasts this long: much longer than it takes the others to elect a leader.
 const STOPPED: Duration = Duration::from_secs(15);
 
+/// Whose clients live is listed all the time by every node that serves.
 #[test]
 fn kill_9_of_leader_and_follower_loses_nothing() {
     let mut cluster = Cluster::on_loopback(3).started();
     let history = History::new();
+    let registered = Registered::start(&cluster.apis(), false);
     let load = Load::start(&history, &cluster.apis(), 4);
     load.wait_for(BETWEEN);
     let first = wait_leader(&cluster.apis());
@@ -44,6 +49,8 @@ fn kill_9_of_leader_and_follower_loses_nothing() {
     cluster.wait_ready(follower);
     load.wait_for(BETWEEN);
     println!("longest time without an acknowledged write: {:?}", load.stop().gap);
+    let missing = registered.stop();
+    assert!(missing.is_empty(), "not listed: {missing:#?}");
     read_everything(&history, &cluster.apis());
     history.judge();
 }
@@ -69,11 +76,13 @@ fn all_killed_and_restarted_lose_nothing() {
     history.judge();
 }
 
-/// Nodes are told to stop, one after another, and come back: no publish needs more than one more attempt.
+/// Nodes are told to stop, one after another, and come back: no publish needs more than one more attempt, and every node that
+/// serves lists all instances all the time, whether their clients come over HTTP or over gRPC.
 #[test]
 fn a_rolling_restart_under_load_loses_nothing() {
     let mut cluster = Cluster::on_loopback(3).started();
     let history = History::new();
+    let registered = Registered::start(&cluster.apis(), true);
     let load = Load::start(&history, &cluster.apis(), 3);
     for node in 0..3 {
         load.wait_for(BETWEEN);
@@ -86,6 +95,8 @@ fn a_rolling_restart_under_load_loses_nothing() {
     let ended = load.stop();
     println!("longest time without an acknowledged write: {:?}", ended.gap);
     assert!(ended.attempts_max <= 2, "a publish took {} attempts", ended.attempts_max);
+    let missing = registered.stop();
+    assert!(missing.is_empty(), "not listed: {missing:#?}");
     read_everything(&history, &cluster.apis());
     history.judge();
 }
@@ -171,7 +182,7 @@ fn of_twins_one_stops_and_says_why() {
     cluster.start(2);
     cluster.wait_ready(2);
     let twin = cluster.start_twin(&copy);
-    let (stopped, code, log) = cluster.wait_exit([2, twin]);
+    let (stopped, code, log) = cluster.wait_exit(&[2, twin]);
     assert_eq!(code, Some(70), "{log}");
     assert!(log.contains("is a copy of the other"), "{log}");
     load.wait_for(BETWEEN);

@@ -28,6 +28,27 @@ pub struct Home {
     pub netns: Option<String>,
 }
 
+/// What a node is told of the others when it is started.
+enum Told<'a> {
+    /// All that it was told at the first start.
+    Everything,
+    /// It knows by itself, or need not.
+    Nothing,
+    /// Flags with which it is invited.
+    Invited(&'a [&'a str]),
+}
+
+/// Runs the command line to its end: its exit code, what it wrote and what it said.
+pub fn trine(line: &[&str]) -> (Option<i32>, String, String) {
+    let done = Command::new(env!("CARGO_BIN_EXE_trine"))
+        .args(line)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary is built");
+    let text = |bytes| String::from_utf8(bytes).expect("plain text");
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
 /// One node: a directory that outlives its processes.
 pub struct Node {
     pub home: Home,
@@ -98,16 +119,16 @@ impl Cluster {
 
     /// Starts one on another directory.
     pub fn start_from(&mut self, k: usize, data: &Path) {
-        self.launch(k, data, true);
+        self.launch(k, data, &Told::Everything);
     }
 
     /// Starts one that was there before, with nothing said about the others.
     pub fn start_bare(&mut self, k: usize) {
         let data = self.nodes[k].data.clone();
-        self.launch(k, &data, false);
+        self.launch(k, &data, &Told::Nothing);
     }
 
-    fn launch(&mut self, k: usize, data: &Path, told_of_others: bool) {
+    fn launch(&mut self, k: usize, data: &Path, told: &Told<'_>) {
         let ip = self.nodes[k].home.ip;
         let mut line = vec![env!("CARGO_BIN_EXE_trine").to_owned(), "server".to_owned()];
         let mut flag = |name: &str, value: String| line.extend([name.to_owned(), value]);
@@ -116,13 +137,17 @@ impl Cluster {
         flag("--listen-api", format!("{ip}:{API_PORT}"));
         flag("--listen-peer", format!("{ip}:{PEER_PORT}"));
         flag("--listen-redis", String::new());
-        if told_of_others {
-            let secret = self.directory.path().join("secret");
-            flag("--expect", self.founders.to_string());
-            flag("--cluster-secret-file", secret.display().to_string());
-            for node in &self.nodes[..self.founders] {
-                flag("--join", format!("{}:{PEER_PORT}", node.home.ip));
+        match told {
+            Told::Everything => {
+                let secret = self.directory.path().join("secret");
+                flag("--expect", self.founders.to_string());
+                flag("--cluster-secret-file", secret.display().to_string());
+                for node in &self.nodes[..self.founders] {
+                    flag("--join", format!("{}:{PEER_PORT}", node.home.ip));
+                }
             }
+            Told::Nothing => {}
+            Told::Invited(flags) => line.extend(flags.iter().map(|flag| (*flag).to_owned())),
         }
         if let Some(netns) = &self.nodes[k].home.netns {
             line.splice(0..0, ["ip", "netns", "exec", netns].map(str::to_owned));
@@ -150,19 +175,33 @@ impl Cluster {
 
     /// Starts one more process on a copy of another's directory, at an address of its own; its number.
     pub fn start_twin(&mut self, copy: &Path) -> usize {
+        let twin = self.add(copy.to_owned());
+        self.start(twin);
+        twin
+    }
+
+    /// Starts one more node, with nothing on its disk and what an invitation says; its number.
+    pub fn start_invited(&mut self, flags: &[&str]) -> usize {
+        let data = self.directory.path().join(format!("node-{}", self.nodes.len()));
+        let k = self.add(data.clone());
+        self.launch(k, &data, &Told::Invited(flags));
+        k
+    }
+
+    /// One more node, at an address of its own, that does not run yet.
+    fn add(&mut self, data: PathBuf) -> usize {
         let mut home = self.nodes.last().expect("there are nodes").home.clone();
         let [a, b, c, d] = home.ip.octets();
         home.ip = Ipv4Addr::new(a, b, c, d + 1);
-        self.nodes.push(Node { home, data: copy.to_owned(), process: None });
-        self.start(self.nodes.len() - 1);
+        self.nodes.push(Node { home, data, process: None });
         self.nodes.len() - 1
     }
 
-    /// Waits until one of these, which serve, ends by itself; which one, its exit code and its log.
-    pub fn wait_exit(&mut self, nodes: [usize; 2]) -> (usize, Option<i32>, String) {
+    /// Waits until one of these ends by itself; which one, its exit code and its log.
+    pub fn wait_exit(&mut self, nodes: &[usize]) -> (usize, Option<i32>, String) {
         let began = Instant::now();
         loop {
-            for k in nodes {
+            for k in nodes.iter().copied() {
                 let process = self.nodes[k].process.as_mut().expect("it was started");
                 let ended = process.ready.recv_timeout(Duration::from_millis(100));
                 if ended == Err(RecvTimeoutError::Disconnected) {
@@ -171,7 +210,7 @@ impl Cluster {
                     return (k, code, fs::read_to_string(self.log(k)).unwrap_or_default());
                 }
             }
-            assert!(began.elapsed() < PATIENCE, "both run on");
+            assert!(began.elapsed() < PATIENCE, "they run on");
         }
     }
 

@@ -1,0 +1,166 @@
+//! Clients of the registry, over HTTP and over gRPC, that live all the time; and a look at the lists of all nodes meanwhile.
+
+use crate::{http::exchange, process::PATIENCE};
+use nacos_sdk::api::{
+    naming::{NamingService, NamingServiceBuilder, ServiceInstance},
+    props::ClientProps,
+};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+use tokio::runtime::Runtime;
+
+const SERVICE: &str = "rolled";
+/// Clients that beat, in turn one by one: each about every second.
+const BEATING: u16 = 8;
+const PACE: Duration = Duration::from_millis(120);
+/// The port of a client that beats less often than an orphan is listed: here not at all.
+const SLOW: u16 = 50;
+/// Clients over gRPC have ports from this one on.
+const STREAMING: u16 = 100;
+
+/// Clients that go on until they are stopped.
+pub struct Registered {
+    stop: Arc<AtomicBool>,
+    beats: JoinHandle<()>,
+    looks: Vec<JoinHandle<Vec<String>>>,
+    streaming: Vec<NamingService>,
+    runtime: Runtime,
+}
+
+impl Registered {
+    /// Registers instances and waits until all nodes list them.
+    pub fn start(nodes: &[SocketAddr], with_slow: bool) -> Self {
+        let mut ports: Vec<u16> = (1..=BEATING).collect();
+        for port in 1..=BEATING {
+            register(nodes, port, "");
+        }
+        if with_slow {
+            let times = r#"{"preserved.heart.beat.timeout":"600000","preserved.ip.delete.timeout":"900000"}"#;
+            register(nodes, SLOW, &format!("&metadata={}", escaped(times)));
+            ports.push(SLOW);
+        }
+        let runtime = Runtime::new().expect("threads");
+        let streaming = (0..3).map(|k| {
+            let port = STREAMING + k;
+            ports.push(port);
+            runtime.block_on(stream(nodes, port))
+        });
+        let streaming = streaming.collect();
+        let began = Instant::now();
+        while nodes.iter().any(|node| missing(*node, &ports) != Some(Vec::new())) {
+            assert!(began.elapsed() < PATIENCE, "they are not listed everywhere");
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let look = |node: &SocketAddr| {
+            let (node, ports, stop) = (*node, ports.clone(), stop.clone());
+            std::thread::spawn(move || look(node, &ports, &stop))
+        };
+        let looks = nodes.iter().map(look).collect();
+        let beats = {
+            let (nodes, stop) = (nodes.to_vec(), stop.clone());
+            std::thread::spawn(move || beat(&nodes, &stop))
+        };
+        Self { stop, beats, looks, streaming, runtime }
+    }
+
+    /// Ends it; which nodes did not list which of them, and when.
+    pub fn stop(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.beats.join().expect("a client does not panic");
+        let looks = self.looks.into_iter();
+        let missing = looks.flat_map(|look| look.join().expect("a client does not panic"));
+        let missing = missing.collect();
+        drop(self.streaming);
+        self.runtime.shutdown_background();
+        missing
+    }
+}
+
+fn place(port: u16) -> String {
+    format!("serviceName={SERVICE}&ip=10.0.0.9&port={port}")
+}
+
+fn escaped(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// As SDKs do: at the next node what one does not answer.
+fn register(nodes: &[SocketAddr], port: u16, more: &str) {
+    let form = format!("{}{more}", place(port));
+    let answers = (0..nodes.len()).map(|turn| nodes[(usize::from(port) + turn) % nodes.len()]);
+    let mut answers = answers.map(|node| exchange(node, "POST", "/nacos/v1/ns/instance", &form));
+    assert!(answers.any(|answer| answer.is_some_and(|answer| answer.status == 200)));
+}
+
+async fn stream(nodes: &[SocketAddr], port: u16) -> NamingService {
+    let first = usize::from(port) % nodes.len();
+    let mut nodes = nodes.to_vec();
+    nodes.rotate_left(first);
+    let addresses: Vec<String> = nodes.iter().map(SocketAddr::to_string).collect();
+    let props = ClientProps::new().server_addr(addresses.join(",")).app_name("cluster");
+    let naming = NamingServiceBuilder::new(props).build().await.expect("connected");
+    let instance = ServiceInstance {
+        ip: "10.0.0.9".to_owned(),
+        port: i32::from(port),
+        ..ServiceInstance::default()
+    };
+    naming.register_instance(SERVICE.to_owned(), None, instance).await.expect("registered");
+    naming
+}
+
+fn beat(nodes: &[SocketAddr], stop: &AtomicBool) {
+    let mut turn: u16 = 0;
+    while !stop.load(Ordering::Relaxed) {
+        turn = turn.wrapping_add(1);
+        let port = turn % BEATING + 1;
+        // Half of them say all of themselves with each beat, the others not.
+        let full = format!(
+            r#"{{"serviceName":"{SERVICE}","ip":"10.0.0.9","port":{port},"weight":1.0,"cluster":"DEFAULT"}}"#
+        );
+        let full = if port % 2 == 0 { format!("&beat={}", escaped(&full)) } else { String::new() };
+        let form = format!("{}{full}", place(port));
+        let answer = (0..nodes.len()).find_map(|more| {
+            let node = nodes[(usize::from(turn) + more) % nodes.len()];
+            exchange(node, "PUT", "/nacos/v1/ns/instance/beat", &form)
+                .filter(|answer| answer.status == 200)
+        });
+        if answer.is_some_and(|answer| answer.body.contains("20404")) {
+            println!("port {port} is told that it is unknown");
+            register(nodes, port, "");
+        }
+        std::thread::park_timeout(PACE);
+    }
+}
+
+fn look(node: SocketAddr, ports: &[u16], stop: &AtomicBool) -> Vec<String> {
+    let began = Instant::now();
+    let mut found: Vec<(Vec<u16>, Duration, Duration)> = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let missing = missing(node, ports).unwrap_or_default();
+        let at = began.elapsed();
+        match found.last_mut() {
+            Some((last, _, until)) if *last == missing => *until = at,
+            Some(_) | None => found.push((missing, at, at)),
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    let missing = found.into_iter().filter(|(missing, ..)| !missing.is_empty());
+    missing.map(|(ports, from, to)| format!("{node}: {ports:?} from {from:?} to {to:?}")).collect()
+}
+
+/// Which of these a node does not list; `None` if it does not serve.
+fn missing(node: SocketAddr, ports: &[u16]) -> Option<Vec<u16>> {
+    let target = format!("/nacos/v1/ns/instance/list?serviceName={SERVICE}");
+    let answer = exchange(node, "GET", &target, "").filter(|answer| answer.status == 200)?;
+    let list: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
+    let hosts = list["hosts"].as_array()?;
+    let listed = |port: &u16| hosts.iter().any(|host| host["port"] == *port);
+    Some(ports.iter().filter(|port| !listed(port)).copied().collect())
+}

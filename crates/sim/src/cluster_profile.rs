@@ -33,6 +33,8 @@ pub struct Drill {
     pub phase_secs: u64,
     /// How long nothing does after that, in seconds.
     pub calm_secs: u64,
+    /// How many want the same locks.
+    pub lockers: usize,
 }
 
 impl Drill {
@@ -53,10 +55,16 @@ impl Drill {
         from_secs: 0,
         phase_secs: 12,
         calm_secs: 20,
+        lockers: 0,
+    };
+    /// Machines crash and the network is cut, and some want the same locks.
+    pub const LOCKS: Self = Self {
+        lockers: 4,
+        ..Self::of(&["kill", "power-loss", "pause", "clock-jump", "split", "one-way"], 6)
     };
 
     const fn of(kinds: &'static [&'static str], faults: u64) -> Self {
-        Self { kinds, faults, from_secs: 4, phase_secs: 25, calm_secs: 20 }
+        Self { kinds, faults, from_secs: 4, phase_secs: 25, calm_secs: 20, lockers: 0 }
     }
 
     /// A drill by its name.
@@ -68,6 +76,7 @@ impl Drill {
             "lies" => Some(Self::LIES),
             "flips" => Some(Self::FLIPS),
             "calm" => Some(Self::CALM),
+            "locks" => Some(Self::LOCKS),
             "founding" => Some(Self::FOUNDING),
             _ => None,
         }
@@ -130,7 +139,8 @@ impl ClusterProfile {
 
     /// Busy clients, and so many faults of these kinds in a short time.
     pub(crate) fn drill(rng: &mut Rng, machines: usize, drill: &Drill) -> Self {
-        let base = Profile::busy();
+        let mut base = Profile::busy();
+        base.lock = Profile::lockers(drill.lockers);
         let starts = vec![Instant::START; machines];
         let kinds = drill.kinds.to_vec();
         // No draw: the seeds of the other drills stay what they are.

@@ -100,6 +100,13 @@ impl Machine {
         self.born.after(Duration::from_nanos(instant.as_nanos()))
     }
 
+    /// From the next start on nobody tells it of others, or of a secret.
+    pub(crate) fn forget_settings(&mut self) {
+        let advertise = self.settings.cluster.advertise.clone();
+        self.settings.cluster =
+            host::ClusterSettings { advertise, ..host::ClusterSettings::alone() };
+    }
+
     pub(crate) fn jump_clock(&mut self, by_ms: i64) {
         self.wall_offset_ms += by_ms;
     }

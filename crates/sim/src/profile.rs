@@ -120,7 +120,7 @@ impl Profile {
             beat,
             operators: Vec::new(),
             config: vec![config; 3],
-            lock: Self::lockers(3),
+            lock: Vec::new(),
             faults: Vec::new(),
             kinds: Vec::new(),
         }

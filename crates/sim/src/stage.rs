@@ -123,6 +123,11 @@ impl World {
         self.inject_network(NetworkFault::Heal);
     }
 
+    /// The machine is started without settings from now on: what it needs to come back it has to have kept.
+    pub fn forget_settings(&mut self, machine: usize) {
+        self.machines[machine].forget_settings();
+    }
+
     /// The machine is off, and gets an empty disk.
     pub fn replace_disk(&mut self, machine: usize) {
         self.go_down(machine);

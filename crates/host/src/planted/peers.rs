@@ -10,6 +10,15 @@ impl Planting {
         self.leads = leads;
     }
 
+    /// Deletions of what a peer does not list.
+    pub(super) fn absent(&mut self, input: &Input) -> Vec<Input> {
+        let Input::Peer { from, message: PeerMessage::Naming(said) } = input else {
+            return Vec::new();
+        };
+        let absent = said.absences(&mut self.known).into_iter();
+        absent.map(|said| Input::Peer { from: *from, message: PeerMessage::Naming(said) }).collect()
+    }
+
     /// What becomes of an input.
     pub(super) fn among_peers(&mut self, input: Input) -> Option<Input> {
         match &input {
@@ -38,6 +47,10 @@ impl Planting {
                 let message = PeerMessage::Naming(said.made_newest());
                 Some(Input::Peer { from, message })
             }
+            (
+                Planted::RefusedVotes,
+                Input::Peer { from, message: PeerMessage::Consensus(said) },
+            ) => Some(Input::Peer { from, message: PeerMessage::Consensus(said.granted()) }),
             (_, Input::Request { from, id, request }) => {
                 let request = self.request_among_peers(from, id, request);
                 Some(Input::Request { from, id, request })
@@ -91,6 +104,14 @@ impl Planting {
             (Planted::UnmarkedReads, Output::Reply { to, id, reply: Reply::Fresh(mut fresh) }) => {
                 fresh.level = Consistency::Linearizable;
                 Some(Output::Reply { to, id, reply: Reply::Fresh(fresh) })
+            }
+            (Planted::AlwaysStale, Output::Reply { to, id, reply: Reply::Fresh(mut fresh) }) => {
+                fresh.level = Consistency::Stale;
+                Some(Output::Reply { to, id, reply: Reply::Fresh(fresh) })
+            }
+            (Planted::EarlyReady, Output::Publish(View::Standing(mut standing))) => {
+                standing.ready |= standing.complete;
+                Some(Output::Publish(View::Standing(standing)))
             }
             (Planted::LostFollowerView, Output::Publish(View::Config(_)))
             | (Planted::DeafFollowers, Output::Notify { .. })

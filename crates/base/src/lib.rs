@@ -22,7 +22,7 @@ mod watchers;
 
 pub use core::time::Duration;
 pub use freshness::{BOUND_MAX, Consistency, Freshness};
-pub use hybrid_clock::{HybridClock, HybridTime};
+pub use hybrid_clock::{FOLLOWED_AHEAD_MAX, HybridClock, HybridTime};
 pub use ids::{ConnectionId, LogIndex, NodeId, ProposalId, RequestId, Revision, Term};
 pub use limit::Limit;
 pub use ordered_key::push_part;

@@ -74,16 +74,18 @@ impl Cluster {
         if !self.membership.voters.contains(&node) {
             return Ok(());
         }
-        let left: Vec<NodeId> =
-            self.membership.voters.iter().copied().filter(|voter| *voter != node).collect();
-        if left.is_empty() {
+        if self.membership.voters.len() == 1 {
             return Err(Why::LastVoter);
         }
-        let alive = left.iter().filter(|voter| self.is_alive(**voter)).count();
-        if alive * 2 <= left.len() {
-            return Err(Why::NoMajority);
-        }
-        Ok(())
+        if self.can_do_without(node) { Ok(()) } else { Err(Why::NoMajority) }
+    }
+
+    /// Whether of the voters that would be left without a node most are alive.
+    pub(crate) fn can_do_without(&self, node: NodeId) -> bool {
+        let left: Vec<&NodeId> =
+            self.membership.voters.iter().filter(|voter| **voter != node).collect();
+        let alive = left.iter().filter(|voter| self.is_alive(***voter)).count();
+        alive * 2 > left.len()
     }
 
     fn transfer(&mut self, to: ConnectionId, id: RequestId, next: NodeId) {

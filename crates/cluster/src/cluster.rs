@@ -38,6 +38,8 @@ pub struct Cluster {
     pub(crate) settings: Settings,
     pub(crate) rng: Rng,
     pub(crate) now: Now,
+    /// Wall clock of the start, milliseconds since 1970.
+    pub(crate) started_ms: u64,
     pub(crate) me: Introduction,
     /// What is on disk.
     pub(crate) identity: Identity,
@@ -95,6 +97,7 @@ impl Cluster {
             settings,
             rng,
             now,
+            started_ms: now.unix_ms,
             me,
             wanted,
             identity,
@@ -273,6 +276,7 @@ impl Cluster {
             return self.say(from, Body::Removed);
         }
         self.heard_life(from, life);
+        self.note_place(from, &address);
         match body {
             Body::Gossip(message) => {
                 self.gossip_step(gossip::Input::Received { from: address, message });

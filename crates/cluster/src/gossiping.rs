@@ -2,7 +2,7 @@
 
 use crate::{Address, Body, Cluster, ClusterId, Message, Output};
 use base::{Duration, HybridTime, Instant, NodeId};
-use gossip::{Change, Description, Event, Generation, Gossip, Roles, State};
+use gossip::{Change, Description, Event, Fact, Generation, Gossip, Roles, State};
 use journal::{Kind, Subject};
 
 /// A suspect has at least `PROBE_INTERVAL` times this to say that it lives: 3 s, of which an unlucky pause of a busy
@@ -23,6 +23,19 @@ const DOWN_AFTER: Duration = Duration::from_secs(4);
 /// The number by which gossip of another cluster is refused.
 fn short(cluster: ClusterId) -> u32 {
     (cluster.0 ^ (cluster.0 >> 32)) as u32
+}
+
+/// When the node was started, by its wall clock: milliseconds in 8 bytes, little-endian.
+const STARTED_FACT: u16 = 1;
+
+fn started_fact(started_ms: u64) -> Fact {
+    Fact { key: STARTED_FACT, value: started_ms.to_le_bytes().into() }
+}
+
+/// When a node that describes itself so was started; `None` if it does not say.
+pub(crate) fn started_ms(description: &Description) -> Option<u64> {
+    let fact = description.facts.iter().find(|fact| fact.key == STARTED_FACT)?;
+    Some(u64::from_le_bytes((*fact.value).try_into().ok()?))
 }
 
 impl Cluster {
@@ -46,7 +59,7 @@ impl Cluster {
             addresses,
             roles: Roles(0),
             protocols: self.me.protocols,
-            facts: Vec::new(),
+            facts: vec![started_fact(self.started_ms)],
         };
         let rng = self.rng.fork();
         let gossip = Gossip::new(self.now, settings, description, Vec::new(), rng)

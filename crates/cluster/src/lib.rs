@@ -14,6 +14,7 @@
 //! | `gossiping` | who lives? | drives the core [`gossip`], whose messages go over links only; `NodeAlive`, `NodeGone` |
 //! | `links` | with whom are links wanted? | `Output::Links`: members, and every address where nobody is known to be |
 //! | `membership` | who takes part in agreement, who leads? | one change after the other, by whoever leads |
+//! | `replacing` | who came back without its disk? | the new id takes the old one's place |
 //! | `agreed` | who was invited, who never comes back? | the replicated state: tokens, removed ids |
 //! | `twins` | is there a copy of somebody's disk? | the one started later stops |
 //! | `balance` | who serves more clients than its share? | a pure function of what the nodes count |
@@ -44,6 +45,7 @@
 //! For good: `Command::Remove` enters the log first, so that nobody forgets it; then whoever leads takes the node out of
 //! the members. It stops when it sees that, or when anybody whom it talks to tells it. A leader that is to go lets another one
 //! do it. Nothing is removed if too few voters would be left alive.
+//! Without its disk: it is another node then, and if it is where the old one was, it takes its place: `replacing`.
 //! For a while: `Input::Leave` hands over what the node leads and says goodbye, so that nobody has to wait for suspicions.
 //!
 //! # Invariants
@@ -63,7 +65,7 @@
 //!
 //! # Left out
 //!
-//! Roles of nodes, zones, witnesses; the removal of dead voters without an operator; change of the secret while nodes run.
+//! Roles of nodes, zones, witnesses; the removal, without an operator, of dead voters whose place nobody takes; change of the secret while nodes run.
 #![forbid(unsafe_code)]
 
 mod agreed;
@@ -79,6 +81,7 @@ mod introduction;
 mod links;
 mod membership;
 mod message;
+mod replacing;
 mod request;
 mod secret;
 mod settings;

@@ -23,6 +23,8 @@ pub(crate) struct Links {
     pub(crate) up: BTreeMap<NodeId, Linked>,
     /// Who answered at an address, last.
     matched: BTreeMap<Address, NodeId>,
+    /// Where members that talk to this node say they are, as long as there is no link to them.
+    pub(crate) said: BTreeMap<NodeId, Address>,
     /// Other names of this node.
     own_names: BTreeSet<Address>,
     /// What was said last.
@@ -39,6 +41,8 @@ impl Links {
 
     pub(crate) fn opened(&mut self, dialed: Address, peer: Introduction) {
         self.own_names.remove(&dialed);
+        // Whoever answers there: it is known now.
+        self.said.retain(|node, address| *node != peer.node && *address != dialed);
         if self.matched.len() < MATCHED_MAX || self.matched.contains_key(&dialed) {
             self.matched.insert(dialed.clone(), peer.node);
         }
@@ -65,6 +69,19 @@ impl Cluster {
         if wanted != self.links.wanted {
             self.links.wanted.clone_from(&wanted);
             self.outputs.push_back(Output::Links(wanted));
+        }
+    }
+
+    /// A member that this node has no link to talks to it: it can be reached where it says it is. Gossip may know it
+    /// elsewhere, for instance where a copy of it has just stopped.
+    pub(crate) fn note_place(&mut self, from: NodeId, address: &Address) {
+        let is_other = from != self.me.node && self.membership.is_member(from);
+        if is_other
+            && !self.links.up.contains_key(&from)
+            && self.links.said.get(&from) != Some(address)
+        {
+            self.links.said.insert(from, address.clone());
+            self.links_are_old = true;
         }
     }
 
@@ -97,6 +114,11 @@ impl Cluster {
                 }
             }
         }
+        let said = self.links.said.iter();
+        wanted.extend(
+            said.filter(|(node, _)| !self.links.up.contains_key(node) && !removed(node))
+                .map(|(_, address)| address.clone()),
+        );
         wanted.remove(&self.settings.advertise);
         wanted.retain(|address| !self.links.own_names.contains(address));
         wanted.into_iter().take(LINKS_MAX).collect()

@@ -30,6 +30,8 @@ pub(crate) struct Membership {
     pub(crate) learners: BTreeSet<NodeId>,
     pub(crate) leader: Option<NodeId>,
     pub(crate) leads: bool,
+    /// Since when this node leads, if it does.
+    pub(crate) leads_since: Option<Instant>,
     pub(crate) applied: LogIndex,
     /// Who asked to take part, when, and how far it is.
     joins: BTreeMap<NodeId, (Instant, LogIndex)>,
@@ -61,6 +63,8 @@ impl Cluster {
         self.membership.voters = voters.into_iter().collect();
         self.membership.learners = learners.into_iter().collect();
         self.membership.changing_until = None;
+        let membership = &self.membership;
+        self.links.said.retain(|node, _| membership.is_member(*node));
         // How far a node is counts from when it gets the log.
         self.membership.joins.clear();
         self.view_is_old = true;
@@ -91,6 +95,8 @@ impl Cluster {
     pub(crate) fn led_by(&mut self, leader: Option<NodeId>, is_self: bool) {
         self.membership.leader = leader;
         self.membership.leads = is_self;
+        let since = self.membership.leads_since.unwrap_or(self.now.instant);
+        self.membership.leads_since = is_self.then_some(since);
         self.membership.changing_until = None;
         if !is_self {
             self.membership.joins.clear();
@@ -137,36 +143,56 @@ impl Cluster {
         }
         membership.changing_until = None;
         if let Some(change) = self.next_change() {
+            self.tell_of_replacement(&change);
             self.membership.changing_until = Some(now.after(CHANGE_TIMEOUT));
             self.outputs.push_back(change);
         }
     }
 
     fn next_change(&self) -> Option<Output> {
-        let Membership { voters, learners, applied, joins, .. } = &self.membership;
+        let Membership { voters, learners, joins, .. } = &self.membership;
         let me = self.me.node;
         for node in self.agreed.removed.iter().filter(|node| self.membership.is_member(**node)) {
             if *node != me {
-                return Some(Output::Change(MemberChange::Remove(*node)));
+                return Some(Output::Change(self.removal(*node)));
             }
             // The next leader does it.
             if let Some(next) = self.successor() {
                 return Some(Output::TransferLeader(next));
             }
         }
-        for (node, (_, its)) in joins {
+        if let Some(first) = self.next_replaced() {
+            return Some(first);
+        }
+        for node in joins.keys() {
             if voters.contains(node) || self.agreed.removed.contains(node) {
                 continue;
             }
             if !learners.contains(node) {
                 return Some(Output::Change(MemberChange::AddLearner(*node)));
             }
-            let caught_up = its.0 > 0 && its.0 + LAG_MAX >= applied.0;
-            if caught_up && voters.len() < VOTERS_MAX {
+            if self.is_ready(*node) && voters.len() < VOTERS_MAX && !self.waits_for_place(*node) {
                 return Some(Output::Change(MemberChange::AddVoter(*node)));
             }
         }
         None
+    }
+
+    /// Whether a learner asks for a vote and has nearly all of the log.
+    pub(crate) fn is_ready(&self, node: NodeId) -> bool {
+        let Membership { learners, applied, joins, .. } = &self.membership;
+        let its = joins.get(&node).map_or(0, |(_, its)| its.0);
+        learners.contains(&node) && its > 0 && its + LAG_MAX >= applied.0
+    }
+
+    /// How a removed member is taken out: whoever is where it was gets its vote, if it is to have one.
+    fn removal(&self, old: NodeId) -> MemberChange {
+        let voters = &self.membership.voters;
+        let next = self.replaced_by(old).filter(|new| !voters.contains(new));
+        match next {
+            Some(new) if voters.contains(&old) => MemberChange::Replace { old, new },
+            Some(_) | None => MemberChange::Remove(old),
+        }
     }
 
     /// Who could lead in this node's place.
@@ -201,7 +227,9 @@ impl Cluster {
     pub(crate) fn has_to_tend(&self) -> bool {
         let asks = self.asks() && !self.links.up.is_empty();
         let leads = self.membership.leads
-            && (self.membership.has_work(&self.agreed.removed) || !self.agreed.tokens.is_empty());
+            && (self.membership.has_work(&self.agreed.removed)
+                || !self.agreed.tokens.is_empty()
+                || self.membership.voters.iter().any(|node| !self.is_alive(*node)));
         asks || leads
     }
 }

@@ -154,6 +154,13 @@ pub enum MemberChange {
     AddVoter(NodeId),
     /// Forget it.
     Remove(NodeId),
+    /// Forget one and give the other its vote, at once.
+    Replace {
+        /// Never comes back.
+        old: NodeId,
+        /// Is where that was.
+        new: NodeId,
+    },
 }
 
 /// What `apply` came to.

@@ -2,6 +2,7 @@
 
 use crate::{
     Address, Cluster, Formation, Introduction, Output, PROTOCOLS, Refusal, Secret, TokenId,
+    gossiping::started_ms,
 };
 use base::{HybridTime, NodeId};
 use std::{
@@ -37,8 +38,10 @@ pub struct Member {
     pub peer: Option<Address>,
     /// Where clients reach it, if it told.
     pub api: Option<Address>,
-    /// When it was started.
+    /// Which life of it; not when it was started: a life begins above all times that the one before may have given out.
     pub life: Option<HybridTime>,
+    /// When it was started, by its wall clock, in milliseconds since 1970.
+    pub started_ms: Option<u64>,
     /// How it stands.
     pub state: State,
     /// What it does in agreement.
@@ -194,6 +197,11 @@ impl Cluster {
                 Some(self.me.life)
             } else {
                 known.map(|member| HybridTime(member.generation().0))
+            },
+            started_ms: if is_self {
+                Some(self.started_ms)
+            } else {
+                known.and_then(|member| started_ms(&member.record.description))
             },
             state: match known.map(|member| member.state) {
                 Some(gossip::State::Alive) => State::Alive,

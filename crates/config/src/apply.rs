@@ -2,7 +2,7 @@
 
 use crate::{
     Applied, Author, Command, Config, ConfigKey, Entry, Gray, HistoryRow, Operation, Outcome,
-    Output,
+    Output, StampedContent,
     config::{subject, weight_of},
     rows,
 };
@@ -10,50 +10,57 @@ use base::{LogIndex, Revision, Row};
 use journal::Kind;
 use std::sync::Arc;
 
+/// What all that one command publishes has in common.
+pub(crate) struct Publication {
+    pub(crate) revision: Revision,
+    pub(crate) at_ms: u64,
+    pub(crate) author: Author,
+}
+
+impl Publication {
+    /// What becomes of a config. One that was there keeps its number and its beginning.
+    pub(crate) fn entry(
+        &self,
+        replaced: Option<&Entry>,
+        key: ConfigKey,
+        content: StampedContent,
+    ) -> Entry {
+        let StampedContent { content, md5, details } = content;
+        let (created, created_ms) = replaced
+            .map_or((self.revision, self.at_ms), |former| (former.created, former.created_ms));
+        Entry {
+            key,
+            content,
+            md5,
+            details: *details,
+            revision: self.revision,
+            created,
+            created_ms,
+            modified_ms: self.at_ms,
+            author: self.author.clone(),
+        }
+    }
+}
+
 impl Config {
     /// Applies an entry of the log. Its outputs are to be polled before the outcome is reported.
     pub fn apply(&mut self, index: LogIndex, command: &Command) -> Applied {
         self.settle();
         match command.clone() {
             Command::Publish { key, content, md5, cas_md5, details, author, at_ms } => {
-                let revision = Revision::from(index);
-                let replaced = self.entry(&key);
-                let (created, created_ms) =
-                    replaced.map_or((revision, at_ms), |old| (old.created, old.created_ms));
-                let modified_ms = at_ms;
-                let entry = Entry {
-                    key,
-                    content,
-                    md5,
-                    details: *details,
-                    revision,
-                    created,
-                    created_ms,
-                    modified_ms,
-                    author,
-                };
+                let content = StampedContent { content, md5, details };
+                let by = Publication { revision: index.into(), at_ms, author };
+                let entry = by.entry(self.entry(&key).map(AsRef::as_ref), key, content);
                 self.apply_publish(entry, cas_md5.as_deref())
             }
             Command::Remove { key, author, at_ms } => {
                 self.apply_remove(index.into(), &key, author, at_ms)
             }
             Command::PublishGray { key, rule, content, md5, cas_md5, details, author, at_ms } => {
-                let revision = Revision::from(index);
+                let content = StampedContent { content, md5, details };
+                let by = Publication { revision: index.into(), at_ms, author };
                 let replaced = self.gray(&key, &rule.name()).map(|gray| &gray.entry);
-                let (created, created_ms) =
-                    replaced.map_or((revision, at_ms), |old| (old.created, old.created_ms));
-                let modified_ms = at_ms;
-                let entry = Entry {
-                    key,
-                    content,
-                    md5,
-                    details: *details,
-                    revision,
-                    created,
-                    created_ms,
-                    modified_ms,
-                    author,
-                };
+                let entry = by.entry(replaced, key, content);
                 self.apply_publish_gray(Gray { rule, entry }, cas_md5.as_deref())
             }
             Command::PublishMany { changes, author, at_ms } => {

@@ -5,7 +5,9 @@
 //! anything changes. All else is as if each had been published alone: history, listeners, the quota of all contents.
 
 use crate::{
-    Applied, Author, Config, ConfigKey, Details, Entry, Outcome, Output, Refusal, check,
+    Applied, Author, Config, ConfigKey, Details, Outcome, Output, Refusal,
+    apply::Publication,
+    check,
     config::{md5_hex, subject, weight_of},
 };
 use base::{LogIndex, Revision};
@@ -139,31 +141,23 @@ impl Config {
         if let Some(outcome) = self.refusal_of_many(&changes) {
             return Applied { outcome, rows: Vec::new() };
         }
-        let revision = Revision::from(index);
+        let by = Publication { revision: index.into(), at_ms, author: author.clone() };
+        let revision = by.revision;
         let said_before = self.outputs.len();
         let mut rows = Vec::new();
         for (place, StampedChange { key, cas_md5: _, to }) in changes.into_iter().enumerate() {
-            let Some(StampedContent { content, md5, details }) = to else {
+            let Some(content) = to else {
                 let removed = self.apply_remove(revision, &key, author.clone(), at_ms);
                 rows.extend(removed.rows);
                 continue;
             };
-            // Lists name configs by this number, so two that came together need two.
-            let first = Revision(revision.0 | (place as u64) << PLACE_SHIFT);
-            let replaced = self.entry(&key);
-            let (created, created_ms) =
-                replaced.map_or((first, at_ms), |old| (old.created, old.created_ms));
-            let entry = Entry {
-                key,
-                content,
-                md5,
-                details: *details,
-                revision,
-                created,
-                created_ms,
-                modified_ms: at_ms,
-                author: author.clone(),
-            };
+            let replaced = self.entry(&key).map(AsRef::as_ref);
+            let is_new = replaced.is_none();
+            let mut entry = by.entry(replaced, key, content);
+            if is_new {
+                // Lists name configs by this number, so two that came together need two.
+                entry.created = Revision(revision.0 | (place as u64) << PLACE_SHIFT);
+            }
             self.set(entry, &mut rows);
         }
         self.show_views_first(said_before);

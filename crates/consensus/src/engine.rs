@@ -185,6 +185,21 @@ impl Consensus {
         self.raw.raft.state == StateRole::Leader
     }
 
+    /// How many entries of the log are missing: at whom, if this node leads; else here, of what it knows to be committed.
+    #[must_use]
+    pub fn behind(&self) -> Vec<(NodeId, u64)> {
+        let log = &self.raw.raft.raft_log;
+        if !self.is_leader() {
+            return vec![(self.settings.id, log.committed.saturating_sub(self.applied))];
+        }
+        let last = log.last_index();
+        let known = self.raw.raft.prs().iter();
+        let mut behind: Vec<(NodeId, u64)> =
+            known.map(|(id, known)| (NodeId(*id), last.saturating_sub(known.matched))).collect();
+        behind.sort_unstable();
+        behind
+    }
+
     /// The members as of the newest applied entry.
     #[must_use]
     pub fn members(&self) -> &Members {

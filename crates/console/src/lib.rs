@@ -61,6 +61,7 @@ mod watching;
 mod words;
 
 pub use dates::{ago, rfc3339};
+pub use route::http_api;
 pub use session::{CALLS_MAX, STREAMS_MAX, Session};
 pub use surface::{
     Answer, Ask, CallId, Check, Door, Facts, Filter, Input, Login, NodeState, Output, Page,

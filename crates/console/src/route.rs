@@ -69,6 +69,7 @@ static ROUTES: &[Route] = &[
     route(Method::DELETE, "/v1/configs/{}", op::config_delete::parse),
     route(Method::GET, "/v1/configs/{}/history", op::config_history::parse),
     route(Method::GET, "/v1/configs/{}/explain", op::explain::of_config),
+    route(Method::GET, "/v1/locks/{}/explain", op::explain::of_lock),
     route(Method::GET, "/v1/locks", op::lock_list::parse),
     route(Method::GET, "/v1/locks/{}", op::lock_get::parse),
     route(Method::PUT, "/v1/locks/{}", op::lock_put::parse),
@@ -80,6 +81,11 @@ static ROUTES: &[Route] = &[
     route(Method::DELETE, "/v1/namespaces/{}", op::namespace_delete::parse),
     route(Method::GET, "/v1/namespaces/{}/history", op::history::of_namespace),
 ];
+
+/// Verb and path of every route; `{}` stands for one segment of any text.
+pub fn http_api() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ROUTES.iter().map(|route| (route.method.as_str(), route.path))
+}
 
 /// The route of a request, and what stands at its `{}`.
 pub(crate) fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Problem> {

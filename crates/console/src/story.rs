@@ -211,6 +211,43 @@ pub(crate) fn of_config(teller: &Teller<'_>, key: &ConfigKey, entry: Option<&Ent
     text + "."
 }
 
+/// Of a lock; `view` is how it is now, if somebody holds it.
+pub(crate) fn of_lock(teller: &Teller<'_>, key: &str, view: Option<&lock::View>) -> String {
+    let node = teller.node;
+    if let Some(lock::View { lease, waiters, .. }) = view {
+        let mut text = format!(
+            "{node} has the lock {key} held by {} with token {} since {}; the lease is of {} ms, renewed at {}",
+            lease.owner,
+            lease.token,
+            moment(lease.granted_ms, teller.now_ms),
+            lease.ttl_ms,
+            moment(lease.renewed_ms, teller.now_ms)
+        );
+        match waiters {
+            0 => {}
+            1 => text += ". One waits for it",
+            waiters => text += &format!(". {waiters} wait for it"),
+        }
+        return text + ".";
+    }
+    let text = format!("{node} has the lock {key} held by nobody: ");
+    let ended = |kind: &Kind| matches!(kind, Kind::Released { .. } | Kind::LeaseEnded { .. });
+    let event = teller.last(ended);
+    let (event, token, why) = match event.map(|event| (event, &event.kind)) {
+        Some((event, Kind::Released { token })) => (event, *token, "was released"),
+        Some((event, Kind::LeaseEnded { token })) => {
+            (event, *token, "ended, since it was not renewed,")
+        }
+        Some(_) | None => return text + &teller.silence() + ".",
+    };
+    let granted = |kind: &Kind| matches!(kind, Kind::Granted { token: of, .. } if *of == token);
+    let of = match teller.last(granted).map(|event| &event.kind) {
+        Some(Kind::Granted { owner, .. }) => format!("of {owner} "),
+        Some(_) | None => String::new(),
+    };
+    text + &format!("the lease {of}with token {token} {why} at {}.", teller.when(event))
+}
+
 fn author(author: &config::Author) -> String {
     match (&*author.user, &*author.address) {
         ("", "") => "an unknown client".to_owned(),

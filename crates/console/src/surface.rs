@@ -248,6 +248,8 @@ pub struct Status {
     pub voters: Vec<NodeId>,
     /// How far the registry here may lag behind that of another node, where that is known.
     pub lags: Vec<(NodeId, Duration)>,
+    /// How many entries of the log are missing at a node, where that is known.
+    pub behind: Vec<(NodeId, u64)>,
     /// Since it started.
     pub uptime: Duration,
     /// What the registry holds.

@@ -39,11 +39,21 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Notified(to) => format!("connection {to} was told of the change"),
         Kind::AccessChanged => "access changed".to_owned(),
         Kind::Edited => "edited by an operator".to_owned(),
+        Kind::Granted { owner, token } => format!("granted to {owner} with token {token}"),
+        Kind::Queued(owner) => format!("{owner} waits for it"),
+        Kind::GaveUp(owner) => {
+            format!("{owner} waits no more: its time was over, or its connection closed")
+        }
+        Kind::Released { token } => format!("released (token {token})"),
+        Kind::LeaseEnded { token } => {
+            format!("the lease with token {token} ended: it was not renewed")
+        }
         Kind::Opened => "opened".to_owned(),
         Kind::Closed(why) => format!("closed: {why}"),
         Kind::Started => "the node began to start".to_owned(),
         Kind::Ready => "the node serves".to_owned(),
         Kind::Leads { term } => format!("the node leads in term {term}"),
+        Kind::Replaced(why) => why.to_string(),
         Kind::Halted(why) => format!("the node stopped: {why}"),
     }
 }

@@ -20,11 +20,12 @@
 //! incarnation = (hybrid time, node)         issued when a node begins to own the record
 //! ```
 //!
-//! A node takes a record over by issuing an incarnation. The hybrid clock has observed every incarnation that the node
-//! was ever told of, so the new one is greater, and the former owner's ownership ends as soon as it hears of it. No
-//! permission is asked: that is what "writable on both sides" costs, and the greater incarnation is what heals it. An owner
-//! that stops in good order says who is to own a record next (above, where that is known), and that one takes it over
-//! (`TakeOver`) without the record being anybody's orphan.
+//! A node takes a record over by issuing an incarnation. The hybrid clock follows every incarnation that the node is told
+//! of, so the new one is greater, and the former owner's ownership ends as soon as it hears of it. (What is too far ahead to be
+//! followed, of a node whose wall clock is wrong by more than a day, is taken in all the same: then the new one is one tick above
+//! it, for this record alone.) No permission is asked: that is what "writable on both sides" costs, and the greater incarnation
+//! is what heals it. An owner that stops in good order says who is to own a record next (above, where that is known), and that
+//! one takes it over (`TakeOver`) without the record being anybody's orphan.
 //!
 //! # Messages
 //!
@@ -80,7 +81,7 @@
 //! to the node that is `responsible` for it happens above, where requests are known; what is done for another node is done
 //! as of the time at which that node asked (`WriteAsked`), so that a request that comes late cannot undo what the client did
 //! after it. Wall clocks are not trusted for
-//! anything but being roughly right: one that is ahead drags the hybrid clocks of all others along, which is harmless.
+//! anything but being roughly right: one that is ahead drags the hybrid clocks of all others along, up to a day, which is harmless.
 //! Compared with Nacos: its client revision is a hash that tells "different" but not "newer", so a late message
 //! overwrites a newer one and a late change resurrects what was deleted. Here the version decides. Its nodes verify each
 //! client with each peer every 5 s; here one sum stands for all clients of an owner.
@@ -184,7 +185,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
                 self.write(now, key, version, value);
             }
             Input::Claim { key, value } => {
-                let version = self.issue(now);
+                let version = self.issue(now, self.known(&key));
                 self.write(now, key, version, value);
             }
             Input::Amend { key, value } => self.amend(key, value),
@@ -285,21 +286,23 @@ impl<K: Key, V: Clone> Distro<K, V> {
         &mut self.clock
     }
 
-    fn issue(&mut self, now: Now) -> Version {
-        let incarnation = Incarnation { at: self.clock.tick(now), node: self.node };
-        Version { incarnation, seq: 1 }
+    /// Begins to own a record of which this version is known. Only one that the clock did not follow can be later than the clock.
+    fn issue(&mut self, now: Now, known: Option<Version>) -> Version {
+        let above = known.map_or(0, |version| version.incarnation.at.0.saturating_add(1));
+        let at = self.clock.tick(now).max(HybridTime(above));
+        Version { incarnation: Incarnation { at, node: self.node }, seq: 1 }
     }
 
     fn next_version(&mut self, now: Now, key: &K) -> Version {
         match self.entries.get(key) {
             Some(entry) if self.owns(entry) => entry.version.next(),
-            Some(_) | None => self.issue(now),
+            Some(_) | None => self.issue(now, self.known(key)),
         }
     }
 
     fn take_over(&mut self, now: Now, key: K, heard: Instant) {
         let Some(value) = self.entries.get(&key).map(|entry| entry.value.clone()) else { return };
-        let version = self.issue(now);
+        let version = self.issue(now, self.known(&key));
         let entry =
             Entry { version, value, heard: heard.min(now.instant), standing: Standing::Living };
         self.put(key.clone(), entry);
@@ -308,7 +311,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
     }
 
     fn write(&mut self, now: Now, key: K, version: Version, value: V) {
-        assert!(self.known(&key) < Some(version), "the clock observed every version it was told");
+        assert!(self.known(&key) < Some(version), "a version is issued above what is known");
         let entry = Entry { version, value, heard: now.instant, standing: Standing::Living };
         self.put(key.clone(), entry);
         self.spread(&key);

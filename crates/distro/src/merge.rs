@@ -1,10 +1,10 @@
 //! Taking in states that come from elsewhere: from other nodes, or from an earlier life of this one.
 
-use crate::{Change, Distro, Entry, Key, Record, Standing};
+use crate::{Change, Distro, Entry, Key, Record, Standing, Version};
 use base::{HybridTime, NodeId, Now};
 use core::cmp::Ordering;
 
-/// A hybrid time beyond this (some 2 200 years after 1970) is junk, and observing it would use the clock up.
+/// A hybrid time beyond this (some 2 200 years after 1970) is junk: there is not much above it to be issued.
 pub const HYBRID_TIME_MAX: HybridTime = HybridTime(1 << 62);
 
 impl<K: Key, V: Clone> Distro<K, V> {
@@ -14,7 +14,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
         }
         match self.known(&record.key).cmp(&Some(record.version)) {
             Ordering::Less if self.issued(record.version.incarnation) => {
-                self.insist(now, record.key);
+                self.insist(now, record.key, record.version);
             }
             Ordering::Less => self.take(now, record),
             Ordering::Equal => {}
@@ -32,7 +32,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
         if junk || self.known(&record.key) >= Some(record.version) {
             return;
         }
-        self.clock.observe(record.version.incarnation.at);
+        self.clock.observe(now, record.version.incarnation.at);
         let Record { key, version, value } = record;
         match value {
             Some(value) => self.put_orphan(now.instant, key, version, value, now.instant),
@@ -42,7 +42,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
 
     fn take(&mut self, now: Now, record: Record<K, V>) {
         let incarnation = record.version.incarnation;
-        self.clock.observe(incarnation.at);
+        self.clock.observe(now, incarnation.at);
         let Record { key, version, value } = record;
         let Some(value) = value else { return self.bury(now, key, version) };
         if let Some(heard) = self.unanswered_since(now.instant, incarnation) {
@@ -56,10 +56,10 @@ impl<K: Key, V: Clone> Distro<K, V> {
     /// An owner knows all that it originated. What looks newer, or is unknown to it, was corrupted on its way or
     /// outlived its tombstone elsewhere; taking it would resurrect what is dead, and leaving it would keep a ghost there.
     /// So the owner says once more what is true, with a greater version.
-    fn insist(&mut self, now: Now, key: K) {
+    fn insist(&mut self, now: Now, key: K, said: Version) {
         let version = match self.entries.get(&key) {
             Some(entry) if !self.owns(entry) => return,
-            Some(_) | None => self.issue(now),
+            Some(_) | None => self.issue(now, Some(said)),
         };
         match self.entries.get(&key).map(|entry| entry.value.clone()) {
             Some(value) => self.write(now, key, version, value),

@@ -1,5 +1,6 @@
 //! Conversations and laws of the core.
 
+mod ahead;
 mod asked;
 mod cluster;
 mod conversation;

@@ -70,7 +70,7 @@ impl Host {
             }
             Reply::Crowds { crowds, silent } => console::Answer::Crowds { crowds, silent },
             Reply::Moved { clients, silent } => console::Answer::Shifted { clients, silent },
-            Reply::Status(status) => console::Answer::Status(Box::new(self.status(status))),
+            Reply::Status(status) => console::Answer::Status(Box::new(self.status(*status))),
             Reply::Unavailable(why) => console::Answer::Unavailable(match why {
                 Unavailable::Starting => console::Unavailable::Starting,
                 Unavailable::NoLeader => console::Unavailable::NoLeader,
@@ -91,6 +91,7 @@ impl Host {
             applied: status.applied,
             voters: status.voters,
             lags: status.lags,
+            behind: status.behind,
             uptime: status.uptime,
             counts: status.counts,
             configs: self.views.configs_len(),

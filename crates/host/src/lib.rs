@@ -60,6 +60,7 @@ mod tally;
 mod udp;
 mod views;
 mod work;
+mod worth;
 
 pub use deliver::Arrival;
 pub use disk::{
@@ -162,6 +163,8 @@ struct NodeCell {
     latest: Now,
     /// No hybrid time above this is given out before a higher one is asked to be noted on disk.
     ceiling: HybridTime,
+    /// When that was noted.
+    ceiling_raised: Instant,
     /// The restored tables still to come.
     restoring: Option<start::Restoring>,
     planting: planted::Planting,

@@ -4,7 +4,7 @@ use crate::{
     DiskWorker, Host, Limits, NodeCell, Opened, Planted, Timers, credentials::Credentials,
     disk::DiskJob, lanes::Lanes, planted::Planting, views::ViewStore,
 };
-use base::{HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
+use base::{Duration, HybridClock, HybridTime, LogIndex, NodeId, Now, Rng};
 use cluster::{Address, Identity, JoinToken, Secret};
 use node::{Input, Node, RESTORED_TABLES, Recovered, TableRow, consensus};
 use std::{
@@ -129,8 +129,16 @@ impl Host {
             ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
         let restoring = Some(Restoring { hint });
         let planting = Planting::new(settings.planted);
-        let cell =
-            NodeCell { node, rng, latest: now, restoring, ceiling, planting, offered: false };
+        let cell = NodeCell {
+            node,
+            rng,
+            latest: now,
+            restoring,
+            ceiling,
+            ceiling_raised: now.instant,
+            planting,
+            offered: false,
+        };
         let host = Arc::new(Self {
             id,
             boot,
@@ -235,10 +243,16 @@ pub(crate) fn for_engine(recovered: &storage::Recovered) -> consensus::Recovered
     }
 }
 
+/// How far ahead of a clock that runs its ceiling is noted.
+pub(crate) const CLOCK_AHEAD_MS: u64 = 60_000;
+
+/// A clock that came to its ceiling sooner than this, runs.
+pub(crate) const CLOCK_RUNS: Duration = Duration::from_secs(30);
+
 /// The ceiling to note for a clock that has come to `reached`: a minute ahead, so that it is noted seldom. A clock that is
 /// ahead of the wall stands nearly still, and restarts must not drive it on: a second is plenty for it.
 pub(crate) fn clock_ceiling(reached: HybridTime, now: Now) -> HybridTime {
-    let minute = now.unix_ms.saturating_add(60_000);
+    let minute = now.unix_ms.saturating_add(CLOCK_AHEAD_MS);
     HybridTime::from_unix_ms(minute.max(reached.unix_ms() + 1_000))
 }
 

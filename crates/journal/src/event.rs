@@ -78,6 +78,8 @@ pub enum Subject {
     Access(Arc<str>),
     /// The node itself.
     Node,
+    /// A lock, by its key.
+    Lock(Arc<str>),
 }
 
 /// What happened.
@@ -154,6 +156,29 @@ pub enum Kind {
     Halted(Arc<str>),
     /// What an operator says of the service or the instance changed.
     Edited,
+    /// Who belongs to the cluster is to change without an operator, for this reason.
+    Replaced(Arc<str>),
+    /// The lock was granted to this owner. That it is renewed is routine, and not filed.
+    Granted {
+        /// To whom.
+        owner: Arc<str>,
+        /// The fencing token.
+        token: u64,
+    },
+    /// This owner waits for the lock.
+    Queued(Arc<str>),
+    /// This owner waits no more: its time was over, or its connection closed.
+    GaveUp(Arc<str>),
+    /// The lock was released by whoever held it, or by somebody with the right to.
+    Released {
+        /// Of the lease.
+        token: u64,
+    },
+    /// The lease ended because it was not renewed.
+    LeaseEnded {
+        /// Of the lease.
+        token: u64,
+    },
 }
 
 impl fmt::Display for Subject {
@@ -168,6 +193,7 @@ impl fmt::Display for Subject {
             }
             Self::Connection(id) => write!(f, "connection {id}"),
             Self::Access(name) => write!(f, "access {name}"),
+            Self::Lock(key) => write!(f, "lock {key}"),
             Self::Node => f.write_str("node"),
         }
     }

@@ -104,10 +104,43 @@ fn bytes_of(event: &Event) -> usize {
         Subject::Config { namespace, group, data_id } => {
             namespace.len() + group.len() + data_id.len()
         }
-        Subject::Access(name) => name.len(),
+        Subject::Access(name) | Subject::Lock(name) => name.len(),
         Subject::Connection(_) | Subject::Node => 0,
     };
-    EVENT_BYTES + subject
+    let kind = match &event.kind {
+        Kind::Granted { owner: text, .. }
+        | Kind::Queued(text)
+        | Kind::GaveUp(text)
+        | Kind::Refused(text)
+        | Kind::Closed(text)
+        | Kind::Halted(text)
+        | Kind::Replaced(text)
+        | Kind::Published { md5: text, .. } => text.len(),
+        Kind::Registered
+        | Kind::Deregistered
+        | Kind::ConnectionLost
+        | Kind::BecameUnhealthy
+        | Kind::BecameHealthy
+        | Kind::Expired
+        | Kind::Orphaned
+        | Kind::Adopted
+        | Kind::OrphanHidden
+        | Kind::Listed { .. }
+        | Kind::Pushed { .. }
+        | Kind::Subscribed(_)
+        | Kind::Unsubscribed(_)
+        | Kind::Removed { .. }
+        | Kind::Notified(_)
+        | Kind::AccessChanged
+        | Kind::Opened
+        | Kind::Started
+        | Kind::Ready
+        | Kind::Leads { .. }
+        | Kind::Edited
+        | Kind::Released { .. }
+        | Kind::LeaseEnded { .. } => 0,
+    };
+    EVENT_BYTES + subject + kind
 }
 
 #[cfg(test)]

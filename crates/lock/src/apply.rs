@@ -1,10 +1,11 @@
 //! The second entrance: what the log decides. Nothing but state and command may be read here.
 
 use crate::{
-    Applied, Asker, Command, Lease, LeaseEnd, Lock, Outcome, Token, Waiter, asked::Answered, rows,
-    timers::Due,
+    Applied, Asker, Command, Lease, LeaseEnd, Lock, Outcome, Output, Token, Waiter,
+    asked::Answered, rows, timers::Due,
 };
 use base::{LogIndex, Row};
+use journal::{Kind, Subject};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Locks that are held at once.
@@ -95,6 +96,7 @@ impl Lock {
 
     fn queue(&mut self, index: LogIndex, key: &Arc<str>, waiter: Waiter, rows: &mut Vec<Row>) {
         let (asker, at_ms) = (waiter.asker, waiter.since_ms);
+        self.event(key, Kind::Queued(Arc::clone(&waiter.owner)));
         rows.push(rows::waiter(key, index, &waiter));
         self.queues.entry(Arc::clone(key)).or_default().insert(index, waiter);
         self.waiters_len += 1;
@@ -103,7 +105,7 @@ impl Lock {
         if self.asked.queued(&asker, index) {
             let waiters = vec![(Arc::clone(key), index)];
             let command = Command::End { leases: Vec::new(), waiters, at_ms };
-            self.outputs.push_back(crate::Output::Tidy(command));
+            self.outputs.push_back(Output::Tidy(command));
         }
     }
 
@@ -117,6 +119,7 @@ impl Lock {
     ) -> Outcome {
         let Waiter { owner, ttl_ms, asker, .. } = waiter;
         let token = Token::from(index);
+        self.event(key, Kind::Granted { owner: Arc::clone(&owner), token: token.0 });
         let lease = Lease {
             owner,
             token,
@@ -180,6 +183,8 @@ impl Lock {
     ) -> Outcome {
         match self.leases.get(key) {
             Some(lease) if token.is_none_or(|token| token == lease.token) => {
+                let token = lease.token.0;
+                self.event(key, Kind::Released { token });
                 self.pass_on(index, key, at_ms, rows);
                 Outcome::Released
             }
@@ -191,6 +196,7 @@ impl Lock {
         let LeaseEnd { key, token, renewed } = end;
         let meant = |lease: &Lease| lease.token == *token && lease.renewed == *renewed;
         if self.leases.get(key).is_some_and(meant) {
+            self.event(key, Kind::LeaseEnded { token: token.0 });
             self.pass_on(index, key, at_ms, rows);
         }
     }
@@ -211,10 +217,15 @@ impl Lock {
     }
 
     fn time_out(&mut self, key: &Arc<str>, ticket: LogIndex, at_ms: u64, rows: &mut Vec<Row>) {
-        if let Some(Waiter { asker, .. }) = self.take_waiter(key, ticket, rows) {
+        if let Some(Waiter { asker, owner, .. }) = self.take_waiter(key, ticket, rows) {
+            self.event(key, Kind::GaveUp(owner));
             self.show(key);
             self.tell(key, asker, Outcome::TimedOut, at_ms);
         }
+    }
+
+    fn event(&mut self, key: &Arc<str>, kind: Kind) {
+        self.outputs.push_back(Output::Event(kind, Subject::Lock(Arc::clone(key))));
     }
 
     fn take_waiter(

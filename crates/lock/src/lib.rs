@@ -52,6 +52,11 @@
 //!   left at the latest when a leader has led for its `wait`.
 //! * one answer: a request is answered once, by the node that it was asked of, which has at most `ASKED_MAX` of them.
 //!
+//! # The journal
+//!
+//! Every node files what the log decides about a lock: grants, who waits and who gives up, releases, ends of leases. A
+//! renewal is routine and is not filed.
+//!
 //! # What a holder must do
 //!
 //! Count the ttl from *before* it asked: the lease was applied later than that, so it lives at least as long. Clocks that

@@ -2,6 +2,7 @@
 
 use crate::{Asker, Command, Outcome, Reply, Request, View};
 use base::{ConnectionId, RequestId, Row};
+use journal::{Kind, Subject};
 use std::sync::Arc;
 
 /// What comes in by the first entrance.
@@ -59,6 +60,8 @@ pub enum Output {
     Publish(Arc<View>),
     /// The lock is free; to be taken out before anything that follows is done.
     Retire(Arc<str>),
+    /// For the journal.
+    Event(Kind, Subject),
     /// The answer to `Input::Request`.
     Reply {
         /// Who asked.

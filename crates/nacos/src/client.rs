@@ -1,10 +1,11 @@
 //! What a connection is once its setup came: what it says of itself, subscribes to and listens to.
 
 use crate::{
-    Payload, UdpSubscription, Views, notify::Listening, push::Subscriptions,
-    service_watch::ServiceWatches, watching::WatchedConfigs,
+    Payload, UdpSubscription, Views, notify::Listening, push::Subscriptions, watching::Watches,
 };
 use base::Now;
+use config::ConfigKey;
+use naming::ServiceKey;
 use std::sync::Arc;
 
 /// The long-lived half of a session.
@@ -24,8 +25,8 @@ pub(crate) struct Client {
     pub(crate) tag: Option<Arc<str>>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) listening: Listening,
-    pub(crate) service_watches: ServiceWatches,
-    pub(crate) watched_configs: WatchedConfigs,
+    pub(crate) watched_services: Watches<ServiceKey>,
+    pub(crate) watched_configs: Watches<ConfigKey>,
     /// What the running operation asks of the node's `UdpSession`.
     pub(crate) udp: Option<UdpSubscription>,
     /// The newest request that was sent on the stream.
@@ -46,7 +47,7 @@ impl Client {
 
     /// The pushes and notifications that may be sent by now.
     pub(crate) fn sendable(&mut self, now: Now, views: &dyn Views) -> Vec<Payload> {
-        let Self { subscriptions, listening, service_watches, watched_configs, requests, .. } =
+        let Self { subscriptions, listening, watched_services, watched_configs, requests, .. } =
             self;
         let mut next_request = || {
             *requests += 1;
@@ -54,7 +55,7 @@ impl Client {
         };
         let mut payloads = subscriptions.send(now, views, &mut next_request);
         payloads.extend(listening.send(now, &mut next_request));
-        payloads.extend(service_watches.send(now, views, &mut next_request));
+        payloads.extend(watched_services.send(now, &mut next_request));
         payloads.extend(watched_configs.send(now, &mut next_request));
         payloads
     }

@@ -28,8 +28,8 @@
 //! * A push or its confirmation: the newest view is sent again 1 s after 5 s without a confirmation, for as long as the
 //!   connection lives. A notification of a changed config: again after 3 s + 2 s per try, five times; then the client's
 //!   own comparison finds it.
-//! * A message of the fuzzy watch of services: again 1 s after 5 s, five times; then the client's own comparison finds it.
-//! * A message of the fuzzy watch of configs: what it told is compared again with what there is, and told again, as above.
+//! * A message of a fuzzy watch: what it told is compared again with what there is, and told again, after 3 s times the try,
+//!   five times; then the client's own comparison finds it.
 //! * A push by UDP ([`UdpSession`]) or its confirmation: once more after 10 s; then the client's next poll finds it.
 //! * A client without power: after 20 s of silence it is asked for a sign, 5 s later its connection is closed.
 //! * A request that overtakes its connection's setup waits 300 ms for it.
@@ -75,7 +75,6 @@ mod reply;
 mod routes;
 mod server_ops;
 mod service_info;
-mod service_watch;
 mod session;
 mod setup;
 mod surface;

@@ -242,9 +242,9 @@ pub(crate) fn route(method: &Method, path: &str, form: &Form) -> Result<Operatio
     Err(unknown(method, path, below, known))
 }
 
-/// How fresh a config must be that is read by this request: `consistency`, and the index that the client was told.
-pub(crate) fn reader(method: &Method, path: &str, form: &Form) -> Result<Reader, Fault> {
-    if !path.contains("/cs/") || ![Method::GET, Method::HEAD].contains(method) {
+/// How fresh what this request reads must be: `consistency`, and the index that the client was told.
+pub(crate) fn reader(method: &Method, form: &Form) -> Result<Reader, Fault> {
+    if ![Method::GET, Method::HEAD].contains(method) {
         return Ok(Reader::default());
     }
     let wanted = form.some("consistency").map(|text| {

@@ -89,7 +89,7 @@ impl Session {
                 self.client.streams = self.client.streams.saturating_add(1);
                 self.client.subscriptions.restart();
                 self.client.listening.restart();
-                self.client.service_watches.restart();
+                self.client.watched_services.restart();
                 self.client.watched_configs.restart();
             }
             Input::StreamPayload(payload) => {
@@ -113,7 +113,10 @@ impl Session {
             }
             Input::Answer { id, answer } => self.answer(now, views, id, answer),
             Input::Push { clusters, view } => self.client.subscriptions.offer(clusters, view),
-            Input::Watched { service } => self.client.service_watches.changed(&service),
+            Input::Watched { service } => {
+                let exists = views.service(&service).is_some();
+                self.client.watched_services.changed(&service, exists);
+            }
             Input::Notify { listener: 0, key, md5: _ } => self.client.listening.changed(&key),
             Input::Notify { listener, key, md5: _ } => {
                 let held = CallId(listener - 1);
@@ -167,7 +170,7 @@ impl Session {
         let streamed = if self.client.is_streaming() {
             let pushed = self.client.subscriptions.deadline();
             let listened = self.client.listening.deadline();
-            let services = self.client.service_watches.deadline();
+            let services = self.client.watched_services.deadline();
             let configs = self.client.watched_configs.deadline();
             [pushed, listened, services, configs].into_iter().flatten().min()
         } else {
@@ -188,7 +191,7 @@ impl Session {
             .and_then(|()| Form::read(request))
             .and_then(|form| {
                 let operation = routes::route(request.method(), path, &form)?;
-                Ok((operation, routes::reader(request.method(), path, &form)?, form))
+                Ok((operation, routes::reader(request.method(), &form)?, form))
             });
         match parsed {
             Ok((operation, reader, form)) => {
@@ -269,7 +272,7 @@ impl Session {
             if let Some(waited) = self.client.listening.acknowledge(now.instant, request) {
                 self.noted.push(Noted::Acknowledged { plane: Pushing::Config, waited });
             }
-            self.client.service_watches.acknowledge(request);
+            self.client.watched_services.acknowledge(request);
             self.client.watched_configs.acknowledge(request);
             let acknowledged = self.client.subscriptions.acknowledge(now.instant, request);
             if let Some((tell, waited)) = acknowledged {

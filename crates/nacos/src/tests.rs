@@ -23,10 +23,11 @@ mod naming;
 mod operator;
 mod registry;
 mod search;
-mod service_watch;
+
 mod transfer;
 mod udp;
 mod watching;
+mod watching_services;
 mod wrapped;
 
 use super::*;
@@ -473,6 +474,7 @@ fn members(text: &str) -> cluster::View {
         peer: Some(address(format!("10.0.0.{}:7848", at + 1))),
         api: (!word.ends_with('-')).then(|| address(format!("10.0.0.{}:8848", at + 1))),
         life: None,
+        started_ms: None,
         state: match word.trim_end_matches(['*', '-']) {
             "alive" => State::Alive,
             "suspect" => State::Suspect,

@@ -1,4 +1,5 @@
-//! The fuzzy watch of configs: a client is told which configs there are whose names a pattern takes, and which come and go.
+//! Fuzzy watches: a client is told which configs, or which services, there are whose names a pattern takes, and which come
+//! and go.
 //!
 //! What is told is a difference: between the names that exist and those that the client is known to hold (it confirmed
 //! them, or said so when it began). So a lost message is repeated, a name that comes and goes before it is told is not
@@ -7,19 +8,24 @@
 //! New names go in batches, as Nacos sends them. Each name that is gone goes alone: the official client drops it only
 //! then, its batches know additions alone.
 
-use crate::{Payload, reply};
+mod configs;
+mod services;
+
+pub(crate) use configs::{group_key, read_group_key};
+pub(crate) use services::read_service_key;
+
+use crate::Payload;
 use base::{Duration, Instant, Now};
-use config::{ConfigKey, Pattern};
-use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
     sync::Arc,
 };
 
 /// Names that one pattern may take, as in Nacos. Those beyond it are not told, and the answer to the watch says so.
 pub(crate) const WATCHED_NAMES_MAX: usize = 500;
-/// Names in one message.
-pub(crate) const BATCH_NAMES: usize = 20;
+/// Names that a client may say it holds: twice what it can have been told.
+pub(crate) const HELD_NAMES_MAX: usize = 2 * WATCHED_NAMES_MAX;
 /// Messages of one pattern that are not confirmed yet.
 pub(crate) const MESSAGES_MAX: usize = 20;
 /// How long one may stay unconfirmed.
@@ -27,24 +33,53 @@ pub(crate) const WATCH_ACK_TIMEOUT: Duration = Duration::from_secs(3);
 /// After that many tries the client has its answer from its next watch, which SDKs repeat every few minutes.
 pub(crate) const WATCH_TRIES_MAX: u32 = 5;
 
-/// All patterns that a connection watches, by the text in which it wrote them.
-#[derive(Debug, Default)]
-pub(crate) struct WatchedConfigs {
-    watches: BTreeMap<Arc<str>, Watch>,
+/// A name of what can be watched.
+pub(crate) trait Watchable: Clone + Debug + Ord {
+    /// Takes some names.
+    type Pattern: Debug + PartialEq;
+    /// Names in one message.
+    const BATCH_NAMES: usize;
+    fn is_taken(&self, by: &Self::Pattern) -> bool;
+    /// The message that it came, or that it is gone.
+    fn change(&self, exists: bool, request: u64) -> Payload;
+    /// The message with these names, or with the end of all names.
+    fn sync(pattern: &str, said: &Batch<'_, Self>, request: u64) -> Payload;
+}
+
+/// What one message says of the names that a pattern takes.
+pub(crate) struct Batch<'a, N> {
+    sync_type: &'static str,
+    /// `None`: all were told.
+    names: Option<&'a [N]>,
+    total: usize,
+    /// The first is 1.
+    number: usize,
+}
+
+/// All patterns of one kind that a connection watches, by the text in which it wrote them.
+#[derive(Debug)]
+pub(crate) struct Watches<N: Watchable> {
+    watches: BTreeMap<Arc<str>, Watch<N>>,
+}
+
+impl<N: Watchable> Default for Watches<N> {
+    fn default() -> Self {
+        Self { watches: BTreeMap::new() }
+    }
 }
 
 #[derive(Debug)]
-struct Watch {
-    pattern: Pattern,
+struct Watch<N: Watchable> {
+    pattern: N::Pattern,
     /// There are; at most `WATCHED_NAMES_MAX`.
-    exist: BTreeSet<ConfigKey>,
+    exist: BTreeSet<N>,
     /// The client holds.
-    held: BTreeSet<ConfigKey>,
+    held: BTreeSet<N>,
     /// What of both differs and is not on its way.
-    differ: BTreeSet<ConfigKey>,
+    differ: BTreeSet<N>,
     /// The client has not been told that it was told everything.
     initial: bool,
-    sent: BTreeMap<u64, Sent>,
+    sent: BTreeMap<u64, Sent<N>>,
     /// Batches that were sent since the client began, for its log.
     batches: usize,
     /// Tries without any confirmation.
@@ -52,23 +87,23 @@ struct Watch {
 }
 
 #[derive(Debug)]
-struct Sent {
+struct Sent<N> {
     due: Instant,
     /// Each with whether it was told to exist; none at the end of the beginning.
-    names: Vec<(ConfigKey, bool)>,
+    names: Vec<(N, bool)>,
 }
 
-impl WatchedConfigs {
+impl<N: Watchable> Watches<N> {
     /// Begins, or begins again with what the client says it holds. `found` is what there is; true if that is too much.
     pub(crate) fn watch(
         &mut self,
         text: Arc<str>,
-        pattern: Pattern,
-        found: &[ConfigKey],
-        held: BTreeSet<ConfigKey>,
+        pattern: N::Pattern,
+        found: &[N],
+        held: BTreeSet<N>,
         initial: bool,
     ) -> bool {
-        let exist: BTreeSet<ConfigKey> = found.iter().take(WATCHED_NAMES_MAX).cloned().collect();
+        let exist: BTreeSet<N> = found.iter().take(WATCHED_NAMES_MAX).cloned().collect();
         let too_many = found.len() > WATCHED_NAMES_MAX;
         // What is beyond the limit may exist all the same: a client that holds it is not told that it is gone.
         let gone = held.difference(&exist).filter(|_| !too_many);
@@ -79,19 +114,19 @@ impl WatchedConfigs {
         too_many
     }
 
-    pub(crate) fn cancel(&mut self, text: &str) -> Option<Pattern> {
+    pub(crate) fn cancel(&mut self, text: &str) -> Option<N::Pattern> {
         self.watches.remove(text).map(|watch| watch.pattern)
     }
 
     /// Whether a pattern is watched in another way of writing it.
-    pub(crate) fn watches(&self, pattern: &Pattern) -> bool {
+    pub(crate) fn watches(&self, pattern: &N::Pattern) -> bool {
         self.watches.values().any(|watch| watch.pattern == *pattern)
     }
 
-    /// A config came or went.
-    pub(crate) fn changed(&mut self, key: &ConfigKey, exists: bool) {
-        for watch in self.watches.values_mut().filter(|watch| watch.pattern.takes(key)) {
-            watch.changed(key, exists);
+    /// Something came or went.
+    pub(crate) fn changed(&mut self, name: &N, exists: bool) {
+        for watch in self.watches.values_mut().filter(|watch| name.is_taken(&watch.pattern)) {
+            watch.changed(name, exists);
         }
     }
 
@@ -102,13 +137,13 @@ impl WatchedConfigs {
             if sent.names.is_empty() {
                 watch.initial = false;
             }
-            for (key, told) in sent.names {
+            for (name, told) in sent.names {
                 if told {
-                    watch.held.insert(key.clone())
+                    watch.held.insert(name.clone())
                 } else {
-                    watch.held.remove(&key)
+                    watch.held.remove(&name)
                 };
-                watch.compare(&key);
+                watch.compare(&name);
             }
         }
     }
@@ -143,37 +178,37 @@ impl WatchedConfigs {
 }
 
 /// What it tells, and how.
-type Message = (Vec<(ConfigKey, bool)>, Payload);
+type Message<N> = (Vec<(N, bool)>, Payload);
 
-impl Watch {
-    fn changed(&mut self, key: &ConfigKey, exists: bool) {
+impl<N: Watchable> Watch<N> {
+    fn changed(&mut self, name: &N, exists: bool) {
         self.tries = 0;
         if !exists {
-            self.exist.remove(key);
-        } else if self.exist.len() < WATCHED_NAMES_MAX || self.held.contains(key) {
-            self.exist.insert(key.clone());
+            self.exist.remove(name);
+        } else if self.exist.len() < WATCHED_NAMES_MAX || self.held.contains(name) {
+            self.exist.insert(name.clone());
         }
-        self.compare(key);
+        self.compare(name);
     }
 
     /// Keeps `differ` true for one name.
-    fn compare(&mut self, key: &ConfigKey) {
-        let on_its_way = self.sent.values().any(|sent| sent.names.iter().any(|(k, _)| k == key));
-        if !on_its_way && self.exist.contains(key) != self.held.contains(key) {
-            self.differ.insert(key.clone());
+    fn compare(&mut self, name: &N) {
+        let on_its_way = self.sent.values().any(|sent| sent.names.iter().any(|(n, _)| n == name));
+        if !on_its_way && self.exist.contains(name) != self.held.contains(name) {
+            self.differ.insert(name.clone());
         } else {
-            self.differ.remove(key);
+            self.differ.remove(name);
         }
     }
 
     /// Messages that are lost: what they told is to be told again. True if there were any.
-    fn take_back(&mut self, lost: impl Fn(&Sent) -> bool) -> bool {
+    fn take_back(&mut self, lost: impl Fn(&Sent<N>) -> bool) -> bool {
         let requests = self.sent.iter().filter(|(_, sent)| lost(sent)).map(|(request, _)| *request);
         let requests: Vec<u64> = requests.collect();
         for request in &requests {
             let names = self.sent.remove(request).map(|sent| sent.names).unwrap_or_default();
-            for (key, _) in &names {
-                self.compare(key);
+            for (name, _) in &names {
+                self.compare(name);
             }
         }
         !requests.is_empty()
@@ -184,139 +219,47 @@ impl Watch {
         &mut self,
         text: &str,
         mut next_request: impl FnMut() -> u64,
-    ) -> Option<(u64, Message)> {
+    ) -> Option<(u64, Message<N>)> {
         if self.sent.len() >= MESSAGES_MAX || self.tries >= WATCH_TRIES_MAX {
             return None;
         }
-        if let Some(gone) = self.differ.iter().find(|key| !self.exist.contains(key)).cloned() {
-            self.differ.remove(&gone);
-            let request = next_request();
-            let payload = change(&gone, false, request);
-            return Some((request, (vec![(gone, false)], payload)));
+        if let Some(gone) = self.differ.iter().find(|name| !self.exist.contains(name)).cloned() {
+            return Some(self.tell(gone, false, next_request()));
         }
-        let new: Vec<ConfigKey> = self.differ.iter().take(BATCH_NAMES).cloned().collect();
+        let new: Vec<N> = self.differ.iter().take(N::BATCH_NAMES).cloned().collect();
         match &new[..] {
             [] if self.initial && self.sent.is_empty() => {
+                let sync_type = "FINISH_FUZZY_WATCH_INIT_NOTIFY";
+                let end = Batch { sync_type, names: None, total: 0, number: 0 };
                 let request = next_request();
-                let finish = sync(text, "FINISH_FUZZY_WATCH_INIT_NOTIFY", None, (0, 0), request);
-                Some((request, (Vec::new(), finish)))
+                Some((request, (Vec::new(), N::sync(text, &end, request))))
             }
             [] => None,
-            [one] if !self.initial => {
-                self.differ.remove(one);
-                let request = next_request();
-                let payload = change(one, true, request);
-                Some((request, (vec![(one.clone(), true)], payload)))
-            }
-            batch => {
+            [one] if !self.initial => Some(self.tell(one.clone(), true, next_request())),
+            names => {
                 self.batches += 1;
-                let total = self.batches - 1 + self.differ.len().div_ceil(BATCH_NAMES);
-                let kind = if self.initial {
+                let total = self.batches - 1 + self.differ.len().div_ceil(N::BATCH_NAMES);
+                let sync_type = if self.initial {
                     "FUZZY_WATCH_INIT_NOTIFY"
                 } else {
                     "FUZZY_WATCH_DIFF_SYNC_NOTIFY"
                 };
+                let batch = Batch { sync_type, names: Some(names), total, number: self.batches };
                 let request = next_request();
-                let payload = sync(text, kind, Some(batch), (total, self.batches), request);
-                for key in batch {
-                    self.differ.remove(key);
+                let payload = N::sync(text, &batch, request);
+                for name in names {
+                    self.differ.remove(name);
                 }
-                let names = new.into_iter().map(|key| (key, true)).collect();
+                let names = new.into_iter().map(|name| (name, true)).collect();
                 Some((request, (names, payload)))
             }
         }
     }
-}
 
-/// A name as clients key it: `dataId+group+tenant`.
-pub(crate) fn group_key(key: &ConfigKey) -> String {
-    let escaped = |text: &str| text.replace('%', "%25").replace('+', "%2B");
-    format!("{}+{}+{}", escaped(&key.data_id), escaped(&key.group), escaped(&key.namespace))
-}
-
-/// Reads what `group_key` writes.
-pub(crate) fn read_group_key(text: &str) -> Option<ConfigKey> {
-    let plain = |text: &str| text.replace("%2B", "+").replace("%25", "%");
-    let parts: Vec<&str> = text.split('+').collect();
-    let (data_id, group, tenant) = match parts[..] {
-        [data_id, group] => (data_id, group, None),
-        [data_id, group, tenant] => (data_id, group, Some(plain(tenant))),
-        _ => return None,
-    };
-    Some(ConfigKey {
-        namespace: crate::form::canonical(tenant.as_deref()),
-        group: plain(group).into(),
-        data_id: plain(data_id).into(),
-    })
-}
-
-fn changed_type(exists: bool) -> &'static str {
-    if exists { "ADD_CONFIG" } else { "DELETE_CONFIG" }
-}
-
-fn change(key: &ConfigKey, exists: bool, request: u64) -> Payload {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Change {
-        headers: reply::Nothing,
-        request_id: String,
-        group_key: String,
-        change_type: &'static str,
-        sync_type: &'static str,
-        module: &'static str,
+    /// One name alone.
+    fn tell(&mut self, name: N, exists: bool, request: u64) -> (u64, Message<N>) {
+        self.differ.remove(&name);
+        let payload = name.change(exists, request);
+        (request, (vec![(name, exists)], payload))
     }
-    reply::payload(
-        "ConfigFuzzyWatchChangeNotifyRequest",
-        reply::to_json(&Change {
-            headers: reply::Nothing {},
-            request_id: request.to_string(),
-            group_key: group_key(key),
-            change_type: changed_type(exists),
-            sync_type: "FUZZY_WATCH_RESOURCE_CHANGED",
-            module: "config",
-        }),
-    )
-}
-
-/// New names, or the end of them.
-fn sync(
-    pattern: &str,
-    sync_type: &'static str,
-    names: Option<&[ConfigKey]>,
-    (total_batch, current_batch): (usize, usize),
-    request: u64,
-) -> Payload {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Name {
-        group_key: String,
-        changed_type: &'static str,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Sync<'a> {
-        headers: reply::Nothing,
-        request_id: String,
-        group_key_pattern: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        contexts: Option<Vec<Name>>,
-        sync_type: &'static str,
-        total_batch: usize,
-        current_batch: usize,
-        module: &'static str,
-    }
-    let name = |key| Name { group_key: group_key(key), changed_type: changed_type(true) };
-    reply::payload(
-        "ConfigFuzzyWatchSyncRequest",
-        reply::to_json(&Sync {
-            headers: reply::Nothing {},
-            request_id: request.to_string(),
-            group_key_pattern: pattern,
-            contexts: names.map(|names| names.iter().map(name).collect()),
-            sync_type,
-            total_batch,
-            current_batch,
-            module: "config",
-        }),
-    )
 }

@@ -86,7 +86,10 @@ impl Naming {
     /// Clients that did not come to another node in time are gone.
     pub(crate) fn moved_due(&mut self) {
         let now = self.hearing().instant;
-        while let Some((_, id)) = self.moved.pop_front_if(|(until, _)| *until <= now) {
+        while let Some((until, id)) = self.moved.front().copied()
+            && until <= now
+        {
+            self.moved.pop_front();
             let subscriptions = VecDeque::new();
             self.closing.push_back(Closing { id, subscriptions, moving: false, after: None });
         }

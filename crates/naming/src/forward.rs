@@ -295,7 +295,7 @@ impl Naming {
         iter::once(&exact)
             .chain(&of_client)
             .chain(there)
-            .any(|key| self.distro.is_outdated(key, at))
+            .any(|key| self.distro.is_outdated(self.now, key, at))
     }
 
     fn grant(
@@ -327,7 +327,7 @@ impl Naming {
         if clock > HYBRID_TIME_MAX || records.len() > RECORDS_PER_ANSWER_MAX {
             return self.refuse_junk(from, "an answer");
         }
-        self.distro.clock().observe(clock);
+        self.distro.clock().observe(self.now, clock);
         for record in records {
             self.distro(distro::Input::Learned { from, record });
         }

@@ -399,8 +399,8 @@ impl Naming {
         let Some(high_water) = hint_high_water(&pieces) else { return };
         // A second hint while one is restored: a node has one; the later one is ignored.
         if self.restoring.is_none() {
-            self.distro.clock().observe(high_water);
-            self.health.clock().observe(high_water);
+            self.distro.clock().raise(high_water);
+            self.health.clock().raise(high_water);
             self.restoring = Some(Restoring::new(pieces));
             self.restore_piece();
         }

@@ -66,6 +66,7 @@
 //!            incarnation; each through the overlay of its place
 //! forwarded: each request of a client is answered once, within `FORWARD_TIMEOUT` if another node has to be asked; what was
 //!            handed over is not handed on; what is done for another node loses against what that node does later
+//! left:      after Left: what HTTP clients offer is owned by others, if any could be asked in time, and hint = lists
 //! owner:     nodes agree on who lives ∧ the client was heard since  ⇒  its owner is the responsible node
 //! agreed:    apply(i, c) depends on nothing but the agreed state, i and c; restore(all rows) = the agreed state
 //! described: a service that somebody created or edited is published until it is removed
@@ -611,6 +612,25 @@ impl Naming {
     /// The greatest hybrid time given out so far, in versions of services and of records.
     pub fn clock_high_water(&mut self) -> HybridTime {
         self.distro.clock().last().max(self.health.clock().last())
+    }
+
+    /// The hybrid clock that versions of services and of clients' records are read from, for what else must be ordered with them.
+    pub fn clock(&mut self) -> &mut HybridClock {
+        self.distro.clock()
+    }
+
+    /// The time at which something is said to another node: later than all that was given out.
+    pub fn time_to_say(&mut self, now: Now) -> HybridTime {
+        let (health, clock) = (self.health.clock().last(), self.distro.clock());
+        clock.raise(health);
+        clock.tick(now)
+    }
+
+    /// Another node said something at this time: views and records that follow are later. False if it is too far ahead to be
+    /// followed ([`HybridClock::observe`]).
+    pub fn observe(&mut self, now: Now, at: HybridTime) -> bool {
+        self.health.clock().observe(now, at);
+        self.distro.clock().observe(now, at)
     }
 
     /// When a linked node's records last agreed with those of this one, and how many it has still to be sent.

@@ -137,7 +137,7 @@ impl Naming {
             self.alive.insert(owner);
             // A life begins above all versions that the ones before may have given out. Subscribers who come from that node
             // must not take the views of this one for older than theirs.
-            self.distro.clock().observe(life);
+            self.distro.clock().observe(self.now, life);
         }
         self.distro(Input::OwnerAlive { owner, life });
         self.health(Input::OwnerAlive { owner, life });

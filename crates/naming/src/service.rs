@@ -338,7 +338,7 @@ impl Naming {
         let now = self.now;
         let clock = self.distro.clock();
         let version = clock.tick(now).unix_ms().max(former + 1);
-        clock.observe(HybridTime::from_unix_ms(version));
+        clock.raise(HybridTime::from_unix_ms(version));
         version
     }
 }

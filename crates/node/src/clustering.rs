@@ -1,6 +1,6 @@
 //! What the cluster plane says, carried out.
 
-use crate::{Node, Output, PeerMessage, Reply, View, command::Command, start::OURSELVES};
+use crate::{Node, Output, Reply, Said, View, command::Command, start::OURSELVES};
 use base::{ProposalId, RequestId};
 use cluster::MemberChange;
 
@@ -24,8 +24,7 @@ impl Node {
                 self.outputs.push_back(Output::Links(addresses));
             }
             cluster::Output::Peer { to, message } => {
-                let message = PeerMessage::Cluster(message);
-                self.outputs.push_back(Output::Peer { to, message });
+                self.tell(to, Said::Cluster(message));
             }
             cluster::Output::NodeAlive { node, life } => {
                 self.naming.step(self.now, naming::Input::NodeAlive { node, life });
@@ -58,12 +57,15 @@ impl Node {
 
     /// Nobody waits for it: the plane looks at the members and asks again.
     fn change_members(&mut self, id: ProposalId, change: MemberChange) {
-        let change = match change {
-            MemberChange::AddLearner(node) => consensus::MemberChange::AddLearner(node),
-            MemberChange::AddVoter(node) => consensus::MemberChange::AddVoter(node),
-            MemberChange::Remove(node) => consensus::MemberChange::Remove(node),
+        let changes = match change {
+            MemberChange::AddLearner(node) => vec![consensus::MemberChange::AddLearner(node)],
+            MemberChange::AddVoter(node) => vec![consensus::MemberChange::AddVoter(node)],
+            MemberChange::Remove(node) => vec![consensus::MemberChange::Remove(node)],
+            MemberChange::Replace { old, new } => {
+                vec![consensus::MemberChange::Remove(old), consensus::MemberChange::AddVoter(new)]
+            }
         };
-        self.engine(consensus::Input::ChangeMembers { id, changes: vec![change] });
+        self.engine(consensus::Input::ChangeMembers { id, changes });
     }
 
     /// What this node says of itself on every link.

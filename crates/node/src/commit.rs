@@ -1,7 +1,7 @@
 //! From a committed entry to the plane that applies it, and from a read index to the reads that wait for it.
 
 use crate::{
-    Node, Output, PeerMessage, Phase, Reply, Unavailable,
+    Node, Output, PeerMessage, Phase, Reply, Said, Unavailable,
     command::{Command, Entry},
     peers::NotProposed,
     start::{Initialization, Secrets},
@@ -179,8 +179,7 @@ impl Node {
                 self.outputs.push_back(Output::Persist { id, write });
             }
             consensus::Output::Send { to, message } => {
-                let message = PeerMessage::Consensus(message);
-                self.outputs.push_back(Output::Peer { to, message });
+                self.tell(to, Said::Consensus(message));
             }
             consensus::Output::SnapshotWanted { to } => {
                 // The view shall hold the rows of all that is applied.
@@ -188,7 +187,7 @@ impl Node {
                 self.outputs.push_back(Output::OpenSnapshot { to });
             }
             consensus::Output::SendSnapshot { to, index: through, message } => {
-                let message = PeerMessage::Consensus(message);
+                let message = PeerMessage::unsent(Said::Consensus(message));
                 self.outputs.push_back(Output::SendSnapshot { to, through, message });
             }
             consensus::Output::Restore { index } => self.reload(index),

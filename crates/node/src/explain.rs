@@ -25,6 +25,8 @@ impl Node {
                 || (matches!(event.kind, Kind::Closed(_))
                     && matches!(event.subject, Subject::Connection(c) if connections.contains(&c)))
                 || matches!(event.kind, Kind::Started | Kind::Halted(_))
+                // A new leader gives every lease its full time again.
+                || (matches!(subject, Subject::Lock(_)) && matches!(event.kind, Kind::Leads { .. }))
         });
         (events, self.journal.dropped())
     }

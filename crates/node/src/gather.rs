@@ -4,7 +4,7 @@
 //! The node that is asked asks those it has a link to, and itself, and merges what comes. Who does not answer in time is
 //! named in the reply: an answer that lacks a node's part must say so.
 
-use crate::{Node, Output, PeerMessage, Reply, Unavailable};
+use crate::{Node, Output, Reply, Said, Unavailable};
 use base::{ConnectionId, Duration, Instant, NodeId, RequestId};
 use cluster::{Crowd, Shift};
 use journal::{Event, Subject};
@@ -168,8 +168,7 @@ impl Node {
             if node == self.id {
                 self.inquired(node, question, inquiry);
             } else if self.peers.contains(&node) {
-                let message = PeerMessage::Gather(GatherMessage::Ask { question, inquiry });
-                self.outputs.push_back(Output::Peer { to: node, message });
+                self.tell(node, Said::Gather(GatherMessage::Ask { question, inquiry }));
             }
         }
         self.settle_gathering(question);
@@ -207,8 +206,7 @@ impl Node {
         if asker == self.id {
             return self.answered(asker, question, part);
         }
-        let message = PeerMessage::Gather(GatherMessage::Answer { question, part });
-        self.outputs.push_back(Output::Peer { to: asker, message });
+        self.tell(asker, Said::Gather(GatherMessage::Answer { question, part }));
     }
 
     fn answered(&mut self, from: NodeId, question: u64, part: Part) {

@@ -61,7 +61,7 @@ mod tables;
 pub use command::removals;
 pub use consensus;
 pub use gather::{ClientsInquiry, GATHERINGS_MAX, GatherMessage, Inquiry, Part};
-pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage};
+pub use peers::{Lane, NotProposed, PeerMessage, ProposalMessage, Said};
 pub use proposals::PROPOSALS_MAX;
 pub use start::{Recovered, Settings};
 pub use surface::{
@@ -69,9 +69,7 @@ pub use surface::{
 };
 pub use tables::RESTORED_TABLES;
 
-use base::{
-    ConnectionId, HybridClock, HybridTime, Instant, LogIndex, NodeId, Now, ProposalId, RequestId,
-};
+use base::{ConnectionId, HybridTime, Instant, LogIndex, NodeId, Now, ProposalId, RequestId};
 use journal::{Cause, Journal, Kind, Subject};
 use proposals::{Expired, Proposals};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -122,11 +120,12 @@ pub struct Node {
     unstarted: Option<start::Unstarted>,
     secrets: start::Secrets,
     journal: Journal,
-    clock: HybridClock,
     /// Connections that were `Opened`.
     clients: BTreeSet<ConnectionId>,
     /// Nodes with which there is a link.
     peers: BTreeSet<NodeId>,
+    /// Those of them whose time was too far ahead to be followed.
+    ahead: BTreeSet<NodeId>,
     proposals: Proposals,
     /// Proposals of other nodes that this one, as the leader, has given to the engine: who asked, and by what name.
     forwarded: BTreeMap<ProposalId, (NodeId, ProposalId)>,
@@ -228,7 +227,7 @@ impl Node {
         if self.outputs.is_empty() && self.phase != Phase::Halted {
             self.pump();
         }
-        self.outputs.pop_front()
+        self.outputs.pop_front().map(|output| self.dated(output))
     }
 
     /// When `Input::Wake` is due.
@@ -360,8 +359,7 @@ impl Node {
                     self.propose(start::OURSELVES, RequestId(0), command);
                 }
                 naming::Output::Peer { to, message } => {
-                    let message = PeerMessage::Naming(message);
-                    self.outputs.push_back(Output::Peer { to, message });
+                    self.tell(to, Said::Naming(message));
                 }
                 naming::Output::Check(check) => self.outputs.push_back(Output::Check(check)),
                 naming::Output::Halt(reason) => self.halt(reason),
@@ -453,6 +451,7 @@ impl Node {
                     self.outputs.push_back(Output::Publish(View::LockGone(key)));
                 }
                 lock::Output::Reply { to, id, reply } => self.reply(to, id, Reply::Lock(reply)),
+                lock::Output::Event(kind, subject) => self.file(kind, subject),
                 lock::Output::Halt(reason) => self.halt(reason),
             }
         }
@@ -479,7 +478,7 @@ impl Node {
 
     fn file(&mut self, kind: Kind, subject: Subject) {
         self.count(&kind);
-        self.journal.file(self.now, &mut self.clock, self.cause, kind, subject);
+        self.journal.file(self.now, self.naming.clock(), self.cause, kind, subject);
     }
 
     fn count(&mut self, kind: &Kind) {
@@ -508,7 +507,13 @@ impl Node {
             | Kind::Started
             | Kind::Ready
             | Kind::Halted(_)
-            | Kind::Edited => return,
+            | Kind::Edited
+            | Kind::Replaced(_)
+            | Kind::Granted { .. }
+            | Kind::Queued(_)
+            | Kind::GaveUp(_)
+            | Kind::Released { .. }
+            | Kind::LeaseEnded { .. } => return,
         };
         *counter += 1;
     }

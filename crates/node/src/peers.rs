@@ -4,6 +4,11 @@
 //! each entry carries its origin, so whoever asked knows its own entry when it is applied *here*, and answers with the
 //! outcome that its own state came to. So there is no message that says "it is done": it could be lost, and it could
 //! come before this node can show what was written.
+//!
+//! Every message carries its sender's hybrid time, and the receiver's clock follows it. Two things rest on that, whatever the
+//! wall clocks of the nodes say: the merged journals list a cause before its effects, and a client that goes from one node to
+//! another, and drops lists that look older than the one it has, is not left with an old one. A time that is too far ahead is
+//! not followed (see [`base::HybridClock`]); it is counted, and told once while there is a link to that node.
 
 use crate::{
     Node, Output, Phase, Reply, Unavailable,
@@ -11,17 +16,26 @@ use crate::{
     gather::GatherMessage,
     proposals::{PROPOSALS_MAX, Sent, Waiter},
 };
-use base::{Instant, NodeId, ProposalId, Term};
+use base::{Duration, HybridTime, Instant, NodeId, ProposalId, Term};
 use cluster::{Address, Introduction};
-use journal::Cause;
+use journal::{Cause, Kind, Subject};
 use serde::{Deserialize, Serialize};
 
 /// Version of the encoding; the first byte of every message.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// One message between two nodes.
 #[derive(Clone, Debug, PartialEq)]
-pub enum PeerMessage {
+pub struct PeerMessage {
+    /// The sender's hybrid time: all that it had shown or filed by then is earlier than what follows at the receiver.
+    pub at: HybridTime,
+    /// What it says.
+    pub said: Said,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
     /// Raft's. Each may be lost.
     Consensus(consensus::Message),
     /// The registry's. In order, or the link breaks.
@@ -93,7 +107,7 @@ pub enum Lane {
     Bulk,
 }
 
-impl PeerMessage {
+impl Said {
     /// On which lane it travels. Messages on one lane keep their order.
     #[must_use]
     pub fn lane(&self) -> Lane {
@@ -111,46 +125,85 @@ impl PeerMessage {
         }
     }
 
-    /// As it travels.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        const PLAIN: &str = "a message is plain data and memory does not refuse it";
+    /// Which it is; after the version and the time.
+    fn kind(&self) -> u8 {
         match self {
-            Self::Consensus(message) => [&[VERSION, 0], &message.encode()[..]].concat(),
-            Self::Naming(message) => postcard::to_extend(message, vec![VERSION, 1]).expect(PLAIN),
-            Self::Proposal(message) => postcard::to_extend(message, vec![VERSION, 2]).expect(PLAIN),
-            Self::Cluster(message) => [&[VERSION, 3], &message.encode()[..]].concat(),
-            Self::Gather(message) => postcard::to_extend(message, vec![VERSION, 4]).expect(PLAIN),
+            Self::Consensus(_) => 0,
+            Self::Naming(_) => 1,
+            Self::Proposal(_) => 2,
+            Self::Cluster(_) => 3,
+            Self::Gather(_) => 4,
         }
     }
 
-    /// Reads a message.
+    fn decode(kind: u8, bytes: &[u8]) -> Result<Self, String> {
+        match kind {
+            0 => consensus::Message::decode(bytes)
+                .map(Self::Consensus)
+                .map_err(|error| error.to_string()),
+            1 => postcard::from_bytes(bytes)
+                .map(Self::Naming)
+                .map_err(|error| format!("a message of the registry: {error}")),
+            2 => postcard::from_bytes(bytes)
+                .map(Self::Proposal)
+                .map_err(|error| format!("a message about a proposal: {error}")),
+            3 => cluster::Message::decode(bytes)
+                .map(Self::Cluster)
+                .map_err(|error| error.to_string()),
+            4 => postcard::from_bytes(bytes)
+                .map(Self::Gather)
+                .map_err(|error| format!("a question or an answer of all nodes: {error}")),
+            kind => Err(format!("a message of unknown kind {kind}")),
+        }
+    }
+}
+
+impl PeerMessage {
+    /// To be dated when it leaves.
+    pub(crate) fn unsent(said: Said) -> Self {
+        Self { at: HybridTime::default(), said }
+    }
+
+    /// On which lane it travels. Messages on one lane keep their order.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        self.said.lane()
+    }
+
+    /// As it travels: version, time in 8 bytes (little-endian), kind, what is said.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        const PLAIN: &str = "a message is plain data and memory does not refuse it";
+        let mut bytes = vec![VERSION];
+        bytes.extend(self.at.0.to_le_bytes());
+        bytes.push(self.said.kind());
+        match &self.said {
+            Said::Consensus(message) => bytes.extend(message.encode()),
+            Said::Cluster(message) => bytes.extend(message.encode()),
+            Said::Naming(message) => bytes = postcard::to_extend(message, bytes).expect(PLAIN),
+            Said::Proposal(message) => bytes = postcard::to_extend(message, bytes).expect(PLAIN),
+            Said::Gather(message) => bytes = postcard::to_extend(message, bytes).expect(PLAIN),
+        }
+        bytes
+    }
+
+    /// Reads a message. The time may be any: whether it is followed is decided where a clock is.
     ///
     /// # Errors
     /// What is wrong with the bytes: of another version, or not of a node of ours.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
-        match bytes {
-            [VERSION, 0, rest @ ..] => consensus::Message::decode(rest)
-                .map(Self::Consensus)
-                .map_err(|error| error.to_string()),
-            [VERSION, 1, rest @ ..] => postcard::from_bytes(rest)
-                .map(Self::Naming)
-                .map_err(|error| format!("a message of the registry: {error}")),
-            [VERSION, 2, rest @ ..] => postcard::from_bytes(rest)
-                .map(Self::Proposal)
-                .map_err(|error| format!("a message about a proposal: {error}")),
-            [VERSION, 3, rest @ ..] => {
-                cluster::Message::decode(rest).map(Self::Cluster).map_err(|error| error.to_string())
+        let rest = match bytes.split_first() {
+            Some((&VERSION, rest)) => rest,
+            Some((version, _)) => {
+                return Err(format!("a message of version {version}, this build reads {VERSION}"));
             }
-            [VERSION, 4, rest @ ..] => postcard::from_bytes(rest)
-                .map(Self::Gather)
-                .map_err(|error| format!("a question or an answer of all nodes: {error}")),
-            [VERSION, kind, ..] => Err(format!("a message of unknown kind {kind}")),
-            [version, ..] => {
-                Err(format!("a message of version {version}, this build reads {VERSION}"))
-            }
-            [] => Err("an empty message".to_owned()),
-        }
+            None => return Err("an empty message".to_owned()),
+        };
+        let Some((time, [kind, said @ ..])) = rest.split_first_chunk() else {
+            return Err("a message that ends before it says anything".to_owned());
+        };
+        let at = HybridTime(u64::from_le_bytes(*time));
+        Ok(Self { at, said: Said::decode(*kind, said)? })
     }
 }
 
@@ -169,32 +222,64 @@ impl Node {
             self.naming.step(self.now, naming::Input::PeerDown(peer));
             self.engine(consensus::Input::Unreachable { peer });
             self.gather_without(peer);
+            self.ahead.remove(&peer);
         }
     }
 
-    pub(crate) fn peer_said(&mut self, from: NodeId, message: PeerMessage) {
+    pub(crate) fn tell(&mut self, to: NodeId, said: Said) {
+        self.outputs.push_back(Output::Peer { to, message: PeerMessage::unsent(said) });
+    }
+
+    /// Dates what leaves. Not earlier than now: what this step has filed and listed meanwhile shall be before whatever the
+    /// message leads to. And each a tick later than all before it, so that a node that says nothing else carries its wall
+    /// clock to the others by its heartbeats: versions of lists are milliseconds, and equal ones look old.
+    pub(crate) fn dated(&mut self, mut output: Output) -> Output {
+        if let Output::Peer { message, .. } | Output::SendSnapshot { message, .. } = &mut output {
+            message.at = self.naming.time_to_say(self.now);
+        }
+        output
+    }
+
+    /// What follows from a message is later than what led to it.
+    fn follow(&mut self, from: NodeId, at: HybridTime) {
+        if self.naming.observe(self.now, at) {
+            return;
+        }
+        self.tally.times_not_followed += 1;
+        if self.ahead.insert(from) {
+            let ahead = Duration::from_millis(at.unix_ms().saturating_sub(self.now.unix_ms));
+            let why = format!(
+                "the time of {from} is {} days ahead of the wall clock here, which follows no further than one: set the clocks",
+                ahead.as_secs() / 86_400
+            );
+            self.file(Kind::Refused(why.into()), Subject::Node);
+        }
+    }
+
+    pub(crate) fn peer_said(&mut self, from: NodeId, PeerMessage { at, said }: PeerMessage) {
         self.cause = Cause::Peer(from);
+        self.follow(from, at);
         self.cluster.step(self.now, cluster::Input::Heard(from));
-        match message {
-            PeerMessage::Cluster(message) => {
+        match said {
+            Said::Cluster(message) => {
                 self.cluster.step(self.now, cluster::Input::Peer { from, message });
             }
-            PeerMessage::Consensus(message) => {
+            Said::Consensus(message) => {
                 self.engine(consensus::Input::Message { from, message });
             }
-            PeerMessage::Gather(message) => self.gather_said(from, message),
-            PeerMessage::Naming(message) => {
+            Said::Gather(message) => self.gather_said(from, message),
+            Said::Naming(message) => {
                 self.naming.step(self.now, naming::Input::Peer { from, message });
             }
-            PeerMessage::Proposal(ProposalMessage::Propose { proposal, term, entry }) => {
+            Said::Proposal(ProposalMessage::Propose { proposal, term, entry }) => {
                 if let Err(why) = self.propose_for(from, proposal, term, entry) {
                     self.answer_proposal(from, ProposalMessage::NotProposed { proposal, why });
                 }
             }
-            PeerMessage::Proposal(ProposalMessage::NotProposed { proposal, why }) => {
+            Said::Proposal(ProposalMessage::NotProposed { proposal, why }) => {
                 self.not_in_the_log(proposal, why);
             }
-            PeerMessage::Proposal(ProposalMessage::Unknown { proposal }) => {
+            Said::Proposal(ProposalMessage::Unknown { proposal }) => {
                 self.settle(proposal, Reply::Unavailable(Unavailable::OutcomeUnknown));
             }
         }
@@ -316,6 +401,6 @@ impl Node {
     }
 
     fn answer_proposal(&mut self, to: NodeId, message: ProposalMessage) {
-        self.outputs.push_back(Output::Peer { to, message: PeerMessage::Proposal(message) });
+        self.tell(to, Said::Proposal(message));
     }
 }

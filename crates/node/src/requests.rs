@@ -38,7 +38,7 @@ impl Node {
             Request::Shift(shifts) => self.shift_clients(from, id, &shifts),
             Request::Status => {
                 let status = self.status();
-                self.reply(from, id, Reply::Status(status));
+                self.reply(from, id, Reply::Status(Box::new(status)));
             }
         }
     }
@@ -80,6 +80,7 @@ impl Node {
                 .iter()
                 .filter_map(|peer| Some((*peer, self.registry_lag(*peer).0?)))
                 .collect(),
+            behind: self.consensus.as_ref().map_or_else(Vec::new, consensus::Consensus::behind),
             counts: self.naming.counts(),
             caught_up: self.naming.caught_up(),
             convergence: self.naming.convergence(),

@@ -77,7 +77,7 @@ pub(crate) enum Initialization {
 /// little ahead of the wall; what tells them apart is within that millisecond.
 fn begin_life(clock: &mut HybridClock, now: Now, rng: &mut Rng) -> HybridTime {
     let life = HybridTime(clock.tick(now).0 + rng.below(LIVES_PER_MOMENT));
-    clock.observe(life);
+    clock.raise(life);
     life
 }
 
@@ -105,7 +105,7 @@ impl Node {
             pace: Pace::default(),
             now,
             cause: Cause::Start,
-            naming: naming::Naming::new(settings.naming, now, id, clock.clone()),
+            naming: naming::Naming::new(settings.naming, now, id, clock),
             config: config::Config::new(settings.config),
             access: access::Access::new(settings.access),
             cluster,
@@ -114,9 +114,9 @@ impl Node {
             unstarted: Some(Unstarted { settings: consensus, recovered: recovered.consensus }),
             secrets: Secrets::NotAsked,
             journal: Journal::new(id, settings.journal_bytes_max),
-            clock,
             clients: BTreeSet::new(),
             peers: BTreeSet::new(),
+            ahead: BTreeSet::new(),
             proposals: Proposals::new(settings.proposals_max),
             forwarded: BTreeMap::new(),
             reloading: None,
@@ -240,6 +240,6 @@ impl Node {
 
     /// The greatest hybrid time given out so far, for the disk.
     pub fn clock_high_water(&mut self) -> HybridTime {
-        self.clock.last().max(self.naming.clock_high_water())
+        self.naming.clock_high_water()
     }
 }

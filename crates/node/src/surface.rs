@@ -207,7 +207,7 @@ pub enum Reply {
         silent: Vec<NodeId>,
     },
     /// How the node is.
-    Status(Status),
+    Status(Box<Status>),
     /// It could not be done.
     Unavailable(Unavailable),
 }
@@ -283,6 +283,8 @@ pub struct Status {
     pub peers: Vec<NodeId>,
     /// How long ago the registry here agreed with theirs, of those with which it did.
     pub lags: Vec<(NodeId, Duration)>,
+    /// How many entries of the log are missing at each member, if this node leads; else here.
+    pub behind: Vec<(NodeId, u64)>,
     /// What the registry holds.
     pub counts: naming::Counts,
     /// How far the registry has come since the start.
@@ -318,6 +320,8 @@ pub struct Tally {
     pub publish_refused: u64,
     /// How often this node became the leader.
     pub leader_changes: u64,
+    /// Messages of nodes whose hybrid time was too far ahead to be followed.
+    pub times_not_followed: u64,
     /// Keys that clients listen to.
     pub config_listeners: usize,
     /// The journal's bytes, about.

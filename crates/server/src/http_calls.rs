@@ -17,14 +17,21 @@ use std::sync::Arc;
 /// What may stand around a config in a body to our own API.
 const CONFIG_MARGIN_BYTES: usize = 1 << 20;
 
+/// Every answer says what the views of this node are worth, whoever gave it.
 pub(crate) async fn serve(door: Arc<Door>, request: Request<Incoming>) -> Response<Body> {
+    let mut response = answer(&door, request).await;
+    door.host.stamp(door.clock.now(), response.headers_mut());
+    response
+}
+
+async fn answer(door: &Arc<Door>, request: Request<Incoming>) -> Response<Body> {
     let head_bytes_max = door.limits.header_bytes_max as usize;
     if head_bytes(&request) > head_bytes_max {
         door.host.tally.reject(Limit::HeaderSize);
         return too_much_head(head_bytes_max);
     }
     if metrics::serves(request.uri().path()) {
-        return metrics::serve(&door, &request);
+        return metrics::serve(door, &request);
     }
     let (head, body) = request.into_parts();
     let (bytes_max, limit) = body_limit(&door.limits, head.uri.path());

@@ -199,6 +199,11 @@ fn of_raft(page: &mut Page, gauges: &Gauges, host: &Host) {
         .is(gauges.proposals_pending);
     page.counter("trine_raft_leader_changes", "How often this node became the leader")
         .is(gauges.tally.leader_changes);
+    page.counter(
+        "trine_peer_times_not_followed",
+        "Messages of nodes whose clock is more than a day ahead of the wall clock here",
+    )
+    .is(gauges.tally.times_not_followed);
     page.histogram("trine_raft_fsync_duration_seconds", "Until a batch of entries was durable")
         .buckets(&[], &host.tally.fsync.counts());
 }

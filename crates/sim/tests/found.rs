@@ -4,7 +4,7 @@ mod common;
 
 use base::{Duration, Instant};
 use common::{acknowledged, assert_sound, keys, physics, publisher, started_disk, world};
-use sim::{ConfigHabits, Drill, Fault, Planted, World, run_drill};
+use sim::{ConfigHabits, Drill, Fault, Physics, Planted, World, run_drill, seeded};
 use storage::Survivors;
 
 /// The first start's secrets were refused like any write while the disk was full, and never asked for again.
@@ -54,4 +54,31 @@ fn rows_applied_before_the_disk_was_full_are_there_after_the_next_crash() {
 fn a_client_that_moved_during_a_cut_is_listed_after_it() {
     let report = run_drill(2, 3, &Drill::CUTS, Planted::Nothing, false);
     assert!(report.passed(), "{report}");
+}
+
+/// The wall clock of one machine goes an hour ahead. A client that saw lists of that machine, whose versions are that far ahead,
+/// goes to another one: it drops what looks older than what it has, and must be shown what changes there all the same.
+#[test]
+fn whoever_comes_from_a_machine_whose_clock_is_ahead_sees_what_changes() {
+    let mut world = World::cluster(seeded(12), 3, Physics::default(), false);
+    assert!(world.run_until(Duration::from_secs(20), World::is_ready), "{:?}", world.unsettled());
+    let watcher = world.add_quiet_client(vec![0, 1], &["orders"]);
+    world.subscribe(watcher, "orders");
+    let givers: Vec<usize> =
+        [1, 2, 1].map(|machine| world.add_quiet_client(vec![machine], &["orders"])).into();
+    world.register(givers[0], "orders");
+    world.run(Duration::from_secs(4));
+    world.plan_on(0, world.now(), Fault::ClockJump(3_600_000));
+    world.run(Duration::from_millis(1));
+    // Nothing that the first machine owns tells the others of its time: it only lists what was registered elsewhere.
+    world.register(givers[1], "orders");
+    world.run(Duration::from_secs(4));
+    assert_eq!(world.known(watcher, "orders").len(), 2);
+    world.stay_down(0);
+    world.plan_on(0, world.now(), Fault::Kill);
+    world.run(Duration::from_secs(4));
+    world.register(givers[2], "orders");
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.known(watcher, "orders").len(), 3, "it drops the newer list");
+    assert_sound(&world, "a clock that is ahead");
 }

@@ -300,6 +300,8 @@ fn node_replaced() {
     world.run(secs(20));
     assert_eq!(content(&mut world, lost, "key").as_deref(), Some("kept"));
     assert_eq!(count(&mut world, lost), 3);
+    let voters: Vec<usize> = (0..3).map(|machine| world.voters_of(machine)).collect();
+    assert_eq!(voters, [3, 3, 3], "the new node has taken the old one's place");
     told(&world, "node_replaced", &["gets an empty disk", "is in cluster", "serves"]);
 }
 

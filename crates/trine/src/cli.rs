@@ -254,6 +254,7 @@ mod tests {
             "cluster verify --repair",
             "explain instance web 10.0.0.1:8080",
             "explain config app",
+            "explain lock job",
             "completion zsh",
             "-o json --server h:1 --token-file f status",
             "status -o json --server h:1 --timeout 3s",

@@ -243,6 +243,15 @@ fn a_lock_is_held_waited_for_and_released() {
     assert!(later > token, "{later} after {token}");
     assert!(server.fails(5, &format!("lock release job {token}")).starts_with("error[not-held]: "));
     assert!(server.fails(3, "lock get job").starts_with("error[not-found]: "));
+    let told = server.run("explain lock job");
+    let mut lines = told.lines();
+    for what in ["granted to alice with token ", "released (token ", "granted to "] {
+        assert!(lines.any(|line| line.contains(what)), "{what} is not told, or earlier:\n{told}");
+    }
+    assert!(
+        told.lines().last().expect("a sentence").contains(" held by nobody: the lease of "),
+        "{told}"
+    );
     // The exit code is the command's.
     let (code, _, _) = server.run_with("lock run job -- grep", "");
     assert_eq!(code, 2);

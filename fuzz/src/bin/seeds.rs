@@ -3,11 +3,11 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
-use base::{NodeId, ProposalId, Rng, Term};
+use base::{HybridTime, NodeId, ProposalId, Rng, Term};
 use bytes::Bytes;
 use cluster::Introduction;
 use fuzz::{Machine, record};
-use node::{NotProposed, PeerMessage, ProposalMessage};
+use node::{NotProposed, PeerMessage, ProposalMessage, Said};
 use std::{fs, path::Path};
 use storage::{Disk, Place, Row, SimDisk};
 
@@ -85,7 +85,8 @@ fn write_peers(commands: &[Vec<u8>]) {
         ProposalMessage::Unknown { proposal },
     ];
     for (number, message) in messages.into_iter().enumerate() {
-        let frame = [vec![1], PeerMessage::Proposal(message).encode()].concat();
+        let message = PeerMessage { at: HybridTime(1 << 40), said: Said::Proposal(message) };
+        let frame = [vec![1], message.encode()].concat();
         write("peer", &format!("proposal-{number}"), &record(2, &frame));
     }
     let me = Machine::serving(false).host.introduction().expect("it serves");

@@ -2,7 +2,7 @@
 
 use super::world::{World, check};
 use crate::{Command, Input, Refusal, Request, TokenId};
-use base::{Duration, LogIndex};
+use base::{Duration, LogIndex, NodeId};
 
 /// The commands about members. The engine is played by the script.
 pub(super) fn command(world: &mut World, words: &[&str]) {
@@ -16,7 +16,7 @@ pub(super) fn command(world: &mut World, words: &[&str]) {
             }
         }
         ["members", voters, learners @ ..] => {
-            let nodes = |list: &str| list.split(',').map(|name| world.node(name)).collect();
+            let nodes = |list: &str| list.split(',').map(|name| id(world, name)).collect();
             let voters: Vec<_> = nodes(voters);
             let learners: Vec<_> = learners.first().map(|list| nodes(list)).unwrap_or_default();
             let names: Vec<String> = world.machines.keys().cloned().collect();
@@ -30,7 +30,7 @@ pub(super) fn command(world: &mut World, words: &[&str]) {
             world.ask(asked, Request::Remove(node));
         }
         ["removed", name] => {
-            let command = Command::Remove(world.node(name));
+            let command = Command::Remove(id(world, name));
             let names: Vec<String> = world.machines.keys().cloned().collect();
             for other in names {
                 if let Some(cluster) =
@@ -63,6 +63,14 @@ pub(super) fn command(world: &mut World, words: &[&str]) {
             world.step(name, Input::PeerRefused { address, why: Refusal::Removed });
         }
         _ => panic!("unknown command {words:?}"),
+    }
+}
+
+/// A node by the name of its machine, or by its id (`n3`).
+fn id(world: &World, name: &str) -> NodeId {
+    match name.strip_prefix('n').map(str::parse) {
+        Some(Ok(number)) => NodeId(number),
+        Some(Err(_)) | None => world.node(name),
     }
 }
 
@@ -331,5 +339,97 @@ fn the_copy_of_a_data_directory_stops_and_the_original_goes_on() {
          d halts: another node with the id n3 runs since before
          > show
          a formed #1 3/3 alive, b formed #1 3/3 alive, c formed #1 3/3 alive, d formed #1 (off)"
+    ));
+}
+
+#[test]
+fn a_machine_that_lost_its_disk_takes_its_old_place() {
+    check(&format!(
+        "{THREE}
+         > kill c
+         > wipe c
+         > start c
+         > wait 100
+         a: change AddLearner(NodeId(4))
+         > members a,b,n3 c
+         > applied 1
+         > wait 9000
+         c: n3 is gone, last heard 4.0 s ago
+         a: n3 is gone, last heard 4.8 s ago
+         b: n3 is gone, last heard 4.2 s ago
+         > wait 2000
+         a: n3 never comes back
+         > removed n3
+         > wait 2000
+         a: change Replace {{ old: NodeId(3), new: NodeId(4) }}
+         > members a,b,c
+         > wait 10000
+         > show
+         a formed #1 3/3 alive, b formed #1 3/3 alive, c joining #1 3/3 alive"
+    ));
+}
+
+#[test]
+fn nobody_takes_the_place_of_a_node_that_lives_elsewhere() {
+    check(&format!(
+        "{THREE}
+         > machine d join a,b,c
+         > kill c
+         > copy c d
+         > start d
+         > wipe c
+         > start c
+         > wait 1500
+         a: change AddLearner(NodeId(5))
+         > members a,b,d c
+         > applied 1
+         > wait 1900
+         a: change AddVoter(NodeId(5))
+         > members a,b,c,d
+         > wait 30000
+         > show
+         a formed #1 4/4 alive, b formed #1 4/4 alive, c joining #1 4/4 alive, d formed #1 4/4 alive"
+    ));
+}
+
+#[test]
+fn nobody_takes_a_place_while_that_would_leave_no_majority() {
+    check(&format!(
+        "{THREE}
+         > kill b
+         > kill c
+         > wipe c
+         > start c
+         > wait 1500
+         a: change AddLearner(NodeId(4))
+         > members a,b,n3 c
+         > applied 1
+         > wait 30000
+         c: b is gone, last heard 4.0 s ago
+         a: b is gone, last heard 5.3 s ago
+         a: n3 is gone, last heard 6.1 s ago
+         c: n3 is gone, last heard 4.0 s ago"
+    ));
+}
+
+/// Of two on one disk, the one with the earlier life stays, also where nobody looks for it.
+#[test]
+fn the_twin_that_stays_is_linked_at_its_new_address() {
+    check(&format!(
+        "{THREE}
+         > machine d join a,b,c
+         > kill c
+         > copy c d
+         > ahead c 60000
+         > start c
+         > wait 1000
+         > start d
+         > wait 30000
+         c halts: another node with the id n3 runs since before
+         a: c is gone, last heard 4.2 s ago
+         b: c is gone, last heard 3.8 s ago
+         > wait 5000
+         > show
+         a formed #1 3/3 alive, b formed #1 3/3 alive, c formed #1 (off), d formed #1 3/3 alive"
     ));
 }

@@ -20,6 +20,8 @@ pub(crate) struct Machine {
     slow: bool,
     writes: Vec<Identity>,
     begun: Option<Vec<NodeId>>,
+    /// How far its clock is ahead when it starts.
+    ahead: Duration,
     pub(crate) alive: BTreeMap<NodeId, bool>,
 }
 
@@ -81,6 +83,7 @@ impl World {
             slow: false,
             writes: Vec::new(),
             begun: None,
+            ahead: Duration::ZERO,
             alive: BTreeMap::new(),
         };
         self.machines.insert(name.to_owned(), machine);
@@ -95,7 +98,7 @@ impl World {
             secret: Some(Secret::new(&[7; 32]).expect("long enough")),
             ..Settings::alone(machine.disk.clone(), address(name))
         };
-        let life = HybridTime::from_unix_ms(self.now.unix_ms);
+        let life = HybridTime::from_unix_ms(self.now.after(machine.ahead).unix_ms);
         let rng = Rng::from_seed([self.lives as u8; 32]);
         machine.cluster = Some(Cluster::new(settings, self.now, life, rng).expect("settings"));
         machine.wanted.clear();
@@ -194,11 +197,13 @@ impl World {
                 let command = command.split(" {").next().unwrap_or_default();
                 self.say(&format!("{name}: propose {id} {command}"));
             }
-            Output::Tidy(command) => {
-                let ended = matches!(command, crate::Command::EndTokens(_));
-                assert!(ended, "only tokens are tidied");
-                self.say(&format!("{name}: tidies tokens"));
-            }
+            Output::Tidy(command) => match command {
+                crate::Command::EndTokens(_) => self.say(&format!("{name}: tidies tokens")),
+                crate::Command::Remove(node) => {
+                    self.say(&format!("{name}: {node} never comes back"));
+                }
+                crate::Command::MakeToken { .. } => panic!("nobody asked for a token"),
+            },
             Output::Left => self.say(&format!("{name}: left")),
             Output::Halt(why) => {
                 let why = why.split(':').next().unwrap_or_default().to_owned();
@@ -230,11 +235,18 @@ impl World {
 
     /// Brings up what is wanted, and takes down what is wanted no more.
     fn dial(&mut self) {
+        let admits = |to: &str, from: &str| {
+            let (to, from) = (&self.machines[to].cluster, &self.machines[from].cluster);
+            let (Some(to), Some(from)) = (to, from) else { return true };
+            to.view().admits(from.introduction()).is_ok()
+        };
         let stale: Vec<Link> = self
             .links
-            .keys()
-            .filter(|(from, to)| !self.machines[from].wanted.contains(to))
-            .cloned()
+            .iter()
+            .filter(|((from, to), (target, _))| {
+                !self.machines[from].wanted.contains(to) || !admits(target, from)
+            })
+            .map(|(link, _)| link.clone())
             .collect();
         for link in stale {
             self.hang_up(&link);
@@ -331,6 +343,10 @@ impl World {
             ["machine", name, "join", seeds] => self.machine(name, seeds, None),
             ["machine", name] => self.machine(name, "", None),
             ["start", name] => self.start(name),
+            ["ahead", name, ms] => {
+                let ahead = Duration::from_millis(ms.parse().expect("milliseconds"));
+                self.machines.get_mut(name).expect("a machine").ahead = ahead;
+            }
             ["kill", name] => self.stop(name),
             ["wipe", name] => {
                 self.last_id += 1;

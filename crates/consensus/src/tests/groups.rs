@@ -25,6 +25,15 @@ fn three_voters_elect_and_replicate() {
     for id in 1..=3 {
         assert_eq!(world.texts(id), ["a", "b"]);
     }
+    let lost = 1 + leader % 3;
+    world.crash(lost);
+    world.propose(leader, 3, "c");
+    world.run(500);
+    let behind = |id: u64| world.nodes[&id].life.as_ref().unwrap().behind();
+    let of = |id: u64| (NodeId(id), u64::from(id == lost));
+    assert_eq!(behind(leader), [of(1), of(2), of(3)], "who leads knows it of all");
+    let other = 6 - leader - lost;
+    assert_eq!(behind(other), [(NodeId(other), 0)], "others of themselves");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! GET …/explain of an instance or a config: what the journal says of it, and what that comes to.
+//! GET …/explain of an instance, a config or a lock: what the journal says of it, and what that comes to.
 
-use super::{config_right, history::EVENTS_MAX, instance_get::Place, service_right};
+use super::{config_right, history::EVENTS_MAX, instance_get::Place, lock_right, service_right};
 use crate::{
     Answer, Ask,
     operation::{Asked, Context, Next, Operation, Plan, Reply, mismatch},
@@ -36,6 +36,14 @@ pub(crate) fn of_config(asked: &mut Asked) -> Result<Plan, Problem> {
     Ok(Plan::new(right, Explain { subject, about: About::Config(key) }).fresh(wanted))
 }
 
+pub(crate) fn of_lock(asked: &mut Asked) -> Result<Plan, Problem> {
+    let key: Arc<str> = asked.segment(0).into();
+    let wanted = asked.params.consistency(Consistency::Linearizable)?;
+    let right = lock_right(Action::Read, &key);
+    let subject = Subject::Lock(Arc::clone(&key));
+    Ok(Plan::new(right, Explain { subject, about: About::Lock(key) }).fresh(wanted))
+}
+
 #[derive(Debug)]
 struct Explain {
     subject: Subject,
@@ -46,6 +54,7 @@ struct Explain {
 enum About {
     Instance(Place),
     Config(ConfigKey),
+    Lock(Arc<str>),
 }
 
 impl Operation for Explain {
@@ -71,6 +80,7 @@ impl Operation for Explain {
                 story::of_instance(&teller, &name, place.listed(cx.views).as_deref())
             }
             About::Config(key) => story::of_config(&teller, key, cx.views.config(key).as_deref()),
+            About::Lock(key) => story::of_lock(&teller, key, cx.views.lock(key).as_deref()),
         };
         let history = shape::History {
             subject: self.subject.to_string(),

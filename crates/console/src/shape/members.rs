@@ -1,7 +1,7 @@
 //! The cluster and its members.
 
 use crate::dates::rfc3339;
-use base::{Duration, NodeId};
+use base::NodeId;
 use cluster::{Crowd, Formation, Role, State, View};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,9 @@ pub struct Member {
     /// How far the registry here may lag behind what this member holds, in milliseconds; absent where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_ms: Option<u64>,
+    /// How many entries of the log it still lacks; whoever leads knows it of all members, others of themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_behind: Option<u64>,
     /// How many clients with a stream it serves; absent if that was not asked for, or not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<u32>,
@@ -119,11 +122,16 @@ impl Cluster {
 }
 
 impl Cluster {
-    /// How far each member's registry is from this node's.
-    pub(crate) fn with_lags(mut self, lags: &[(NodeId, Duration)]) -> Self {
-        for (node, lag) in lags {
+    /// How far each member's registry is from this node's, and its log from the leader's.
+    pub(crate) fn with_lags(mut self, status: &crate::Status) -> Self {
+        for (node, lag) in &status.lags {
             if let Some(member) = self.member(*node) {
                 member.lag_ms = u64::try_from(lag.as_millis()).ok();
+            }
+        }
+        for (node, behind) in &status.behind {
+            if let Some(member) = self.member(*node) {
+                member.log_behind = Some(*behind);
             }
         }
         self
@@ -168,8 +176,9 @@ impl From<&cluster::Member> for Member {
             linked: member.is_linked,
             peer: member.peer.as_ref().map(text),
             api: member.api.as_ref().map(text),
-            started_at: member.life.map(|life| rfc3339(life.unix_ms())),
+            started_at: member.started_ms.map(rfc3339),
             lag_ms: None,
+            log_behind: None,
             clients: None,
         }
     }

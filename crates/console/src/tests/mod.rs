@@ -266,6 +266,7 @@ fn status() -> Status {
         applied: LogIndex(9),
         voters: vec![NodeId(1)],
         lags: vec![(NodeId(2), Duration::from_millis(1_250))],
+        behind: vec![(NodeId(1), 0), (NodeId(2), 7)],
         uptime: Duration::from_secs(61),
         counts: naming::Counts { services: 2, instances: 5, ..naming::Counts::default() },
         configs: 4,

@@ -1,7 +1,7 @@
 //! Tables: events and the present on one side, the sentence on the other.
 
 use super::fake::{event, events, subject};
-use crate::story::{Teller, of_config, of_instance};
+use crate::story::{Teller, of_config, of_instance, of_lock};
 use base::NodeId;
 use journal::{Cause, Event, Kind, Subject};
 use naming::Instance;
@@ -103,5 +103,42 @@ fn a_config_and_the_write_that_was_refused() {
         of_config(&teller, &key, None),
         "n1 does not have public/DEFAULT_GROUP/app: it was removed at 03:44:46 UTC (9 s ago) \
          (revision 12). A later write was refused at 03:44:51 UTC (4 s ago): its md5 is another."
+    );
+}
+
+#[test]
+fn a_lock_that_is_held_and_one_that_is_free() {
+    let subject = Subject::Lock("job".into());
+    let log = Cause::Log(base::LogIndex(41));
+    let granted = Kind::Granted { owner: "alice".into(), token: 41 };
+    let granted = event(9, log, granted, subject.clone());
+    let told = |events: &[Event], view: Option<&lock::View>| {
+        let teller =
+            Teller { node: NodeId(1), now_ms: NOW_MS, subject: &subject, events, dropped: 0 };
+        of_lock(&teller, "job", view)
+    };
+    let mut fake = super::fake::Fake::new();
+    fake.put_lock();
+    assert_eq!(
+        told(std::slice::from_ref(&granted), fake.lock.as_deref()),
+        "n1 has the lock job held by alice with token 41 since 03:44:50 UTC (5 s ago); the lease is of 10000 ms, \
+         renewed at 03:44:51 UTC (4 s ago). 2 wait for it."
+    );
+    let table = [
+        (Kind::LeaseEnded { token: 41 }, "ended, since it was not renewed, at"),
+        (Kind::Released { token: 41 }, "was released at"),
+    ];
+    for (kind, why) in table {
+        let ended = event(4, log, kind, subject.clone());
+        assert_eq!(
+            told(&[granted.clone(), ended], None),
+            format!(
+                "n1 has the lock job held by nobody: the lease of alice with token 41 {why} 03:44:51 UTC (4 s ago)."
+            )
+        );
+    }
+    assert_eq!(
+        told(&[], None),
+        "n1 has the lock job held by nobody: nothing was heard of it since n1 started."
     );
 }

@@ -67,7 +67,7 @@ fn whoever_did_it_for_another_node_owns_the_record() {
     first.step(now, Input::Write { key: KEY, value: 1 });
     learn(&mut second, now, &first);
     let (now, asked) = at(10);
-    assert!(!second.is_outdated(&KEY, asked));
+    assert!(!second.is_outdated(now, &KEY, asked));
     second.step(now, Input::WriteAsked { key: KEY, value: 2, at: asked });
     learn(&mut first, now, &second);
     let owns = |core: &Core| core.owns(core.get(&KEY).expect("it is there"));
@@ -83,7 +83,7 @@ fn what_was_asked_before_a_deletion_and_comes_after_it_changes_nothing() {
     core.step(now, Input::DeleteAsked { key: KEY, at: asked });
     assert_eq!(value(&core), None);
     let (_, earlier) = at(20);
-    assert!(core.is_outdated(&KEY, earlier));
+    assert!(core.is_outdated(now, &KEY, earlier));
     core.step(now, Input::WriteAsked { key: KEY, value: 2, at: earlier });
     assert_eq!(value(&core), None);
     let (now, later) = at(40);
@@ -95,7 +95,7 @@ fn what_was_asked_before_a_deletion_and_comes_after_it_changes_nothing() {
 fn nothing_is_done_as_of_a_time_before_the_start_or_of_a_junk_time() {
     let mut core = Core::new(at(100).0, NodeId(2), HybridClock::default());
     for junk in [at(50).1, HybridTime(u64::MAX)] {
-        assert!(core.is_outdated(&KEY, junk));
+        assert!(core.is_outdated(at(200).0, &KEY, junk));
         core.step(at(200).0, Input::WriteAsked { key: KEY, value: 2, at: junk });
         core.step(at(200).0, Input::DeleteAsked { key: KEY, at: junk });
         assert!(core.state(&KEY).is_none());

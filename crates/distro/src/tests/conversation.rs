@@ -190,9 +190,10 @@ fn what_this_node_originated_it_knows_better_than_anybody() {
         "> write a 5
          a Written: 5 (1000.1@n1/1) Living, owned
          > merge a 1001@1/1 6
-         a Written: 5 (1000.2@n1/1) Living, owned
+         a Written: 5 (1001.1@n1/1) Living, owned
          > merge a 1001@1/7 -
-         a Written: 5 (1000.3@n1/1) Living, owned
+         > merge a 1002@1/7 -
+         a Written: 5 (1002.1@n1/1) Living, owned
          > merge b 1001@1/7 6
          > tombstones
          1",

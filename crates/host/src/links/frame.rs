@@ -12,7 +12,7 @@
 use base::LogIndex;
 use bytes::Bytes;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use node::PeerMessage;
+use node::{PeerMessage, Said};
 
 /// How long a frame may be, in bytes: the longest entry, or a piece with the longest row, with room.
 pub const FRAME_BYTES_MAX: usize = 17 << 20;
@@ -145,7 +145,7 @@ pub(crate) fn decode(frame: &Bytes) -> Result<Frame, BadFrame> {
 
 /// The entry that a snapshot goes through, if this is the message of one.
 pub(crate) fn snapshot_index(message: &PeerMessage) -> Option<LogIndex> {
-    let PeerMessage::Consensus(message) = message else { return None };
+    let Said::Consensus(message) = &message.said else { return None };
     message.snapshot_index()
 }
 

@@ -9,7 +9,10 @@ use base::Now;
 use bytes::Bytes;
 use cluster::{Introduction, Refusal, Secret};
 use node::{Input, Lane};
-use std::{sync::atomic::Ordering, task::Waker};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    task::Waker,
+};
 
 impl Host {
     /// What is to be connected to since the last call.
@@ -28,6 +31,12 @@ impl Host {
     #[must_use]
     pub fn introduction(&self) -> Option<Introduction> {
         Some(self.views.cluster()?.me.clone())
+    }
+
+    /// Who belongs to the cluster; `None` before the node has read its disk. `link_signal` says when it changed.
+    #[must_use]
+    pub fn cluster(&self) -> Option<Arc<cluster::View>> {
+        self.views.cluster()
     }
 
     /// The key of a name, for the proof of either side. `None`: there is no such key, so nobody can prove it.

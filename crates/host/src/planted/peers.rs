@@ -2,7 +2,7 @@
 
 use super::{Planted, Planting};
 use base::{ConnectionId, Consistency, RequestId, Revision};
-use node::{Input, Output, PeerMessage, Reply, Request, View};
+use node::{Input, Output, PeerMessage, Reply, Request, Said, View};
 
 impl Planting {
     /// Whether the node leads, as of the next input.
@@ -12,17 +12,21 @@ impl Planting {
 
     /// Deletions of what a peer does not list.
     pub(super) fn absent(&mut self, input: &Input) -> Vec<Input> {
-        let Input::Peer { from, message: PeerMessage::Naming(said) } = input else {
+        let Input::Peer { from, message: PeerMessage { at, said: Said::Naming(said) } } = input
+        else {
             return Vec::new();
         };
         let absent = said.absences(&mut self.known).into_iter();
-        absent.map(|said| Input::Peer { from: *from, message: PeerMessage::Naming(said) }).collect()
+        let message = |said| PeerMessage { at: *at, said: Said::Naming(said) };
+        absent.map(|said| Input::Peer { from: *from, message: message(said) }).collect()
     }
 
     /// What becomes of an input.
     pub(super) fn among_peers(&mut self, input: Input) -> Option<Input> {
         match &input {
-            Input::Peer { message: PeerMessage::Naming(_), .. } => self.peer_spoke = true,
+            Input::Peer { message: PeerMessage { said: Said::Naming(_), .. }, .. } => {
+                self.peer_spoke = true
+            }
             Input::Request {
                 request: Request::Naming(naming::Request::Register { .. }), ..
             } => {
@@ -31,26 +35,31 @@ impl Planting {
             _ => {}
         }
         match (self.planted, input) {
-            (Planted::NoDigests, Input::Peer { message: PeerMessage::Naming(said), .. })
-                if said.is_digest() =>
-            {
-                None
-            }
+            (
+                Planted::NoDigests,
+                Input::Peer { message: PeerMessage { said: Said::Naming(said), .. }, .. },
+            ) if said.is_digest() => None,
             (
                 Planted::DroppedTombstones,
-                Input::Peer { from, message: PeerMessage::Naming(said) },
+                Input::Peer { from, message: PeerMessage { at, said: Said::Naming(said) } },
             ) => {
-                let message = PeerMessage::Naming(said.without_deletions());
-                Some(Input::Peer { from, message })
+                let said = Said::Naming(said.without_deletions());
+                Some(Input::Peer { from, message: PeerMessage { at, said } })
             }
-            (Planted::OwnOverwritten, Input::Peer { from, message: PeerMessage::Naming(said) }) => {
-                let message = PeerMessage::Naming(said.made_newest());
-                Some(Input::Peer { from, message })
+            (
+                Planted::OwnOverwritten,
+                Input::Peer { from, message: PeerMessage { at, said: Said::Naming(said) } },
+            ) => {
+                let said = Said::Naming(said.made_newest());
+                Some(Input::Peer { from, message: PeerMessage { at, said } })
             }
             (
                 Planted::RefusedVotes,
-                Input::Peer { from, message: PeerMessage::Consensus(said) },
-            ) => Some(Input::Peer { from, message: PeerMessage::Consensus(said.granted()) }),
+                Input::Peer { from, message: PeerMessage { at, said: Said::Consensus(said) } },
+            ) => {
+                let said = Said::Consensus(said.granted());
+                Some(Input::Peer { from, message: PeerMessage { at, said } })
+            }
             (_, Input::Request { from, id, request }) => {
                 let request = self.request_among_peers(from, id, request);
                 Some(Input::Request { from, id, request })

@@ -51,6 +51,42 @@ fn a_lease_is_held_renewed_released_and_ends_by_itself() {
 }
 
 #[test]
+fn the_journal_tells_who_held_it_who_waited_and_how_it_ended() {
+    says(
+        1,
+        "
+        0.1 acquire k alice 10s
+            [k by alice with 1, 0 wait]
+            0.1 q1: Granted { token: Token(1), ttl_ms: 10000 }
+        0.2 acquire k bob 10s 60s
+            [k by alice with 1, 1 wait]
+        0.3 acquire k carol 10s 5s
+            [k by alice with 1, 2 wait]
+        after 5s
+            [k by alice with 1, 1 wait]
+            0.3 q3: TimedOut
+        0.1 release k 1
+            [k by bob with 5, 0 wait]
+            0.2 q2: Granted { token: Token(5), ttl_ms: 10000 }
+            0.1 q4: Released
+        0.2 renew k 5
+            [k by bob with 5, 0 wait]
+            0.2 q5: Renewed { token: Token(5), ttl_ms: 10000 }
+        after 10s
+            [k free]
+        story
+            [lock k: Granted { owner: \"alice\", token: 1 }]
+            [lock k: Queued(\"bob\")]
+            [lock k: Queued(\"carol\")]
+            [lock k: GaveUp(\"carol\")]
+            [lock k: Released { token: 1 }]
+            [lock k: Granted { owner: \"bob\", token: 5 }]
+            [lock k: LeaseEnded { token: 5 }]
+        ",
+    );
+}
+
+#[test]
 fn who_waits_is_served_in_order_until_its_time_is_over() {
     says(
         1,

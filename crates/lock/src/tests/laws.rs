@@ -228,6 +228,7 @@ proptest! {
                 match output {
                     Output::Publish(view) => { views.insert(view.key.clone(), view); }
                     Output::Retire(key) => { views.remove(&key); }
+                    Output::Event(..) => {}
                     other => prop_assert!(false, "{:?}", other),
                 }
             }

@@ -23,6 +23,8 @@ pub(super) struct Stage {
     /// What was said to clients: (connection, request, what).
     pub(super) said: Vec<(Asker, String, Option<Outcome>)>,
     pub(super) views: Vec<String>,
+    /// Events of the first node.
+    story: Vec<String>,
     requests: u64,
 }
 
@@ -42,6 +44,7 @@ impl Stage {
             rows: BTreeMap::new(),
             said: Vec::new(),
             views: Vec::new(),
+            story: Vec::new(),
             requests: 0,
         };
         stage.lead(0);
@@ -143,6 +146,10 @@ impl Stage {
                 )),
                 Output::Retire(key) if node == 0 => self.views.push(format!("{key} free")),
                 Output::Publish(_) | Output::Retire(_) => {}
+                Output::Event(kind, subject) if node == 0 => {
+                    self.story.push(format!("{subject}: {kind:?}"));
+                }
+                Output::Event(..) => {}
                 Output::Halt(why) => self.views.push(format!("halt: {why}")),
             }
         }
@@ -196,6 +203,7 @@ pub(super) fn run(nodes: usize, script: &str) -> String {
             ["after", time] => stage.pass(duration(time), !holds),
             ["leader", node] => stage.lead(number(node)),
             ["restart", node] => stage.restart(number(node)),
+            ["story"] => stage.views.append(&mut stage.story),
             ["hold"] => holds = true,
             ["commit"] => holds = false,
             ["commit", at] => stage.commit(number(at)),

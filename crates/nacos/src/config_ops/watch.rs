@@ -9,16 +9,13 @@ use crate::{
     form, grpc, json,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
     reply::Nothing,
-    watching::{WATCHED_NAMES_MAX, read_group_key},
+    watching::{HELD_NAMES_MAX, WATCHED_NAMES_MAX, read_group_key},
 };
 use access::{Action, Resource};
 use base::Consistency;
 use config::{ConfigKey, Pattern, Refusal, Reply, Request};
 use serde::Deserialize;
 use std::{collections::BTreeSet, sync::Arc};
-
-/// Names that a client may say it holds: twice what it can have been told.
-pub(crate) const HELD_NAMES_MAX: usize = 2 * WATCHED_NAMES_MAX;
 
 /// Nacos's codes and texts for its limits.
 const TOO_MANY_PATTERNS: (u16, &str) = (50_310, "fuzzy watch pattern over limit");

@@ -1,4 +1,6 @@
 //! Hear which services there are, by a pattern of their names: gRPC `NamingFuzzyWatchRequest`.
+//!
+//! The plane is asked first, then the views are looked at: no name falls between. What is told then is in `watching`.
 
 use super::instance::refused;
 use crate::{
@@ -7,7 +9,7 @@ use crate::{
     form, grpc, json,
     operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
     reply::Nothing,
-    service_watch::{self, MATCHES_MAX, RECEIVED_NAMES_MAX},
+    watching::{HELD_NAMES_MAX, WATCHED_NAMES_MAX, read_service_key},
 };
 use access::Resource;
 use base::Consistency;
@@ -26,11 +28,15 @@ pub(crate) struct WatchServices {
     /// As the client wrote it.
     text: Arc<str>,
     pattern: Pattern,
-    watch: bool,
-    /// What the client has; `None` when it begins.
-    received: Option<BTreeSet<ServiceKey>>,
-    /// This request made the watch: if it fails, there is none.
-    new: bool,
+    /// `None`: no longer.
+    watch: Option<Held>,
+}
+
+/// What the client says of itself.
+#[derive(Debug)]
+struct Held {
+    names: BTreeSet<ServiceKey>,
+    initial: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -50,20 +56,22 @@ impl WatchServices {
         let text = body.group_key_pattern.unwrap_or_default();
         let pattern = read(&text)?;
         let watch = match body.watch_type.as_deref() {
-            None | Some("WATCH") => true,
-            Some("CANCEL_WATCH") => false,
+            None | Some("WATCH") => {
+                // Who begins holds nothing, whatever it says.
+                let initial = body.initializing.unwrap_or(true);
+                let received = body.received_group_keys.filter(|_| !initial).unwrap_or_default();
+                let received = received.iter().take(HELD_NAMES_MAX);
+                let names = received.filter_map(|text| read_service_key(text));
+                Some(Held { names: names.filter(|key| pattern.takes(key)).collect(), initial })
+            }
+            Some("CANCEL_WATCH") => None,
             Some(other) => {
                 let shape = Shape::Error { result: 400 };
                 let text = format!("Unsupported request type {other}");
                 return Err(Fault::new(shape, StatusCode::BAD_REQUEST, 400, text));
             }
         };
-        let received = body.received_group_keys.unwrap_or_default();
-        let received = received.iter().take(RECEIVED_NAMES_MAX);
-        let received = received.filter_map(|key| service_watch::read_key(key));
-        let received = received.filter(|key| pattern.takes(key)).collect();
-        let received = Some(received).filter(|_| !body.initializing.unwrap_or(true));
-        Ok(Self { text: text.into(), pattern, watch, received, new: false }.into())
+        Ok(Self { text: text.into(), pattern, watch }.into())
     }
 }
 
@@ -97,55 +105,49 @@ impl Operate for WatchServices {
 
     fn run(&mut self, context: &mut Context<'_>) -> Next {
         let pattern = self.pattern.clone();
-        let watches = &mut context.client.service_watches;
-        if self.watch {
-            // From now on what the plane tells is taken note of; the comparison comes after its answer.
-            self.new = watches.add(&self.text, &pattern);
+        if self.watch.is_some() {
             return Next::Ask(Ask::Naming(Request::Watch { pattern }));
         }
-        if watches.remove(&self.text, &pattern) {
-            return Next::Ask(Ask::Naming(Request::Unwatch { pattern }));
+        let watched = &mut context.client.watched_services;
+        match watched.cancel(&self.text) {
+            Some(pattern) if !watched.watches(&pattern) => {
+                Next::Ask(Ask::Naming(Request::Unwatch { pattern }))
+            }
+            Some(_) | None => Next::Reply(context.door.ok(Nothing {})),
         }
-        Next::Reply(context.door.ok(Nothing {}))
     }
 
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
-        match event {
-            Event::Answer(Answer::Naming(Reply::Done)) if self.watch => {
+        let door = context.door;
+        match (event, self.watch.take()) {
+            (Event::Answer(Answer::Naming(Reply::Done)), None) => Next::Reply(door.ok(Nothing {})),
+            (Event::Answer(Answer::Naming(Reply::Done)), Some(Held { names, initial })) => {
                 let pattern = &self.pattern;
                 let taken = |view: &naming::ServiceView| pattern.takes(&view.key);
-                let namespace = Some(&*pattern.namespace);
-                let page = context.views.services(namespace, &taken, 0, MATCHES_MAX);
-                let names = page.items.iter().map(|view| view.key.clone()).collect();
-                let received = self.received.take();
-                context.client.service_watches.compare(&self.text, names, received);
-                if page.count > MATCHES_MAX {
+                let (namespace, limit) = (Some(&*pattern.namespace), WATCHED_NAMES_MAX + 1);
+                let found = context.views.services(namespace, &taken, 0, limit);
+                let found: Vec<ServiceKey> = found.items.iter().map(|v| v.key.clone()).collect();
+                let (text, pattern) = (self.text.clone(), pattern.clone());
+                let watched = &mut context.client.watched_services;
+                if watched.watch(text, pattern, &found, names, initial) {
                     let text = "fuzzy watch pattern matched count over limit";
-                    let door = context.door;
                     return Next::Reply(door.answer(500, TOO_MANY_MATCHES, Some(text), Nothing {}));
                 }
-                Next::Reply(context.door.ok(Nothing {}))
+                Next::Reply(door.ok(Nothing {}))
             }
-            Event::Answer(Answer::Naming(Reply::Done)) => Next::Reply(context.door.ok(Nothing {})),
-            event => {
-                if self.new {
-                    context.client.service_watches.remove(&self.text, &self.pattern);
-                }
-                match event {
-                    Event::Answer(Answer::Naming(Reply::Refused(
-                        refusal @ Refusal::TooManyPatterns { .. },
-                    ))) => {
-                        let text = refusal.to_string();
-                        let door = context.door;
-                        let told = door.answer(500, TOO_MANY_PATTERNS, Some(&text), Nothing {});
-                        Next::Reply(told)
-                    }
-                    Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                        Next::Fault(refused(&refusal))
-                    }
-                    event => unexpected(event),
-                }
+            (
+                Event::Answer(Answer::Naming(Reply::Refused(
+                    refusal @ Refusal::TooManyPatterns { .. },
+                ))),
+                _,
+            ) => {
+                let text = refusal.to_string();
+                Next::Reply(door.answer(500, TOO_MANY_PATTERNS, Some(&text), Nothing {}))
             }
+            (Event::Answer(Answer::Naming(Reply::Refused(refusal))), _) => {
+                Next::Fault(refused(&refusal))
+            }
+            (event, _) => unexpected(event),
         }
     }
 }

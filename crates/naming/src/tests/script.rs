@@ -393,7 +393,7 @@ impl Conversation {
         self.fresh = None;
         let mut clock = HybridClock::default();
         if let Some(high_water) = hint_high_water(&hint) {
-            clock.observe(high_water);
+            clock.raise(high_water);
         }
         self.boot = clock.tick(self.now);
         self.naming = naming(self.now, clock);

@@ -2,6 +2,7 @@
 //! of their ids at the moment when the script names them for the first time.
 
 mod locks;
+mod time;
 
 use super::{address, config_key, instance, replied, service};
 use crate::{
@@ -74,6 +75,8 @@ enum Letter {
 struct Seen {
     configs: BTreeMap<String, String>,
     hosts: usize,
+    /// Of the list.
+    version: u64,
     ready: bool,
     complete: bool,
     view: Option<Arc<cluster::View>>,
@@ -90,6 +93,10 @@ struct Cluster {
     cut: BTreeSet<(NodeId, NodeId)>,
     /// They do nothing and hear nothing, and their links do not break.
     hung: BTreeSet<NodeId>,
+    /// By how much wall clocks are ahead.
+    ahead: BTreeMap<NodeId, Duration>,
+    /// Up to where an earlier life may have given out times, for the next node that is started.
+    high_water: HybridTime,
     names: BTreeMap<String, NodeId>,
     lives: u64,
     asked: u64,
@@ -114,6 +121,8 @@ impl Cluster {
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
             hung: BTreeSet::new(),
+            ahead: BTreeMap::new(),
+            high_water: HybridTime::default(),
             names: BTreeMap::new(),
             lives: 0,
             asked: 0,
@@ -168,7 +177,7 @@ impl Cluster {
                 entries: disk.entries.clone(),
                 applied: disk.applied,
             },
-            clock_high_water: HybridTime::default(),
+            clock_high_water: self.high_water,
         };
         let rng = Rng::from_seed([self.lives as u8; 32]);
         let rows = disk.table_rows();
@@ -232,8 +241,10 @@ impl Cluster {
     }
 
     fn step(&mut self, id: NodeId, input: Input) {
+        let ahead = self.ahead.get(&id).copied().unwrap_or_default();
+        let now = Now { unix_ms: self.now.after(ahead).unix_ms, ..self.now };
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        node.step(self.now, input);
+        node.step(now, input);
         while let Some(output) = self.nodes.get_mut(&id).and_then(Node::poll) {
             self.carry_out(id, output);
         }
@@ -267,7 +278,9 @@ impl Cluster {
                 View::ConfigGone(key) => {
                     seen.configs.remove(&*key.data_id);
                 }
-                View::Service(view) => seen.hosts = view.instances.len(),
+                View::Service(view) => {
+                    (seen.hosts, seen.version) = (view.instances.len(), view.version);
+                }
                 View::Standing(standing) => {
                     (seen.ready, seen.complete) = (standing.ready, standing.complete);
                 }

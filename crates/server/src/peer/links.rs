@@ -4,7 +4,9 @@ use super::{
     Broken, Peers, Stage,
     frames::Writer,
     introduce::{self, No},
-    prove, wire,
+    prove,
+    roll::Roll,
+    wire,
 };
 use crate::{running::Phase, woken::Woken};
 use bytes::Bytes;
@@ -33,7 +35,9 @@ pub(crate) async fn run(
     let mut secret_known = Some(secret_known);
     let mut hang_ups: BTreeMap<LinkId, oneshot::Sender<()>> = BTreeMap::new();
     let mut tasks = JoinSet::new();
+    let mut roll = Roll::default();
     loop {
+        roll.look(peers.host.cluster());
         if secret_known.is_some() && peers.key(KeyName::Cluster).is_some() {
             let known = secret_known.take().expect("just seen");
             if known.send(()).is_err() {

@@ -38,6 +38,7 @@ mod hello;
 mod introduce;
 pub(crate) mod links;
 mod prove;
+mod roll;
 mod tls;
 mod told;
 mod wire;

@@ -1,6 +1,11 @@
 //! Several servers in this process, linked over loopback: what one is told, the others know.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
+mod balancing;
+#[allow(dead_code, reason = "other tests need other parts of it")]
+#[path = "../attacks/calls.rs"]
+mod calls;
+mod headers;
 mod setup;
 
 use setup::{Cluster, PATIENCE, soon};

@@ -140,6 +140,18 @@ impl Cluster {
         self.ask(node, "GET", path, "").await.1
     }
 
+    /// What a node answers to a POST that it takes.
+    pub async fn post(&self, node: usize, path: &str, body: &str) -> String {
+        let (status, text) = self.ask(node, "POST", path, body).await;
+        assert_eq!(status, 200, "{text}");
+        text
+    }
+
+    /// Where a node serves clients.
+    pub fn api(&self, node: usize) -> SocketAddr {
+        self.nodes[node].as_ref().expect("it runs").api.expect("open")
+    }
+
     pub async fn stop(&mut self, node: usize) {
         self.nodes[node].take().expect("it runs").stop().await;
     }
@@ -152,19 +164,49 @@ impl Cluster {
     }
 
     async fn ask(&self, node: usize, verb: &str, target: &str, body: &str) -> (u16, String) {
-        let api = self.nodes[node].as_ref().expect("it runs").api.expect("open");
-        let mut stream = TcpStream::connect(api).await.expect("it listens");
+        let reply = self.reply(node, verb, target, "", body).await;
+        (reply.status, reply.text)
+    }
+
+    /// The answer with its head. `lines` are header lines, each with its end.
+    pub async fn reply(
+        &self,
+        node: usize,
+        verb: &str,
+        target: &str,
+        lines: &str,
+        body: &str,
+    ) -> Reply {
+        let mut stream = TcpStream::connect(self.api(node)).await.expect("it listens");
         let request = format!(
             "{verb} {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\
-             content-type: application/x-www-form-urlencoded\r\n\r\n{body}",
+             content-type: application/x-www-form-urlencoded\r\n{lines}\r\n{body}",
             body.len()
         );
-        stream.write_all(request.as_bytes()).await.expect("room");
-        let mut reply = String::new();
-        soon("an answer", stream.read_to_string(&mut reply)).await.expect("text");
+        // Whoever is refused early need not be heard to the end.
+        let sent = stream.write_all(request.as_bytes()).await;
+        let mut reply = Vec::new();
+        let read = soon("an answer", stream.read_to_end(&mut reply)).await;
+        assert!(!reply.is_empty(), "{verb} {target}: {sent:?} {read:?}");
+        let reply = String::from_utf8_lossy(&reply);
         let (head, text) = reply.split_once("\r\n\r\n").expect("a head");
         let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
-        (status, text.to_owned())
+        Reply { status, head: head.to_owned(), text: text.to_owned() }
+    }
+}
+
+/// An answer.
+pub struct Reply {
+    pub status: u16,
+    head: String,
+    pub text: String,
+}
+
+impl Reply {
+    /// The value of a header line.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 

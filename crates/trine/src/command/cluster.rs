@@ -238,7 +238,8 @@ fn rebalanced(done: &Rebalanced, dry_run: bool) -> Result<(), Failure> {
 }
 
 fn rows(members: &[Member]) -> Rows {
-    let heading = &["NODE", "STATE", "ROLE", "LINK", "PEER", "API", "CLIENTS", "LAG", "STARTED"];
+    let heading =
+        &["NODE", "STATE", "ROLE", "LINK", "PEER", "API", "CLIENTS", "LAG", "BEHIND", "STARTED"];
     let mut rows = Rows::new(heading);
     for member in members {
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -251,6 +252,7 @@ fn rows(members: &[Member]) -> Rows {
             text(&member.api),
             member.clients.map_or_else(|| "-".to_owned(), |clients| clients.to_string()),
             lag(member),
+            behind(member),
             text(&member.started_at),
         ]);
     }
@@ -276,6 +278,11 @@ pub(super) fn lag(member: &Member) -> String {
     member.lag_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"))
 }
 
+/// How many entries of the log it lacks.
+pub(super) fn behind(member: &Member) -> String {
+    member.log_behind.map_or_else(|| "-".to_owned(), |entries| entries.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,6 +299,7 @@ mod tests {
             api: None,
             started_at: None,
             lag_ms: None,
+            log_behind: None,
             clients: None,
         }
     }
@@ -354,9 +362,10 @@ mod tests {
     fn a_member_is_shown_with_its_link_and_whether_it_leads() {
         let (one, two, three) = (member("n1"), member("n2"), member("n3"));
         let one = Member { is_self: true, leader: true, ..one };
-        let two = Member { lag_ms: Some(12), ..two };
+        let two = Member { lag_ms: Some(12), log_behind: Some(3), ..two };
         let three = Member { linked: false, ..three };
-        let shown = [&one, &two, &three].map(|m| format!("{} {} {}", role(m), link(m), lag(m)));
-        assert_eq!(shown, ["voter, leads self -", "voter up 12 ms", "voter down -"]);
+        let shown = [&one, &two, &three]
+            .map(|m| format!("{} {} {} {}", role(m), link(m), lag(m), behind(m)));
+        assert_eq!(shown, ["voter, leads self - -", "voter up 12 ms 3", "voter down - -"]);
     }
 }

@@ -1,4 +1,4 @@
-//! `trine explain instance|config`: why something is as it is.
+//! `trine explain instance|config|lock`: why something is as it is.
 
 use super::events;
 use crate::{
@@ -36,6 +36,13 @@ pub(crate) enum What {
         #[command(flatten)]
         consistency: Consistency,
     },
+    /// Who holds a lock, and who held it before and waited for it
+    Lock {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        consistency: Consistency,
+    },
 }
 
 pub(crate) async fn run(client: &Client, format: Format, what: What) -> Result<(), Failure> {
@@ -51,6 +58,8 @@ pub(crate) async fn run(client: &Client, format: Format, what: What) -> Result<(
                 .query(place.query())
                 .with("consistency", consistency.or_linearizable())
         }
+        What::Lock { name, consistency } => Call::get(&["v1", "locks", name, "explain"])
+            .with("consistency", consistency.or_linearizable()),
     };
     let told: Explanation = client.call(call).await?;
     match format {

@@ -57,9 +57,10 @@ fn rows(status: &Status) -> Rows {
     for member in cluster.members.iter().filter(|member| !member.is_self) {
         let (role, link, lag) =
             (cluster::role(member), cluster::link(member), cluster::lag(member));
+        let behind = cluster::behind(member);
         row(
             &format!("member {}", member.node),
-            format!("{}, {role}, link {link}, lag {lag}", member.state),
+            format!("{}, {role}, link {link}, lag {lag}, log behind {behind}", member.state),
         );
     }
     row("services", format!("{} with {} instances", counts.services, counts.instances));

@@ -25,12 +25,16 @@ const SLOW: u16 = 50;
 /// Clients over gRPC have ports from this one on.
 const STREAMING: u16 = 100;
 
+/// Who did not list whom, and when.
+type Missing = (SocketAddr, Vec<u16>, String);
+
 /// Clients that go on until they are stopped.
 pub struct Registered {
+    nodes: Vec<SocketAddr>,
     stop: Arc<AtomicBool>,
     beats: JoinHandle<()>,
-    looks: Vec<JoinHandle<Vec<String>>>,
-    streaming: Vec<NamingService>,
+    looks: Vec<JoinHandle<Vec<Missing>>>,
+    /// The applications over gRPC run here.
     runtime: Runtime,
 }
 
@@ -42,17 +46,15 @@ impl Registered {
             register(nodes, port, "");
         }
         if with_slow {
-            let times = r#"{"preserved.heart.beat.timeout":"600000","preserved.ip.delete.timeout":"900000"}"#;
-            register(nodes, SLOW, &format!("&metadata={}", escaped(times)));
+            register_slow(nodes);
             ports.push(SLOW);
         }
         let runtime = Runtime::new().expect("threads");
-        let streaming = (0..3).map(|k| {
-            let port = STREAMING + k;
+        for port in STREAMING..STREAMING + 3 {
             ports.push(port);
-            runtime.block_on(stream(nodes, port))
-        });
-        let streaming = streaming.collect();
+            let naming = runtime.block_on(stream(nodes, port));
+            runtime.spawn(resolve(naming));
+        }
         let began = Instant::now();
         while nodes.iter().any(|node| missing(*node, &ports) != Some(Vec::new())) {
             assert!(began.elapsed() < PATIENCE, "they are not listed everywhere");
@@ -67,20 +69,42 @@ impl Registered {
             let (nodes, stop) = (nodes.to_vec(), stop.clone());
             std::thread::spawn(move || beat(&nodes, &stop))
         };
-        Self { stop, beats, looks, streaming, runtime }
+        Self { nodes: nodes.to_vec(), stop, beats, looks, runtime }
     }
 
-    /// Ends it; which nodes did not list which of them, and when.
-    pub fn stop(self) -> Vec<String> {
+    /// Ends it. All were listed by all nodes that served.
+    pub fn judge(self) {
+        let nodes = self.nodes.clone();
+        let missing = self.stop();
+        for (_, ports, _) in &missing {
+            explain(nodes[0], ports[0]);
+        }
+        assert!(missing.is_empty(), "not listed: {missing:#?}");
+    }
+
+    /// Which nodes did not list which of them, and when.
+    fn stop(self) -> Vec<Missing> {
         self.stop.store(true, Ordering::Relaxed);
         self.beats.join().expect("a client does not panic");
         let looks = self.looks.into_iter();
         let missing = looks.flat_map(|look| look.join().expect("a client does not panic"));
         let missing = missing.collect();
-        drop(self.streaming);
         self.runtime.shutdown_background();
         missing
     }
+}
+
+/// Prints what the nodes know of why it was missing.
+fn explain(node: SocketAddr, port: u16) {
+    let (server, address) = (format!("http://{node}"), format!("10.0.0.9:{port}"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_trine"));
+    command.args(["explain", "instance", SERVICE, &address, "--server", &server]);
+    let story = command.output().expect("the binary is built");
+    println!(
+        "{}{}",
+        String::from_utf8_lossy(&story.stdout),
+        String::from_utf8_lossy(&story.stderr)
+    );
 }
 
 fn place(port: u16) -> String {
@@ -99,6 +123,18 @@ fn register(nodes: &[SocketAddr], port: u16, more: &str) {
     assert!(answers.any(|answer| answer.is_some_and(|answer| answer.status == 200)));
 }
 
+/// Registers a client that beats less often than an orphan is listed.
+pub fn register_slow(nodes: &[SocketAddr]) {
+    let times =
+        r#"{"preserved.heart.beat.timeout":"600000","preserved.ip.delete.timeout":"900000"}"#;
+    register(nodes, SLOW, &format!("&metadata={}", escaped(times)));
+}
+
+/// Whether a node that serves lists it.
+pub fn lists_slow(node: SocketAddr) -> bool {
+    missing(node, &[SLOW]) == Some(Vec::new())
+}
+
 async fn stream(nodes: &[SocketAddr], port: u16) -> NamingService {
     let first = usize::from(port) % nodes.len();
     let mut nodes = nodes.to_vec();
@@ -115,6 +151,16 @@ async fn stream(nodes: &[SocketAddr], port: u16) -> NamingService {
     naming
 }
 
+/// An application that uses its client: this one notices only when it is used, or some ten seconds later, that it has lost its
+/// connection, and a restart of three nodes is over by then.
+async fn resolve(naming: NamingService) {
+    loop {
+        // Its answer is not what is judged here, and it fails while there is no connection.
+        let _ = naming.get_all_instances(SERVICE.to_owned(), None, Vec::new(), false).await;
+        tokio::time::sleep(PACE).await;
+    }
+}
+
 fn beat(nodes: &[SocketAddr], stop: &AtomicBool) {
     let mut turn: u16 = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -124,7 +170,7 @@ fn beat(nodes: &[SocketAddr], stop: &AtomicBool) {
         let full = format!(
             r#"{{"serviceName":"{SERVICE}","ip":"10.0.0.9","port":{port},"weight":1.0,"cluster":"DEFAULT"}}"#
         );
-        let full = if port % 2 == 0 { format!("&beat={}", escaped(&full)) } else { String::new() };
+        let full = if port.is_multiple_of(2) { format!("&beat={}", escaped(&full)) } else { String::new() };
         let form = format!("{}{full}", place(port));
         let answer = (0..nodes.len()).find_map(|more| {
             let node = nodes[(usize::from(turn) + more) % nodes.len()];
@@ -139,7 +185,7 @@ fn beat(nodes: &[SocketAddr], stop: &AtomicBool) {
     }
 }
 
-fn look(node: SocketAddr, ports: &[u16], stop: &AtomicBool) -> Vec<String> {
+fn look(node: SocketAddr, ports: &[u16], stop: &AtomicBool) -> Vec<Missing> {
     let began = Instant::now();
     let mut found: Vec<(Vec<u16>, Duration, Duration)> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -152,7 +198,7 @@ fn look(node: SocketAddr, ports: &[u16], stop: &AtomicBool) -> Vec<String> {
         std::thread::park_timeout(Duration::from_millis(20));
     }
     let missing = found.into_iter().filter(|(missing, ..)| !missing.is_empty());
-    missing.map(|(ports, from, to)| format!("{node}: {ports:?} from {from:?} to {to:?}")).collect()
+    missing.map(|(ports, from, to)| (node, ports, format!("from {from:?} to {to:?}"))).collect()
 }
 
 /// Which of these a node does not list; `None` if it does not serve.

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 fn message(entry: Vec<u8>) -> PeerMessage {
     let (proposal, term) = (base::ProposalId(1), base::Term(1));
-    PeerMessage::Proposal(ProposalMessage::Propose { proposal, term, entry })
+    let said = Said::Proposal(ProposalMessage::Propose { proposal, term, entry });
+    PeerMessage { at: base::HybridTime(7), said }
 }
 
 #[test]

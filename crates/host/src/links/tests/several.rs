@@ -178,7 +178,9 @@ fn a_node_that_cannot_keep_up_reads_no_further_and_goes_on_where_it_stopped() {
     let (host, inbound) = net.inbound(0, 1);
     let woken = Arc::new(Woken::default());
     let message = node::ProposalMessage::Unknown { proposal: base::ProposalId(1) };
-    let frame = super::super::frame::of_message(&node::PeerMessage::Proposal(message));
+    let message =
+        node::PeerMessage { at: base::HybridTime(0), said: node::Said::Proposal(message) };
+    let frame = super::super::frame::of_message(&message);
     let busy = lock(&host.node);
     let mut taken = 0;
     while host.peer_frame(net.now, inbound, frame.clone()) == Ok(Flow::Go) {

@@ -63,6 +63,12 @@ struct Cli {
     /// How long each work lasts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    /// Bytes of a config in three-publish; without it some 500 that hardly differ
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(32..=1_000_000))]
+    content: Option<u32>,
+    /// Subscribers in push and three-push
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    subscribers: u16,
     /// Without works: all of those that need one node, or all that need three
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
     nodes: u8,
@@ -118,14 +124,13 @@ fn main() -> ExitCode {
 
 /// Every work with every server; true when one could not be done.
 async fn run(cli: &Cli) -> (Vec<Row>, bool) {
-    let length = Duration::from_secs(cli.seconds);
     let all = Work::value_variants().iter().filter(|work| work.nodes() == cli.nodes).copied();
     let works = if cli.work.is_empty() { all.collect() } else { cli.work.clone() };
     let (mut rows, mut failed) = (Vec::new(), false);
     for work in works {
         for source in cli.sources() {
             eprintln!("{work:?} with {} …", source.name());
-            match measure(work, &source, length).await {
+            match measure(work, &source, cli).await {
                 Ok(measured) => rows
                     .extend(measured.into_iter().map(|row| Row { server: source.name(), ..row })),
                 Err(problem) => {
@@ -138,7 +143,9 @@ async fn run(cli: &Cli) -> (Vec<Row>, bool) {
     (rows, failed)
 }
 
-async fn measure(work: Work, source: &Source, length: Duration) -> Result<Vec<Row>, Problem> {
+async fn measure(work: Work, source: &Source, cli: &Cli) -> Result<Vec<Row>, Problem> {
+    let length = Duration::from_secs(cli.seconds);
+    let (content, subscribers) = (cli.content, usize::from(cli.subscribers));
     match work {
         Work::Ports => work::ports::run(source, length).await,
         Work::Nothing => work::nothing::run(&source.subject().await?, length).await,
@@ -152,12 +159,12 @@ async fn measure(work: Work, source: &Source, length: Duration) -> Result<Vec<Ro
         Work::PublishGrpc => work::publish_grpc::run(&source.subject().await?, length).await,
         Work::ReadHttp => work::read_http::run(&source.subject().await?, length).await,
         Work::ReadGrpc => work::read_grpc::run(&source.subject().await?, length).await,
-        Work::Push => work::push::run(&source.subject().await?, length).await,
+        Work::Push => work::push::run(&source.subject().await?, length, subscribers).await,
         Work::Listen => work::listen::run(&source.subject().await?, length).await,
         Work::LongPolls => work::long_polls::run(&source.subject().await?, length).await,
-        Work::ThreePublish => work::three::publish(&source.cluster().await?, length).await,
+        Work::ThreePublish => work::three::publish(&source.cluster().await?, length, content).await,
         Work::ThreeSeen => work::three::seen(&source.cluster().await?, length).await,
-        Work::ThreePush => work::three::push(&source.cluster().await?, length).await,
+        Work::ThreePush => work::three::push(&source.cluster().await?, length, subscribers).await,
         Work::ThreeStill => work::three::still(&source.cluster().await?, length).await,
         Work::ThreeLeaderLost => work::three::leader_lost(source).await,
         Work::ThreeGhosts => work::three::ghosts(source.cluster().await?).await,

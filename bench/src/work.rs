@@ -47,7 +47,7 @@ pub(crate) enum Work {
     ReadHttp,
     /// Config read over gRPC, 8 in flight
     ReadGrpc,
-    /// A changed instance until 500 subscribers have seen it
+    /// A changed instance until all subscribers have seen it
     Push,
     /// A config change until 500 listeners have fetched it
     Listen,
@@ -61,7 +61,7 @@ pub(crate) enum Work {
     ThreePublish,
     /// Three nodes: an instance registered at one until it is listed at the others
     ThreeSeen,
-    /// Three nodes: an instance changed at one until 500 subscribers of the others have seen it
+    /// Three nodes: an instance changed at one until all subscribers of the others have seen it
     ThreePush,
     /// Three nodes: memory, CPU and bytes between them with 100 000 instances when nothing happens
     ThreeStill,

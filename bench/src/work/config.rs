@@ -8,6 +8,7 @@ use crate::{
 use http::Method;
 use serde::Deserialize;
 use std::{
+    fmt::Write,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -36,6 +37,21 @@ pub(crate) async fn settled(api: SocketAddr, data_id: &str, content: &str) -> Re
 /// Content that differs for each number.
 pub(crate) fn content(number: u64) -> String {
     format!("{number:<CONTENT_BYTES$}.")
+}
+
+/// Content of so many bytes that differs for each number and looks like that of a properties file: some of it repeats.
+pub(crate) fn content_of(number: u64, bytes: usize) -> String {
+    let mut content = format!("revision={number};");
+    let mut value = number;
+    while content.len() < bytes {
+        // Knuth's: no two values are alike.
+        value =
+            value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (line, value) = (content.len(), value >> 32);
+        write!(content, "app.module-{line}.setting={value};").expect("strings grow");
+    }
+    content.truncate(bytes);
+    content
 }
 
 pub(crate) async fn publish_http(

@@ -1,4 +1,4 @@
-//! A changed instance until every one of 500 subscribers has been told of it.
+//! A changed instance until every one of many subscribers has been told of it.
 
 use super::naming::{self, HOSTS, ServiceInfo};
 use crate::{
@@ -17,7 +17,6 @@ use std::{
 };
 use tokio::sync::mpsc::{self, Receiver};
 
-pub(super) const SUBSCRIBERS: usize = 500;
 /// Nacos takes no weight above.
 pub(super) const CHANGES_MAX: u64 = 10_000;
 /// Pushes of one subscriber that were not looked at yet.
@@ -30,11 +29,15 @@ struct Pushed {
     service_info: ServiceInfo,
 }
 
-pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>, Problem> {
+pub(crate) async fn run(
+    subject: &Subject,
+    length: Duration,
+    count: usize,
+) -> Result<Vec<Row>, Problem> {
     let mut owner = Grpc::open(subject.grpc, None).await?;
     naming::register_hosts(&mut owner, "pushed", HOSTS).await?;
     let mut subscribers = Vec::new();
-    for _ in 0..SUBSCRIBERS {
+    for _ in 0..count {
         subscribers.push(subscribe(subject.grpc).await?);
     }
     let mut publisher = Grpc::open(subject.grpc, None).await?;
@@ -55,7 +58,7 @@ pub(crate) async fn run(subject: &Subject, length: Duration) -> Result<Vec<Row>,
     }
     let mut row = tally.row(began.elapsed(), process::cpu(subject.pid)?.saturating_sub(cpu));
     row.rss_bytes = Some(process::rss_bytes(subject.pid)?);
-    let name = format!("changed instance seen by {SUBSCRIBERS} subscribers");
+    let name = format!("changed instance seen by {count} subscribers");
     Ok(vec![row.named(&name, Goal::P99Millis(60.0))])
 }
 

@@ -32,7 +32,9 @@ pub enum Error {
         why: &'static str,
     },
     /// The log on disk does not fit together. The node must not take part with it.
-    #[error("the log on disk is not whole at index {index}: {why}; let the node join anew")]
+    #[error(
+        "the log on disk is not whole at index {index}: {why}; if the others of its cluster run, start the node with an empty data directory and the same settings"
+    )]
     Log {
         /// Where.
         index: LogIndex,
@@ -53,9 +55,12 @@ pub enum MessageFault {
 }
 
 /// Why the node must stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HaltReason {
     /// The leader knows that this node had acknowledged entries that are not here: its disk lost them.
+    #[error(
+        "this node had acknowledged the log through entry {commit}, as {leader} knows, but on its disk it ends with entry {last}: the data directory is an older copy, or the disk has lost what it had taken. If the others of its cluster run, start it with an empty data directory and the same settings: it gets everything from them and takes its old place"
+    )]
     LogLost {
         /// The leader.
         leader: NodeId,

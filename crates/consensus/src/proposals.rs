@@ -79,7 +79,7 @@ impl Consensus {
             Wish::Data(data) if data.len() > self.settings.entry_bytes_max => {
                 return Err(Refusal::TooLarge);
             }
-            Wish::Data(data) => data_entry(data),
+            Wish::Data(data) => data_entry(data.into()),
             Wish::Members(changes) => {
                 self.members().check_changes(&changes).map_err(Refusal::InvalidMembers)?;
                 if self.is_change_pending() {

@@ -116,7 +116,7 @@ pub fn alone(me: NodeId, recovered: Recovered, commands: Vec<Vec<u8>>) -> Result
     let appended = commands.into_iter().zip(found.log.last() + 1..).map(|(data, index)| LogEntry {
         term,
         index,
-        content: Content::Data(Blob(data)),
+        content: Content::Data(Blob(data.into())),
     });
     let written: Vec<LogEntry> = emptied.chain(appended).collect();
     let last = written.last().map_or(0, |entry| entry.index).max(found.log.last());

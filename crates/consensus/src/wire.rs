@@ -2,6 +2,7 @@
 //! protobuf forms never leave the process, because its parser is not safe for bytes of others (RUSTSEC-2024-0437).
 
 use crate::{Error, MemberChange, Members};
+use bytes::Bytes;
 use raft::eraftpb;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -12,38 +13,43 @@ pub const WIRE_VERSION: u8 = 1;
 /// The longest message that is read, in bytes: the longest entry that any node may propose, with room for its frame.
 pub const MESSAGE_BYTES_MAX: usize = 72 << 20;
 
+/// What a message takes at most besides its entries, in most cases, and an entry besides its data; more grows.
+const MESSAGE_BYTES: usize = 96;
+const ENTRY_BYTES: usize = 32;
+
 /// Terms and indexes above this come from a broken peer; adding one to them must never overflow.
 pub(crate) const NUMBER_MAX: u64 = 1 << 62;
 
-/// Bytes that are written in one piece, not one by one.
+/// Bytes that are written in one piece, not one by one. Those of an entry are shared: it is in the engine's log, in a write
+/// and in a message to each follower at once.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Blob(pub(crate) Vec<u8>);
+pub(crate) struct Blob<T = Bytes>(pub(crate) T);
 
-impl fmt::Debug for Blob {
+impl<T: AsRef<[u8]>> fmt::Debug for Blob<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} B", self.0.len())
+        write!(f, "{} B", self.0.as_ref().len())
     }
 }
 
-impl Serialize for Blob {
+impl<T: AsRef<[u8]>> Serialize for Blob<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+        serializer.serialize_bytes(self.0.as_ref())
     }
 }
 
-impl<'de> Deserialize<'de> for Blob {
+impl<'de, T: From<Vec<u8>>> Deserialize<'de> for Blob<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl de::Visitor<'_> for Visitor {
-            type Value = Blob;
+            type Value = Vec<u8>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("bytes")
             }
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Blob, E> {
-                Ok(Blob(bytes.to_vec()))
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
             }
         }
-        deserializer.deserialize_bytes(Visitor)
+        deserializer.deserialize_bytes(Visitor).map(|bytes| Self(bytes.into()))
     }
 }
 
@@ -67,12 +73,24 @@ pub(crate) struct LogEntry {
 impl LogEntry {
     pub(crate) fn from_engine(entry: &eraftpb::Entry) -> Self {
         let content = match entry.get_entry_type() {
-            eraftpb::EntryType::EntryNormal => Content::Data(Blob(entry.data.to_vec())),
+            eraftpb::EntryType::EntryNormal => Content::Data(Blob(entry.data.clone())),
             eraftpb::EntryType::EntryConfChange | eraftpb::EntryType::EntryConfChangeV2 => {
                 Content::Members(changes_of(entry))
             }
         };
         Self { term: entry.term, index: entry.index, content }
+    }
+
+    /// Its bytes on disk.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        encode_onto(Vec::with_capacity(ENTRY_BYTES + self.data_bytes()), self)
+    }
+
+    fn data_bytes(&self) -> usize {
+        match &self.content {
+            Content::Data(data) => data.0.len(),
+            Content::Members(_) => 0,
+        }
     }
 
     pub(crate) fn into_engine(self) -> eraftpb::Entry {
@@ -86,8 +104,8 @@ impl LogEntry {
     }
 }
 
-pub(crate) fn data_entry(data: Vec<u8>) -> eraftpb::Entry {
-    eraftpb::Entry { data: data.into(), ..Default::default() }
+pub(crate) fn data_entry(data: Bytes) -> eraftpb::Entry {
+    eraftpb::Entry { data, ..Default::default() }
 }
 
 /// The engine needs the protobuf form as data; ours travels beside it as context, so that nothing is ever parsed back.
@@ -184,7 +202,7 @@ pub struct Message {
     pub(crate) commit_term: u64,
     pub(crate) reject: bool,
     pub(crate) reject_hint: u64,
-    pub(crate) context: Blob,
+    pub(crate) context: Blob<Box<[u8]>>,
     pub(crate) entries: Vec<LogEntry>,
     pub(crate) snapshot: Option<SnapshotMeta>,
 }
@@ -220,7 +238,16 @@ impl Message {
     /// Its bytes on the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        encode(self)
+        self.encode_onto(Vec::new())
+    }
+
+    /// Its bytes on the wire, behind those that are there.
+    #[must_use]
+    pub fn encode_onto(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let entries = self.entries.iter().map(|entry| ENTRY_BYTES + entry.data_bytes());
+        // So that entries are copied once, and not whenever the buffer grows.
+        bytes.reserve(MESSAGE_BYTES + entries.sum::<usize>());
+        encode_onto(bytes, self)
     }
 
     /// Reads a message.
@@ -259,11 +286,11 @@ impl Message {
             | T::MsgCheckQuorum
             | T::MsgTransferLeader => return None,
         };
-        let mut context = message.take_context().to_vec();
+        let mut context = message.take_context();
         let mut entries: Vec<_> = message.entries.iter().map(LogEntry::from_engine).collect();
         if matches!(kind, MessageKind::ReadIndex | MessageKind::ReadIndexReply) {
             // The engine puts the name of a read round into the data of an entry.
-            context = message.entries.first().map(|entry| entry.data.to_vec()).unwrap_or_default();
+            context = message.entries.first().map(|entry| entry.data.clone()).unwrap_or_default();
             entries.clear();
         }
         let snapshot = (kind == MessageKind::Snapshot)
@@ -277,7 +304,7 @@ impl Message {
             commit_term: message.commit_term,
             reject: message.reject,
             reject_hint: message.reject_hint,
-            context: Blob(context),
+            context: Blob(context[..].into()),
             entries,
             snapshot,
         })
@@ -311,7 +338,7 @@ impl Message {
         message.reject_hint = self.reject_hint;
         let mut entries: Vec<_> = self.entries.into_iter().map(LogEntry::into_engine).collect();
         if matches!(self.kind, MessageKind::ReadIndex | MessageKind::ReadIndexReply) {
-            entries = vec![data_entry(self.context.0)];
+            entries = vec![data_entry(self.context.0.into())];
         } else {
             message.context = self.context.0.into();
         }
@@ -323,14 +350,19 @@ impl Message {
     }
 }
 
+const PLAIN: &str = "our types are plain data, and memory is the only limit";
+
 fn body(value: &impl Serialize) -> Vec<u8> {
-    postcard::to_allocvec(value).expect("our types are plain data, and memory is the only limit")
+    postcard::to_extend(value, Vec::new()).expect(PLAIN)
 }
 
 pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = vec![WIRE_VERSION];
-    bytes.extend(body(value));
-    bytes
+    encode_onto(Vec::new(), value)
+}
+
+fn encode_onto(mut bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
+    bytes.push(WIRE_VERSION);
+    postcard::to_extend(value, bytes).expect(PLAIN)
 }
 
 pub(crate) fn decode<'a, T: Deserialize<'a>>(

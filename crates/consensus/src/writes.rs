@@ -152,7 +152,7 @@ impl Writes {
         let write = Write {
             install: next.install.as_ref().map(bytes),
             truncate_from: next.truncate_from.map(LogIndex),
-            entries: next.entries.values().map(|e| (LogIndex(e.index), encode(e))).collect(),
+            entries: next.entries.values().map(|e| (LogIndex(e.index), e.encode())).collect(),
             hard_state: next.hard_state.as_ref().map(encode),
             compact: next.compact.as_ref().map(bytes),
         };

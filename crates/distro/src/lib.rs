@@ -191,6 +191,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
             Input::Amend { key, value } => self.amend(key, value),
             Input::Delete { key } => self.delete(now, key),
             Input::TakeOver { key, heard } => self.take_over(now, key, heard),
+            Input::Spread { key } => self.spread(&key),
             Input::WriteAsked { key, value, at } => self.write_asked(now, key, value, at),
             Input::DeleteAsked { key, at } => self.delete_asked(now, key, at),
             Input::Learned { from, record } => self.merge(now, from, record),

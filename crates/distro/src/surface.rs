@@ -60,6 +60,12 @@ pub enum Input<K, V> {
         /// When its client was heard last, as the former owner says; this node was not the one to hear it.
         heard: Instant,
     },
+    /// All peers are to know this record, whoever owns it, before they hear what this node does next: they may not have heard
+    /// of it from its owner.
+    Spread {
+        /// Which record.
+        key: K,
+    },
     /// A state that came with the answer of a peer, and not in a delta.
     Learned {
         /// Which peer.

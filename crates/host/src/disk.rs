@@ -257,14 +257,16 @@ impl DiskWorker {
         while let Some(job) = tables.pop_back() {
             self.stalled.push_front(job);
         }
-        let writes: Vec<LogWrite> = group.iter().map(|(_, write)| to_storage(write)).collect();
+        let (ids, writes): (Vec<WriteId>, Vec<LogWrite>) =
+            group.into_iter().map(|(id, write)| (id, to_storage(write))).unzip();
         match self.disk.append(&writes) {
             Ok(()) => {
-                done.extend(group.into_iter().map(|(id, _)| DiskDone::Persisted(id)));
+                done.extend(ids.into_iter().map(DiskDone::Persisted));
                 Ok(())
             }
             Err(error) => {
-                for (id, write) in group.into_iter().rev() {
+                for (id, write) in ids.into_iter().zip(writes).rev() {
+                    let write = of_storage(write);
                     self.stalled.push_front(DiskJob::Persist { id, write });
                 }
                 Err(error)
@@ -461,19 +463,30 @@ impl DiskWorker {
 }
 
 /// Without what it installs: see `install`.
-pub(crate) fn to_storage(write: &node::consensus::Write) -> LogWrite {
+pub(crate) fn to_storage(write: node::consensus::Write) -> LogWrite {
+    let entry = |(index, bytes): (LogIndex, Vec<u8>)| storage::Entry { index: index.0, bytes };
+    let compact = |(through, snapshot): (LogIndex, Vec<u8>)| storage::Compact {
+        through: through.0,
+        snapshot,
+    };
     LogWrite {
         truncate_from: write.truncate_from.map(|index| index.0),
-        entries: write
-            .entries
-            .iter()
-            .map(|(index, bytes)| storage::Entry { index: index.0, bytes: bytes.clone() })
-            .collect(),
-        hard_state: write.hard_state.clone(),
-        compact: write.compact.as_ref().map(|(through, snapshot)| storage::Compact {
-            through: through.0,
-            snapshot: snapshot.clone(),
-        }),
+        entries: write.entries.into_iter().map(entry).collect(),
+        hard_state: write.hard_state,
+        compact: write.compact.map(compact),
+    }
+}
+
+/// The write again, of one that installs nothing.
+fn of_storage(write: LogWrite) -> node::consensus::Write {
+    let entry = |entry: storage::Entry| (LogIndex(entry.index), entry.bytes);
+    let compact = |compact: storage::Compact| (LogIndex(compact.through), compact.snapshot);
+    node::consensus::Write {
+        install: None,
+        truncate_from: write.truncate_from.map(LogIndex),
+        entries: write.entries.into_iter().map(entry).collect(),
+        hard_state: write.hard_state,
+        compact: write.compact.map(compact),
     }
 }
 

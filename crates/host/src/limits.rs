@@ -2,8 +2,9 @@
 
 use crate::{BULK_BYTES_MAX, DATAGRAMS_LEN_MAX, LANE_LEN_MAX, StreamLimits, WORK_LEN_MAX};
 
-/// How much may be kept of what was written out for readers, unless set otherwise.
-pub const RENDERED_BYTES_MAX: usize = 64 << 20;
+/// How much may be kept of what was written out for readers, unless set otherwise: the lists of
+/// some 40 000 instances.
+pub const RENDERED_BYTES_MAX: usize = 16 << 20;
 /// How much the journal may hold, unless set otherwise.
 pub const JOURNAL_BYTES_MAX: usize = 6 << 20;
 /// How much log is kept since the last checkpoint, unless set otherwise.
@@ -18,7 +19,8 @@ pub struct Limits {
     pub work_len_max: usize,
     /// Datagrams that wait to be sent: dropped, as a network would.
     pub datagrams_len_max: usize,
-    /// Bytes of what was written out for readers: all of it is forgotten, and written out again when it is wanted.
+    /// Bytes of what was written out for readers: what was not used lately is forgotten, and written out again when it is
+    /// wanted.
     pub rendered_bytes_max: usize,
     /// Bytes of the journal: the oldest events go.
     pub journal_bytes_max: usize,

@@ -49,7 +49,7 @@ use dialing::Dialing;
 use frame::Frame;
 use inbound::Inbounds;
 use node::{Input, Lane, PeerMessage};
-use outbox::{Outbox, Overflow};
+use outbox::{Outbox, Overflow, Post};
 use stage::Stage;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -212,27 +212,34 @@ impl Links {
         Some((lanes.urgent.bytes(), lanes.bulk.bytes()))
     }
 
-    /// Says something to a node.
-    fn say(&mut self, now: Now, to: NodeId, message: &PeerMessage) {
-        match self.dialing.link_to(to) {
-            // Whether there is room is seen to there: messages may be lost, so nobody waits for it.
-            Some(link) => {
-                let _ = self.post(now, link, message.lane(), frame::of_message(message));
-            }
-            None => self.tally.unsent(),
+    /// Puts something for a node into the outbox of its link. Whether there is room is seen to there: messages may be lost,
+    /// so nobody waits for it.
+    fn say(&mut self, to: NodeId, lane: Lane, post: Post) -> Result<(), LinkId> {
+        let Some(link) = self.dialing.link_to(to) else {
+            self.tally.unsent();
+            return Ok(());
+        };
+        self.put(link, lane, post).map_err(|Overflow| link)
+    }
+
+    /// Puts a frame into the outbox of a link that is up.
+    fn put(&mut self, link: LinkId, lane: Lane, post: Post) -> Result<(), Overflow> {
+        let lanes = self.outboxes.get_mut(&link).expect("a link that is up has its outboxes");
+        if post.frame.len() > FRAME_BYTES_MAX {
+            return Err(Overflow);
         }
+        lanes.of(lane).push(post)
     }
 
     /// Puts a frame into the outbox of a link that is up, or hangs it up.
-    fn post(&mut self, now: Now, link: LinkId, lane: Lane, frame: Bytes) -> Result<(), Overflow> {
-        let lanes = self.outboxes.get_mut(&link).expect("a link that is up has its outboxes");
-        if frame.len() <= FRAME_BYTES_MAX && lanes.of(lane).push(frame) != Err(Overflow) {
-            return Ok(());
-        }
+    fn post(&mut self, now: Now, link: LinkId, lane: Lane, post: Post) -> Result<(), Overflow> {
+        self.put(link, lane, post).inspect_err(|Overflow| self.overflow(now, link))
+    }
+
+    fn overflow(&mut self, now: Now, link: LinkId) {
         self.tally.overflow();
         let why = "it took too little for too long";
         self.dial(now, dialing::Input::HangUp { link, why });
-        Err(Overflow)
     }
 
     fn accept(&mut self, peer: &Introduction, lane: Lane) -> Result<InboundId, NotAccepted> {
@@ -257,27 +264,9 @@ impl Links {
         }
     }
 
-    /// A frame came.
-    fn received(
-        &mut self,
-        now: Now,
-        inbound: InboundId,
-        frame: Frame,
-        bytes: usize,
-    ) -> Result<(), BadFrame> {
-        let from = self.inbounds.get(inbound).ok_or(BadFrame::Closed)?.peer.node;
-        match frame {
-            Frame::Message(message) => {
-                self.effects.push_back(Effect::Hear { from, message, bytes });
-                Ok(())
-            }
-            Frame::Piece { through, number, piece } => {
-                self.piece_came(now, (inbound, from), (through, number), piece)
-            }
-            Frame::End { through, pieces, message } => {
-                self.end_came(inbound, (through, pieces), message, bytes)
-            }
-        }
+    /// Who speaks on an accepted connection.
+    fn sender(&self, inbound: InboundId) -> Result<NodeId, BadFrame> {
+        Ok(self.inbounds.get(inbound).ok_or(BadFrame::Closed)?.peer.node)
     }
 }
 
@@ -299,7 +288,12 @@ impl Host {
 
     /// Says something to a node, if there is a link.
     pub(crate) fn say(&self, now: Now, to: NodeId, message: &PeerMessage) {
-        self.with_links(|links| links.say(now, to, message));
+        let post = Post { frame: frame::of_message(message), repeats: frame::repeats(message) };
+        let said = lock(&self.links).say(to, message.lane(), post);
+        // Nothing else follows from a message: what `with_links` looks at is as it was.
+        if let Err(link) = said {
+            self.with_links(|links| links.overflow(now, link));
+        }
     }
 
     /// The engine wants a view of the state tables for a peer.
@@ -336,6 +330,28 @@ impl Host {
     /// Retries what is due.
     pub(crate) fn wake_links(&self, now: Now) {
         self.with_links(|links| links.wake(now));
+    }
+
+    /// A frame came on an accepted connection.
+    fn received(&self, now: Now, inbound: InboundId, frame: Bytes) -> Result<(), BadFrame> {
+        let bytes = frame.len();
+        match frame::decode(&frame)? {
+            Frame::Message(message) => {
+                // Nothing else follows from it: what `with_links` looks at is as it was.
+                let links = lock(&self.links);
+                let from = links.sender(inbound)?;
+                lock(&self.lanes).push_peer(Input::Peer { from, message }, bytes);
+                Ok(())
+            }
+            Frame::Piece { through, number, piece } => self.with_links(|links| {
+                let from = links.sender(inbound)?;
+                links.piece_came(now, (inbound, from), (through, number), piece)
+            }),
+            Frame::End { through, pieces, message } => self.with_links(|links| {
+                links.sender(inbound)?;
+                links.end_came(inbound, (through, pieces), message, bytes)
+            }),
+        }
     }
 
     /// The lane of what peers say has emptied: whoever waited reads on.

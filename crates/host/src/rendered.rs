@@ -10,22 +10,80 @@ use std::{
 
 type Key = (ServiceKey, Format, ClusterNames);
 
-/// A cache bounded in bytes. At the limit everything is dropped: what is in use is written out again at its next use,
-/// once per service and format.
+/// What an entry takes besides what was written out: its key, and its place in the tree.
+const ENTRY_BYTES: usize = 192;
+
+/// A cache bounded in bytes, in two generations: what was not used while the younger one grew to half of the limit goes.
+/// So a walk over all services, that reads each of them once, drives out only itself.
 pub(crate) struct RenderedBytes {
-    bytes_max: usize,
+    generation_bytes_max: usize,
     cache: Mutex<Cache>,
 }
 
 #[derive(Default)]
 struct Cache {
+    young: Generation,
+    old: Generation,
+}
+
+#[derive(Default)]
+struct Generation {
     bytes: usize,
     entries: BTreeMap<Key, (u64, Bytes)>,
 }
 
+impl Generation {
+    fn put(&mut self, key: Key, version: u64, made: Bytes) {
+        self.bytes += ENTRY_BYTES + made.len();
+        if let Some((_, former)) = self.entries.insert(key, (version, made)) {
+            self.bytes -= ENTRY_BYTES + former.len();
+        }
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<(u64, Bytes)> {
+        let removed = self.entries.remove(key);
+        if let Some((_, bytes)) = &removed {
+            self.bytes -= ENTRY_BYTES + bytes.len();
+        }
+        removed
+    }
+
+    fn forget(&mut self, service: &ServiceKey) {
+        let first = (service.clone(), Format::Grpc, ClusterNames::from([]));
+        let of_service = self.entries.range(first..).map(|(key, _)| key);
+        let gone: Vec<Key> = of_service.take_while(|key| key.0 == *service).cloned().collect();
+        for key in gone {
+            self.remove(&key);
+        }
+    }
+}
+
+impl Cache {
+    /// What is kept under the key, which is young from now on.
+    fn find(&mut self, key: &Key, generation_bytes_max: usize) -> Option<(u64, Bytes)> {
+        if let Some((version, bytes)) = self.young.entries.get(key) {
+            return Some((*version, bytes.clone()));
+        }
+        let (version, bytes) = self.old.remove(key)?;
+        self.put(key.clone(), version, bytes.clone(), generation_bytes_max);
+        Some((version, bytes))
+    }
+
+    fn put(&mut self, key: Key, version: u64, made: Bytes, generation_bytes_max: usize) {
+        let bytes = ENTRY_BYTES + made.len();
+        if bytes > generation_bytes_max {
+            return;
+        }
+        if self.young.bytes + bytes > generation_bytes_max {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.put(key, version, made);
+    }
+}
+
 impl RenderedBytes {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, cache: Mutex::default() }
+        Self { generation_bytes_max: bytes_max / 2, cache: Mutex::default() }
     }
 
     pub(crate) fn get(
@@ -36,45 +94,28 @@ impl RenderedBytes {
         make: &mut dyn FnMut() -> Bytes,
     ) -> Bytes {
         let key = (view.key.clone(), format, clusters.clone());
-        if let Some((version, bytes)) = self.lock().entries.get(&key)
-            && *version == view.version
+        if let Some((version, bytes)) = self.lock().find(&key, self.generation_bytes_max)
+            && version == view.version
         {
-            return bytes.clone();
+            return bytes;
         }
         let made = make();
         let mut cache = self.lock();
-        if let Some((version, bytes)) = cache.entries.get(&key) {
-            if *version > view.version {
+        if let Some((version, _)) = cache.find(&key, self.generation_bytes_max) {
+            if version > view.version {
                 return made; // a reader that holds an older view must not replace the newer bytes
             }
-            cache.bytes -= bytes.len();
+            cache.young.remove(&key);
         }
-        if cache.bytes + made.len() > self.bytes_max {
-            *cache = Cache::default();
-        }
-        if made.len() <= self.bytes_max {
-            cache.bytes += made.len();
-            cache.entries.insert(key, (view.version, made.clone()));
-        }
+        cache.put(key, view.version, made.clone(), self.generation_bytes_max);
         made
     }
 
     /// Drops what was written out of a service that is gone.
     pub(crate) fn forget(&self, service: &ServiceKey) {
         let mut cache = self.lock();
-        let first = (service.clone(), Format::Grpc, ClusterNames::from([]));
-        let gone: Vec<Key> = cache
-            .entries
-            .range(first..)
-            .map(|(key, _)| key)
-            .take_while(|key| key.0 == *service)
-            .cloned()
-            .collect();
-        for key in gone {
-            if let Some((_, bytes)) = cache.entries.remove(&key) {
-                cache.bytes -= bytes.len();
-            }
-        }
+        cache.young.forget(service);
+        cache.old.forget(service);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
@@ -99,7 +140,7 @@ mod tests {
 
     #[test]
     fn it_makes_once_per_version_and_never_goes_back() {
-        let cache = RenderedBytes::new(10);
+        let cache = RenderedBytes::new(2 * (ENTRY_BYTES + 10));
         let all = ClusterNames::from([]);
         let mut made = 0;
         let mut get = |version, text: &'static str| {
@@ -116,6 +157,31 @@ mod tests {
         assert_eq!(get(3, "longer than the limit"), "longer than the limit");
         assert_eq!(made, 4);
         cache.forget(&view("a", 3).key);
-        assert_eq!(cache.lock().bytes, 0);
+        assert_eq!(cache.lock().young.bytes, 0);
+    }
+
+    #[test]
+    fn what_is_used_stays_and_what_is_read_once_goes() {
+        let cache = RenderedBytes::new(8 * (ENTRY_BYTES + 4));
+        let all = ClusterNames::from([]);
+        let made = std::cell::Cell::new(0);
+        let get = |name: &str| {
+            cache.get(&view(name, 1), Format::Http, &all, &mut || {
+                made.set(made.get() + 1);
+                Bytes::from_static(b"made")
+            })
+        };
+        for number in 0..100 {
+            get("used");
+            get(&format!("once-{number}"));
+            let cache = cache.lock();
+            for generation in [&cache.young, &cache.old] {
+                assert!(generation.bytes <= 4 * (ENTRY_BYTES + 4));
+                assert_eq!(generation.bytes, generation.entries.len() * (ENTRY_BYTES + 4));
+            }
+        }
+        assert_eq!(made.get(), 101);
+        get("once-0");
+        assert_eq!(made.get(), 102);
     }
 }

@@ -91,6 +91,28 @@ pub(crate) struct Restoring {
     hint: Vec<Vec<u8>>,
 }
 
+impl NodeCell {
+    fn new(
+        now: Now,
+        node: Node,
+        rng: Rng,
+        ceiling: HybridTime,
+        restoring: Restoring,
+        planting: Planting,
+    ) -> Self {
+        Self {
+            node,
+            rng,
+            latest: now,
+            restoring: Some(restoring),
+            ceiling,
+            ceiling_raised: now.instant,
+            planting,
+            offered: false,
+        }
+    }
+}
+
 impl Host {
     /// Opens the disk and makes the node. It serves once its tables are read, its log is replayed and, on the first
     /// start, its secrets are in the log: run the disk jobs and watch `is_ready`.
@@ -108,18 +130,10 @@ impl Host {
             Some(bytes) => Identity::decode(bytes)?,
             None => new_identity(&mut worker, &mut rng)?,
         };
-        // The time of boot is part of every connection's id, and times are given out from now on: the ceiling of them
-        // must be on disk before.
-        let forgets = settings.planted == Planted::ForgottenClock;
-        let hinted = naming::hint_high_water(&hint).unwrap_or_default();
-        let (clock_high_water, hinted) =
-            if forgets { Default::default() } else { (clock_high_water, hinted) };
-        let mut clock = HybridClock::above(clock_high_water.max(hinted));
-        let boot = clock.tick(now);
-        let ceiling = clock_ceiling(boot, now);
-        worker.set_clock(ceiling)?;
+        let (boot, ceiling) =
+            start_clock(&mut worker, settings.planted, now, &hint, clock_high_water)?;
         let id = identity.node;
-        let node = make_node(&settings, now, &mut rng, identity, &recovered, clock.last())?;
+        let node = make_node(&settings, now, &mut rng, identity, &recovered, boot)?;
         let mut key = [0; 32];
         rng.fill(&mut key);
         let salts = Mutex::new(rng.fork());
@@ -127,18 +141,8 @@ impl Host {
         let links = crate::links::Links::new(rng.fork(), &settings.limits, tally.links.clone());
         let views =
             ViewStore::new(id, boot, Credentials::new(key), settings.limits.rendered_bytes_max);
-        let restoring = Some(Restoring { hint });
         let planting = Planting::new(settings.planted);
-        let cell = NodeCell {
-            node,
-            rng,
-            latest: now,
-            restoring,
-            ceiling,
-            ceiling_raised: now.instant,
-            planting,
-            offered: false,
-        };
+        let cell = NodeCell::new(now, node, rng, ceiling, Restoring { hint }, planting);
         let host = Arc::new(Self {
             id,
             boot,
@@ -241,6 +245,24 @@ pub(crate) fn for_engine(recovered: &storage::Recovered) -> consensus::Recovered
         entries: entries.map(|entry| (LogIndex(entry.index), entry.bytes.clone())).collect(),
         applied: LogIndex(recovered.applied),
     }
+}
+
+/// The time of boot, above all that earlier lives gave out, and the ceiling of the times of this life. The first is part of
+/// every connection's id, and times are given out from now on: the ceiling must be on disk before.
+fn start_clock(
+    worker: &mut DiskWorker,
+    planted: Planted,
+    now: Now,
+    hint: &[Vec<u8>],
+    noted: HybridTime,
+) -> Result<(HybridTime, HybridTime), StartError> {
+    let hinted = naming::hint_high_water(hint).unwrap_or_default();
+    let forgets = planted == Planted::ForgottenClock;
+    let past = if forgets { HybridTime::default() } else { noted.max(hinted) };
+    let boot = HybridClock::above(past).tick(now);
+    let ceiling = clock_ceiling(boot, now);
+    worker.set_clock(ceiling)?;
+    Ok((boot, ceiling))
 }
 
 /// How far ahead of a clock that runs its ceiling is noted.

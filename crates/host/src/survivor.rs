@@ -112,7 +112,7 @@ impl Survivor {
         let (me, forgotten) = (self.node(), self.forgotten());
         let write = consensus::alone(me, self.recovered, node::removals(me, &forgotten))?;
         let identity = self.identity.alone_in(cluster);
-        self.disk.append_as(&identity.encode(), &crate::disk::to_storage(&write))?;
+        self.disk.append_as(&identity.encode(), &crate::disk::to_storage(write))?;
         Ok(cluster)
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     client::Client,
     credential::{Credential, may_be_tried},
     fault::Fault,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Door,
 };
 use access::{Action, Principal, Resource};
@@ -155,7 +155,7 @@ impl Call {
             (
                 Stage::New | Stage::Attempt | Stage::Verify | Stage::Noted { .. } | Stage::Fresh,
                 event,
-            ) => unexpected(event),
+            ) => failed(event),
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) use capacity::ShowCapacity;
 pub(crate) use changes::{ListChanges, ShowChange};
 pub(crate) use clone::CloneConfigs;
 pub(crate) use export::ExportConfigs;
+pub(crate) use fields::refused_by_config_center;
 pub(crate) use import::ImportConfigs;
 pub(crate) use listen::BatchListen;
 pub(crate) use listeners::ListListeners;

@@ -6,7 +6,7 @@ use crate::{
     Answer, Ask, Unavailable,
     fault::Fault,
     grpc, json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::{Door, Rendered},
 };
 use access::Resource;
@@ -118,12 +118,12 @@ impl Operate for OperateLock {
                 Request::Acquire { key, owner: owner.into(), ttl, wait }
             }
             Wanted::Release { key } => Request::Release { key: Arc::clone(key), token: None },
-            Wanted::Wrong { why, .. } => return Next::Reply(failed(context.door, why)),
+            Wanted::Wrong { why, .. } => return Next::Reply(refusal(context.door, why)),
         }))
     }
 
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
-        let Event::Answer(Answer::Lock(reply)) = event else { return unexpected(event) };
+        let Event::Answer(Answer::Lock(reply)) = event else { return failed(event) };
         let done = |result| Next::Reply(context.door.ok(Done { result }));
         match reply {
             Reply::Outcome(
@@ -134,14 +134,14 @@ impl Operate for OperateLock {
             ) => done(false),
             Reply::Outcome(Outcome::Full { what, limit }) => {
                 let why = format!("there are {limit} {what} already");
-                Next::Reply(failed(context.door, &why))
+                Next::Reply(refusal(context.door, &why))
             }
             Reply::Unknown => Next::Fault(Unavailable::OutcomeUnknown.into()),
-            Reply::Refused(why) => Next::Reply(failed(context.door, &why.to_string())),
+            Reply::Refused(why) => Next::Reply(refusal(context.door, &why.to_string())),
         }
     }
 }
 
-fn failed(door: &Door, why: &str) -> Rendered {
+fn refusal(door: &Door, why: &str) -> Rendered {
     door.answer(500, 0, Some(why), Done { result: false })
 }

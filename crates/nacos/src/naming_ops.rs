@@ -31,7 +31,7 @@ pub(crate) use clients::{CLIENTS_MAX, ListClients, ShowClient};
 pub(crate) use cluster::DescribeCluster;
 pub(crate) use deregister::Deregister;
 pub(crate) use health::{HealthPage, SetHealth};
-pub(crate) use instance::{instance_request, persistent_request};
+pub(crate) use instance::{instance_request, persistent_request, refused_by_registry};
 pub(crate) use instance_detail::ShowInstance;
 pub(crate) use instance_edit::EditInstance;
 pub(crate) use metadata_batch::EditMetadata;

@@ -104,7 +104,7 @@ pub(crate) trait Operate {
     /// Goes on.
     fn resume(&mut self, context: &mut Context<'_>, event: Event) -> Next {
         let _ = context;
-        unexpected(event)
+        failed(event)
     }
     /// What the planes must be told when the call ends, answered or not.
     fn release(&self, call: CallId) -> Option<Ask> {
@@ -113,14 +113,22 @@ pub(crate) trait Operate {
     }
 }
 
-/// An answer that the operation did not ask for: the node could not do it, or mixed up its answers.
-pub(crate) fn unexpected(event: Event) -> Next {
-    Next::Fault(unexpected_fault(event))
+/// What is said when the answer is not the one that was asked for.
+pub(crate) fn failed(event: Event) -> Next {
+    Next::Fault(failure(event))
 }
 
-pub(crate) fn unexpected_fault(event: Event) -> Fault {
+/// Why: the plane refused, the node could not do it, or it mixed up its answers.
+pub(crate) fn failure(event: Event) -> Fault {
     match event {
         Event::Answer(Answer::Unavailable(why)) => why.into(),
+        Event::Answer(Answer::Naming(
+            naming::Reply::Refused(refusal)
+            | naming::Reply::Outcome(naming::Outcome::Refused(refusal)),
+        )) => refused_by_registry(&refusal),
+        Event::Answer(Answer::Config(config::Reply::Refused(refusal))) => {
+            refused_by_config_center(&refusal)
+        }
         Event::Answer(_) | Event::Changed(_) | Event::Due => Fault::new(
             crate::fault::Shape::Plain,
             http::StatusCode::INTERNAL_SERVER_ERROR,

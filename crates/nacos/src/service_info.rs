@@ -1,9 +1,6 @@
 //! `serviceInfo`: which instances of a service a caller sees, and the JSON that all of Nacos's clients read.
 
-use crate::{
-    Format, Views, form,
-    reply::{self, Rendered},
-};
+use crate::{Format, Views, form, reply::Rendered};
 use bytes::Bytes;
 use naming::{ClusterNames, Instance, ServiceKey, ServiceView};
 use serde::Serialize;
@@ -11,6 +8,10 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// How long a client may use a list before it asks again, in milliseconds.
 pub(crate) const CACHE_MILLIS: u64 = 10_000;
+
+/// What a list takes besides its hosts, and a host without much metadata; more grows.
+const HEAD_BYTES: usize = 256;
+const HOST_BYTES: usize = 384;
 
 /// What of a service is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +150,8 @@ pub(crate) fn select<'a>(
 fn written(view: &ServiceView, format: Format, selection: &Selection) -> Bytes {
     let grouped = view.key.grouped_name();
     let (shown, protect) = select(view, selection);
-    reply::to_json(&ServiceInfo {
+    let mut json = Vec::with_capacity(HEAD_BYTES + shown.len() * HOST_BYTES);
+    let info = ServiceInfo {
         name: match format {
             Format::Grpc => Cow::Borrowed(&view.key.name),
             Format::Http => Cow::Borrowed(&grouped),
@@ -167,7 +169,10 @@ fn written(view: &ServiceView, format: Format, selection: &Selection) -> Bytes {
         all_ips: false,
         reach_protection_threshold: protect,
         valid: true,
-    })
+    };
+    serde_json::to_writer(&mut json, &info).expect("text keys, and memory does not refuse it");
+    // It is kept: what it grew to and does not need is given back.
+    json.into_boxed_slice().into()
 }
 
 /// The instances that a caller sees, alone.

@@ -136,7 +136,9 @@ impl Naming {
             self.closing.push_front(closing);
         }
         for key in offers.into_iter().map(OfferKey::from) {
-            if !moving || self.is_followed(&key) {
+            if moving && self.is_followed(&key) {
+                self.end_followed(key, Kind::Adopted);
+            } else if !moving {
                 self.instance_event(Kind::ConnectionLost, &key);
                 self.distro(Input::Delete { key });
             }

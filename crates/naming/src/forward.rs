@@ -323,11 +323,12 @@ impl Naming {
 
     /// Takes in what came of a request, and answers the client.
     pub(crate) fn answered(&mut self, from: NodeId, answered: Answered) {
-        let Answered { number, came, clock, records } = answered;
+        let Answered { number, came, clock, mut records } = answered;
         if clock > HYBRID_TIME_MAX || records.len() > RECORDS_PER_ANSWER_MAX {
             return self.refuse_junk(from, "an answer");
         }
         self.distro.clock().observe(self.now, clock);
+        self.share_records(&mut records);
         for record in records {
             self.distro(distro::Input::Learned { from, record });
         }

@@ -106,6 +106,7 @@ mod command;
 mod connection;
 mod converge;
 mod forward;
+mod heard;
 mod hint;
 mod leave;
 mod model;
@@ -530,17 +531,33 @@ impl Naming {
             changed.offers = true;
         }
         for key in came_late {
-            self.take_back(key, Kind::Adopted);
+            self.end_followed(key, Kind::Adopted);
         }
     }
 
-    /// Whether somebody who lives is at the place of this orphan since later than it. Who is there since earlier may be what
-    /// this node has not yet heard the end of: the client went to another node and is the orphan.
+    /// Ends an offer in whose place a client on another node is now. The others may hear of the end first, and from the other
+    /// node later: so they are told of both, or the place would be empty in between.
+    pub(crate) fn end_followed(&mut self, key: OfferKey, kind: Kind) {
+        let followers: Vec<OfferKey> = self.followers(&key).cloned().collect();
+        for key in followers {
+            self.distro(distro::Input::Spread { key });
+        }
+        self.take_back(key, kind);
+    }
+
     fn is_followed(&self, orphan: &OfferKey) -> bool {
+        self.followers(orphan).next().is_some()
+    }
+
+    /// Who lives at the place of this orphan since later than it. Who is there since earlier may be what this node has not yet
+    /// heard the end of: the client went to another node and is the orphan.
+    fn followers<'a>(&'a self, orphan: &'a OfferKey) -> impl Iterator<Item = &'a OfferKey> {
         let since = self.distro.get(orphan).map(|entry| entry.version.incarnation);
-        self.offers_at(&orphan.service, &orphan.place).any(|(_, entry)| {
-            entry.standing == Standing::Living && Some(entry.version.incarnation) > since
-        })
+        self.offers_at(&orphan.service, &orphan.place)
+            .filter(move |(_, entry)| {
+                entry.standing == Standing::Living && Some(entry.version.incarnation) > since
+            })
+            .map(|(key, _)| key)
     }
 
     /// Makes the index by client agree with the core about one offer.

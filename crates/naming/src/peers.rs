@@ -153,7 +153,10 @@ impl Naming {
 
     pub(crate) fn peer_said(&mut self, from: NodeId, PeerMessage(said): PeerMessage) {
         match said {
-            Said::Offers(message) => self.distro(Input::Received { from, message }),
+            Said::Offers(mut message) => {
+                self.share_heard(&mut message);
+                self.distro(Input::Received { from, message });
+            }
             Said::Health(message) => self.health(Input::Received { from, message }),
             Said::Asked(asked) => self.asked(from, *asked),
             Said::Answered(answered) => self.answered(from, answered),

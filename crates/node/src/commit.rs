@@ -219,7 +219,7 @@ impl Node {
                 let why = format!("a Raft message of {from} was not taken: {why:?}");
                 self.file(Kind::Refused(why.into()), Subject::Node);
             }
-            consensus::Output::Halt(reason) => self.halt(format!("the Raft engine: {reason:?}")),
+            consensus::Output::Halt(reason) => self.halt(reason.to_string()),
         }
     }
 

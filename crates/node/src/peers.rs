@@ -173,18 +173,23 @@ impl PeerMessage {
     /// As it travels: version, time in 8 bytes (little-endian), kind, what is said.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_onto(Vec::new())
+    }
+
+    /// As it travels, behind the bytes that are there: a long one is not to be copied once more.
+    #[must_use]
+    pub fn encode_onto(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         const PLAIN: &str = "a message is plain data and memory does not refuse it";
-        let mut bytes = vec![VERSION];
+        bytes.push(VERSION);
         bytes.extend(self.at.0.to_le_bytes());
         bytes.push(self.said.kind());
         match &self.said {
-            Said::Consensus(message) => bytes.extend(message.encode()),
-            Said::Cluster(message) => bytes.extend(message.encode()),
-            Said::Naming(message) => bytes = postcard::to_extend(message, bytes).expect(PLAIN),
-            Said::Proposal(message) => bytes = postcard::to_extend(message, bytes).expect(PLAIN),
-            Said::Gather(message) => bytes = postcard::to_extend(message, bytes).expect(PLAIN),
+            Said::Consensus(message) => message.encode_onto(bytes),
+            Said::Cluster(message) => [bytes, message.encode()].concat(),
+            Said::Naming(message) => postcard::to_extend(message, bytes).expect(PLAIN),
+            Said::Proposal(message) => postcard::to_extend(message, bytes).expect(PLAIN),
+            Said::Gather(message) => postcard::to_extend(message, bytes).expect(PLAIN),
         }
-        bytes
     }
 
     /// Reads a message. The time may be any: whether it is followed is decided where a clock is.

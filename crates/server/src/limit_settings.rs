@@ -1,7 +1,7 @@
 //! The settings under `[limits]`: one table from which the flags, the variables, the keys of the file, the checks and
 //! `docs/limits.md` are made.
 
-use crate::{Limits, SettingsError};
+use crate::{Limits, SettingsError, limits::DESCRIPTORS_RESERVED};
 use base::Limit;
 use serde::de::{self, Deserialize, Deserializer};
 use std::{collections::BTreeMap, fmt, sync::LazyLock, time::Duration};
@@ -390,7 +390,7 @@ impl Row {
 
     fn default(&self, limits: &Limits) -> String {
         if self.name == "connections" {
-            return "open files - 256".to_owned();
+            return format!("open files - {DESCRIPTORS_RESERVED}");
         }
         self.kind.write((self.get)(limits))
     }

@@ -3,8 +3,12 @@
 
 use std::time::Duration;
 
-/// Descriptors that stay free for the disk, for doors and for telling clients that there are too many of them.
-const DESCRIPTORS_RESERVED: u64 = 256;
+/// Descriptors for the disk, for doors, for other nodes that have not proved themselves yet, and for telling clients that
+/// there are too many of them.
+const DESCRIPTORS_OF_SERVER: usize = 192;
+/// Descriptors that are not for connections of clients: also those of links, dialed and accepted, and of checks of instances.
+pub(crate) const DESCRIPTORS_RESERVED: u64 =
+    (DESCRIPTORS_OF_SERVER + 2 * host::INBOUNDS_LEN_MAX + naming::CHECKS_AT_ONCE_MAX) as u64;
 /// Connections on a system that does not tell how many files may be open.
 const CONNECTIONS_ASSUMED: u64 = 10_000;
 /// However few files may be open: this many connections are taken, or the server would be of no use.

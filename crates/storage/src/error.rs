@@ -29,9 +29,10 @@ pub enum Error {
     },
     /// Bytes are not what was written.
     ///
-    /// Duty: stop the node. It must neither vote nor lead with this data; remove it from the cluster and let it join anew.
+    /// Duty: stop the node. It must neither vote nor lead with this data. With an empty directory it is a new node, which
+    /// gets everything from the others and takes the old one's place.
     #[error(
-        "{what} is corrupt ({where_}); the node must not take part with this data, let it join anew"
+        "{what} is corrupt ({where_}); the node takes no part with this data. If the others of its cluster run, start it with an empty data directory and the same settings: it gets everything from them and takes its old place. If it is alone, restore a backup"
     )]
     Corrupt {
         /// Which file or record.

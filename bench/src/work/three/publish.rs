@@ -6,11 +6,21 @@ use crate::{
     grpc::Grpc,
     load,
     problem::Problem,
+    process,
     row::Row,
 };
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
-pub(crate) async fn run(cluster: &Cluster, length: Duration) -> Result<Vec<Row>, Problem> {
+pub(crate) async fn run(
+    cluster: &Cluster,
+    length: Duration,
+    bytes: Option<u32>,
+) -> Result<Vec<Row>, Problem> {
+    let processes = cluster.processes();
     let leader = cluster.leader_now().await?;
     let follower = (leader + 1) % NODES;
     let mut rows = Vec::new();
@@ -23,12 +33,19 @@ pub(crate) async fn run(cluster: &Cluster, length: Duration) -> Result<Vec<Row>,
         let taken = Rc::new(RefCell::new(vec![String::new(); PUBLISHERS]));
         let newest = taken.clone();
         let operation = async move |(lane, client): &mut (usize, Grpc), count| {
-            let (data_id, content) = (format!("published-{number}-{lane}"), config::content(count));
+            let data_id = format!("published-{number}-{lane}");
+            let content = match bytes {
+                Some(bytes) => config::content_of(count, bytes as usize),
+                None => config::content(count),
+            };
             config::publish_grpc(client, &data_id, &content).await?;
             newest.borrow_mut()[*lane] = content;
             Ok(())
         };
-        let mut row = load::closed_loop_of(&cluster.processes(), length, lanes, operation).await?;
+        let (sent, began) = (process::bytes_between(&processes)?, Instant::now());
+        let mut row = load::closed_loop_of(&processes, length, lanes, operation).await?;
+        let sent = process::bytes_between(&processes)?.saturating_sub(sent);
+        row.link_bytes = Some(sent as f64 / began.elapsed().as_secs_f64());
         for (lane, content) in taken.take().iter().enumerate() {
             let data_id = format!("published-{number}-{lane}");
             if let Err(wrong) = config::settled(next.api, &data_id, content).await {

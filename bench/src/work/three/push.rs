@@ -1,8 +1,8 @@
-//! An instance changed at one node until every one of 500 subscribers of the other two has been told of it.
+//! An instance changed at one node until every one of many subscribers of the other two has been told of it.
 
 use super::super::{
     naming::{self, HOSTS},
-    push::{self, CHANGES_MAX, SUBSCRIBERS},
+    push::{self, CHANGES_MAX},
 };
 use crate::{
     cluster::Cluster,
@@ -15,7 +15,11 @@ use crate::{
 };
 use std::time::{Duration, Instant};
 
-pub(crate) async fn run(cluster: &Cluster, length: Duration) -> Result<Vec<Row>, Problem> {
+pub(crate) async fn run(
+    cluster: &Cluster,
+    length: Duration,
+    count: usize,
+) -> Result<Vec<Row>, Problem> {
     let [first, others @ ..] = &cluster.nodes[..] else { return Err(Problem::NoCluster) };
     let mut owner = Grpc::open(first.grpc, None).await?;
     naming::register_hosts(&mut owner, "pushed", HOSTS).await?;
@@ -24,7 +28,7 @@ pub(crate) async fn run(cluster: &Cluster, length: Duration) -> Result<Vec<Row>,
         super::seen::counted(other.api, "pushed", usize::from(HOSTS), until).await?;
     }
     let mut subscribers = Vec::new();
-    for other in others.iter().cycle().take(SUBSCRIBERS) {
+    for other in others.iter().cycle().take(count) {
         subscribers.push(push::subscribe(other.grpc).await?);
     }
     let mut publisher = Grpc::open(first.grpc, None).await?;
@@ -43,6 +47,6 @@ pub(crate) async fn run(cluster: &Cluster, length: Duration) -> Result<Vec<Row>,
         }
     }
     let row = tally.row(began.elapsed(), process::cpu_of(&processes)?.saturating_sub(cpu));
-    let name = format!("three nodes: changed, seen by {SUBSCRIBERS} subscribers of the others");
+    let name = format!("three nodes: changed, seen by {count} subscribers of the others");
     Ok(vec![row.named(&name, Goal::P99Millis(150.0))])
 }

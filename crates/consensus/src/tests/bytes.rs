@@ -44,7 +44,7 @@ fn content() -> impl Strategy<Value = Content> {
         _ => MemberChange::Remove(NodeId(id)),
     });
     prop_oneof![
-        any::<Vec<u8>>().prop_map(|data| Content::Data(Blob(data))),
+        any::<Vec<u8>>().prop_map(|data| Content::Data(Blob(data.into()))),
         prop::collection::vec(change, 0..3).prop_map(Content::Members),
     ]
 }
@@ -66,7 +66,7 @@ prop_compose! {
         message.commit_term = commit_term;
         message.reject = reject;
         message.reject_hint = reject_hint;
-        message.context = Blob(context);
+        message.context = Blob(context.into());
         message.entries = entries.into_iter().enumerate().map(|(n, (at, of, content, fits))| {
             // Most of them fit together, or the first look would refuse all.
             let next = index.wrapping_add(n as u64 + 1);
@@ -163,7 +163,8 @@ fn entries_behind_a_gap_are_refused() {
     let mut world = World::new(1, &[1, 2, 3]);
     let mut message = blank(MessageKind::Append, 1);
     message.index = 2;
-    message.entries = vec![LogEntry { term: 1, index: 3, content: Content::Data(Blob(vec![7])) }];
+    message.entries =
+        vec![LogEntry { term: 1, index: 3, content: Content::Data(Blob(vec![7].into())) }];
     world.step(1, Input::Message { from: NodeId(2), message });
     let (_, last) = world.outputs.last().unwrap();
     let why = MessageFault::Invalid("it does not say what comes before its entries");
@@ -189,7 +190,7 @@ fn an_acknowledgement_of_what_was_never_sent_is_refused() {
 /// A log of entries 2 to 4 behind the first snapshot.
 fn whole() -> Recovered {
     let members = Members { voters: vec![NodeId(1)], ..Members::default() };
-    let entry = |index| LogEntry { term: 2, index, content: Content::Data(Blob(b"x".to_vec())) };
+    let entry = |index| LogEntry { term: 2, index, content: Content::Data(Blob("x".into())) };
     Recovered {
         hard_state: Some(encode(&HardState { term: 2, vote: 1, commit: 3 })),
         snapshot: Some(encode(&SnapshotMeta { index: 1, term: 1, members })),

@@ -68,7 +68,7 @@ fn parse(words: &[&str]) -> (NodeId, Message) {
     }
     for text in fields.get("entries").into_iter().flat_map(|text| text.split(',')) {
         let (index, data) = text.split_once(':').unwrap();
-        let content = Content::Data(Blob(data.into()));
+        let content = Content::Data(Blob(data.to_owned().into()));
         message.entries.push(LogEntry { term, index: index.parse().unwrap(), content });
     }
     if kind == MessageKind::Snapshot {

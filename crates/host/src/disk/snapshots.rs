@@ -178,7 +178,7 @@ impl DiskWorker {
         let installed = self
             .disk
             .finish_install(index.0, snapshot)
-            .and_then(|()| self.disk.append(&[to_storage(&write)]));
+            .and_then(|()| self.disk.append(&[to_storage(write.clone())]));
         if let Err(error) = installed {
             // After a full disk it is asked for again, and finds how far it came.
             self.stalled.push_front(DiskJob::Persist { id, write });

@@ -5,8 +5,9 @@ use cluster::{Introduction, Refusal};
 use node::Lane;
 use std::{collections::BTreeMap, sync::Arc, task::Waker};
 
-/// How many accepted connections there may be: two of every node, with room for those that come anew.
-pub const INBOUNDS_LEN_MAX: usize = 512;
+/// How many accepted connections there may be: two of each of 64 nodes. A server keeps as many descriptors free for them,
+/// and for what it dials itself.
+pub const INBOUNDS_LEN_MAX: usize = 128;
 
 /// A connection that was accepted from another node. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,5 +3,6 @@
 mod chaos;
 mod junk;
 mod net;
+mod seeds;
 mod several;
 mod snapshots;

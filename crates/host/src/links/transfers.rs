@@ -1,7 +1,7 @@
 //! Snapshots for peers. The disk reads the next piece when the one before has left: a slow link costs a view of the tables,
 //! not memory.
 
-use super::{Effect, FRAME_BYTES_MAX, LinkId, Links, frame};
+use super::{Effect, FRAME_BYTES_MAX, LinkId, Links, frame, outbox::Post};
 use crate::disk::{DiskJob, SnapshotJob, TransferId};
 use base::{Duration, Instant, LogIndex, NodeId, Now};
 use node::{Input, Lane, PeerMessage};
@@ -45,6 +45,10 @@ impl Transfers {
             State::Opening | State::Sending { .. } => None,
         });
         open.min()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
     }
 
     fn to(&self, node: NodeId) -> Option<TransferId> {
@@ -132,7 +136,7 @@ impl Links {
             return self.transfer_failed(id);
         }
         // If there is no room the link is hung up, and with it the transfer has failed.
-        if self.post(now, link, Lane::Bulk, frame).is_err() {
+        if self.post(now, link, Lane::Bulk, Post { frame, repeats: false }).is_err() {
             return;
         }
         if piece.is_none() {

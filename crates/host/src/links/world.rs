@@ -1,8 +1,8 @@
 //! What the world asks and tells of links: see [`crate::links`] for the order.
 
 use super::{
-    BadFrame, Dial, Flow, InboundId, KeyName, LinkId, LinkState, NotAccepted, Reading, dialing,
-    frame,
+    BadFrame, Dial, Flow, InboundId, KeyName, LinkId, LinkState, Links, NotAccepted, Reading,
+    dialing, frame,
 };
 use crate::{Host, sessions::lock};
 use base::Now;
@@ -92,16 +92,16 @@ impl Host {
     /// The next frame to write to a lane of a link.
     #[must_use]
     pub fn take_frame(&self, link: LinkId, lane: Lane) -> Option<Bytes> {
-        let frame = self.with_links(|links| {
-            let frame = links.outboxes.get_mut(&link)?.of(lane).pop()?;
-            links.read_pieces();
-            Some(frame)
-        })?;
+        let (post, transfers) = {
+            let mut links = lock(&self.links);
+            let post = links.outboxes.get_mut(&link)?.of(lane).pop()?;
+            (post, !links.transfers.is_empty())
+        };
+        if transfers {
+            self.with_links(Links::read_pieces);
+        }
         // Not under the lock: it takes as long as a message is long.
-        Some(match lane {
-            Lane::Urgent => frame,
-            Lane::Bulk => frame::compressed(frame),
-        })
+        Some(if post.repeats { frame::compressed(post.frame) } else { post.frame })
     }
 
     /// Woken when `take_frame` has something, from now on. Look once more after this.
@@ -134,10 +134,7 @@ impl Host {
     /// # Errors
     /// The connection is to be closed: the frame is not what a node of ours sends. Nothing else changed.
     pub fn peer_frame(&self, now: Now, inbound: InboundId, frame: Bytes) -> Result<Flow, BadFrame> {
-        let bytes = frame.len();
-        let taken = frame::decode(&frame)
-            .and_then(|frame| self.with_links(|links| links.received(now, inbound, frame, bytes)));
-        if let Err(bad) = taken {
+        if let Err(bad) = self.received(now, inbound, frame) {
             if bad != BadFrame::Closed {
                 self.tally.links.bad_frame();
             }

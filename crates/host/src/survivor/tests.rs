@@ -19,7 +19,7 @@ fn founded(me: u64, voters: &[u64]) -> LogWrite {
         Consensus::recover(settings, Now::START, consensus::Recovered::default()).expect("blank");
     loop {
         match engine.poll().expect("the beginning of the log is written") {
-            Output::Persist { write, .. } => return crate::disk::to_storage(&write),
+            Output::Persist { write, .. } => return crate::disk::to_storage(write),
             _ => continue,
         }
     }

@@ -3,7 +3,7 @@
 use crate::{
     Answer,
     fault::{Fault, Shape},
-    operation::{Event, unexpected_fault},
+    operation::{Event, failure},
 };
 use access::{Outcome, Reply};
 use http::StatusCode;
@@ -26,7 +26,7 @@ pub(crate) fn outcome(event: Event) -> Result<Outcome, Fault> {
             }
         },
         Event::Answer(Answer::Access(Reply::Refused(text))) => Err(refused(text)),
-        event => Err(unexpected_fault(event)),
+        event => Err(failure(event)),
     }
 }
 

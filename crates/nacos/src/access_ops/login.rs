@@ -9,7 +9,7 @@ use crate::{
     credential::may_be_tried,
     fault::{Fault, Shape},
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::{self, Rendered},
 };
 use base::Duration;
@@ -105,7 +105,7 @@ impl Operate for LogIn {
             Event::Answer(Answer::Access(reply)) => {
                 Next::Fault(Fault { shape: Shape::Plain, ..throttled(&reply) })
             }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -5,14 +5,14 @@
 //! before is the one in the row before it, of the same version.
 
 use super::{
-    fields::{key_of_form, refused, resource, tenant_of_form},
+    fields::{key_of_form, resource, tenant_of_form},
     search::{Page, json},
 };
 use crate::{
     Answer, Ask, dates,
     fault::{Fault, Shape},
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Rendered,
 };
 use base::{Consistency, Revision};
@@ -67,10 +67,7 @@ impl Operate for ListChanges {
                     page_items: rows.iter().map(|row| shown(row, &self.tenant, None)).collect(),
                 }))
             }
-            Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }
@@ -205,10 +202,7 @@ impl Operate for ShowChange {
     fn resume(&mut self, _: &mut Context<'_>, event: Event) -> Next {
         match event {
             Event::Answer(Answer::Config(Reply::History(rows))) => self.search(&rows),
-            Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     fault::Fault,
     form::{self, Form},
     json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
 };
 use access::Action;
 use base::Consistency;
@@ -135,7 +135,7 @@ impl Operate for CloneConfigs {
     fn resume(&mut self, _: &mut Context<'_>, event: Event) -> Next {
         match &mut self.transfer {
             Some(transfer) => transfer.resume(event, |_| None),
-            None => unexpected(event),
+            None => failed(event),
         }
     }
 }

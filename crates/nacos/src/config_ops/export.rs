@@ -11,7 +11,7 @@ use crate::{
     fault::{Fault, Shape},
     filter::Filter,
     form::{self, Form},
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::{self, Rendered},
 };
 use access::{Action, Resource};
@@ -138,7 +138,7 @@ impl Operate for ExportConfigs {
                 reply::add(&mut response, "cache-control", "no-store");
                 Next::Reply(Rendered::Http(response))
             }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -120,7 +120,7 @@ pub(crate) fn author(context: &Context<'_>, named: &str) -> Author {
 }
 
 /// A refusal of the config center in Nacos's words.
-pub(crate) fn refused(refusal: &Refusal) -> Fault {
+pub(crate) fn refused_by_config_center(refusal: &Refusal) -> Fault {
     let (status, code) = match refusal {
         Refusal::ContentBlank => return Fault::caused("content is blank : "),
         Refusal::ContentTooLarge { .. } | Refusal::ChangesTooLarge { .. } => {

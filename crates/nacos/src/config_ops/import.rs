@@ -154,7 +154,7 @@ impl ImportConfigs {
         match (transfer, event) {
             (Some(transfer), None) => transfer.next(content),
             (Some(transfer), Some(event)) => transfer.resume(event, content),
-            (None, Some(event)) => crate::operation::unexpected(event),
+            (None, Some(event)) => crate::operation::failed(event),
             (None, None) => unreachable!("it was just planned"),
         }
     }

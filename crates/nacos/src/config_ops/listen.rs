@@ -2,12 +2,12 @@
 //!
 //! The plane registers first and answers what differs, so no change falls between the comparison and the listening.
 
-use super::fields::{refused, request_of_config, resource};
+use super::fields::{refused_by_config_center, request_of_config, resource};
 use crate::{
     Answer, Ask, LISTENED_KEYS_MAX,
     fault::Fault,
     grpc, json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
 };
 use access::Action;
 use base::{Consistency, Limit};
@@ -67,7 +67,7 @@ impl BatchListen {
 }
 
 fn too_many(limit: usize) -> Fault {
-    refused(&Refusal::TooManyListeners { limit }).at(Limit::Listeners)
+    refused_by_config_center(&Refusal::TooManyListeners { limit }).at(Limit::Listeners)
 }
 
 /// The tenant as it is told to the client: blank and absent are one.
@@ -125,10 +125,7 @@ impl Operate for BatchListen {
             Event::Answer(Answer::Config(Reply::Listening(differ))) => {
                 Next::Reply(self.changed(context, if self.listen { &differ } else { &[] }))
             }
-            Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

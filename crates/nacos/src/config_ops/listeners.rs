@@ -1,12 +1,12 @@
 //! Who listens to a config on this node, with the md5 each one holds: `GET /v1/cs/configs/listener`; and to what the
 //! clients at an address listen: `GET /v1/cs/listener?ip=`.
 
-use super::fields::{key_of_form, refused, resource, tenant_of_form};
+use super::fields::{key_of_form, resource, tenant_of_form};
 use crate::{
     Answer, Ask,
     fault::Fault,
     form::{self, Form},
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::{self, Rendered},
     watching::group_key,
 };
@@ -72,10 +72,7 @@ impl Operate for ListListeners {
             Event::Answer(Answer::Config(Reply::ListenersAt(held))) => {
                 Next::Reply(shown(self.by_key(held)))
             }
-            Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -3,14 +3,14 @@
 //! The client names keys with the md5 it holds; the answer is held until one differs or the time is over.
 
 use super::{
-    fields::{refused, resource},
+    fields::{refused_by_config_center, resource},
     version::Version,
 };
 use crate::{
     Answer, Ask, CallId, LISTENED_KEYS_MAX, check,
     fault::{Fault, Shape},
     form::{self, Form},
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::{self, Rendered},
 };
 use access::Action;
@@ -108,7 +108,7 @@ fn read(lines: &str) -> Result<Vec<Item>, Fault> {
     for line in lines.split(LINE).filter(|line| !line.trim().is_empty()) {
         if items.len() >= LISTENED_KEYS_MAX {
             let refusal = Refusal::TooManyListeners { limit: LISTENED_KEYS_MAX };
-            return Err(refused(&refusal).at(Limit::Listeners));
+            return Err(refused_by_config_center(&refusal).at(Limit::Listeners));
         }
         let words: Vec<&str> = line.split(WORD).collect();
         let (data_id, group, md5, tenant) = match words[..] {
@@ -166,10 +166,7 @@ impl Operate for Poll {
             }
             (Event::Changed(key), _) => Next::Reply(self.answer(&[key])),
             (Event::Due, _) => Next::Reply(self.answer(&[])),
-            (Event::Answer(Answer::Config(Reply::Refused(refusal))), _) => {
-                Next::Fault(refused(&refusal))
-            }
-            (event, _) => unexpected(event),
+            (event, _) => failed(event),
         }
     }
 

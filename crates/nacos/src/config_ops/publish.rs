@@ -2,7 +2,7 @@
 
 use super::{
     clone::CloneConfigs,
-    fields::{CAS_CONFLICT, author, key_of_form, refused, request_of_config, resource},
+    fields::{CAS_CONFLICT, author, key_of_form, request_of_config, resource},
     import::ImportConfigs,
     version,
 };
@@ -11,7 +11,7 @@ use crate::{
     fault::{ErrorCode, Fault, Shape},
     form::Form,
     grpc, json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::{self, Door, Nothing, Rendered},
 };
 use config::{ConfigKey, Details, GrayRule, Outcome, Reply, Request};
@@ -169,10 +169,7 @@ impl Operate for Publish {
                 let text = format!("gray config version is over max count :{limit}");
                 Next::Fault(Fault::caused(text).with(ErrorCode::TooManyGrays))
             }
-            Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Remove a config, or a gray version of it: gRPC `ConfigRemoveRequest`, `DELETE /v1/cs/configs` (also with `beta=true`).
 
 use super::{
-    fields::{author, key_of_form, refused, request_of_config, resource},
+    fields::{author, key_of_form, request_of_config, resource},
     publish::yes,
     remove_many::RemoveConfigs,
     version,
@@ -11,7 +11,7 @@ use crate::{
     fault::Fault,
     form::Form,
     grpc, json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
 };
 use config::{ConfigKey, GrayName, Outcome, Reply, Request};
 
@@ -78,10 +78,7 @@ impl Operate for RemoveConfig {
                     Some(GrayName::Tag(_)) | None => yes(context.door),
                 })
             }
-            Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -3,14 +3,14 @@
 //! One after the other, not all or nothing: when one fails, the answer says so and those before it are gone.
 
 use super::{
-    fields::{author, refused, resource},
+    fields::{author, resource},
     version,
 };
 use crate::{
     Answer, Ask,
     fault::Fault,
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
 };
 use access::Action;
 use base::Consistency;
@@ -80,10 +80,7 @@ impl Operate for RemoveConfigs {
             Event::Answer(Answer::Config(Reply::Outcome(Outcome::Removed { existed: _ }))) => {
                 self.next()
             }
-            Event::Answer(Answer::Config(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::version;
 use crate::{
     Answer, Ask, Unavailable,
     fault::Fault,
-    operation::{Event, Next, unexpected},
+    operation::{Event, Next, failed},
     reply::{self, Rendered},
 };
 use config::{Author, CHANGES_MAX, Change, ConfigKey, Details, Outcome, Reply, Request};
@@ -230,7 +230,7 @@ impl Transfer {
         let key = match self.current.take() {
             Some(Current::One(key)) => key,
             Some(Current::Together) => return self.together(event, content),
-            None => return unexpected(event),
+            None => return failed(event),
         };
         match event {
             Event::Answer(Answer::Config(Reply::Outcome(Outcome::Published(_)))) => {
@@ -249,7 +249,7 @@ impl Transfer {
                 self.fail(&key, refusal.to_string());
             }
             Event::Answer(Answer::Unavailable(why)) => return Next::Fault(self.broken_off(why)),
-            event => return unexpected(event),
+            event => return failed(event),
         }
         self.next(content)
     }
@@ -266,7 +266,7 @@ impl Transfer {
                 | Reply::Refused(_),
             )) => self.next(content),
             Event::Answer(Answer::Unavailable(why)) => Next::Fault(self.broken_off(why)),
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 

@@ -2,12 +2,11 @@
 //!
 //! The plane is asked first, then the views are looked at: no name falls between. What is told then is in `watching`.
 
-use super::fields::refused;
 use crate::{
     Answer, Ask, check,
     fault::Fault,
     form, grpc, json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Nothing,
     watching::{HELD_NAMES_MAX, WATCHED_NAMES_MAX, read_group_key},
 };
@@ -140,10 +139,7 @@ impl Operate for WatchConfigs {
                 let (code, text) = TOO_MANY_PATTERNS;
                 Next::Reply(context.door.answer(500, code, Some(text), Nothing {}))
             }
-            (Event::Answer(Answer::Config(Reply::Refused(refusal))), _) => {
-                Next::Fault(refused(&refusal))
-            }
-            (event, _) => unexpected(event),
+            (event, _) => failed(event),
         }
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! A full beat carries the instance and registers it if it is unknown; a light one carries its address only.
 
-use super::instance::{refused, resource};
+use super::instance::resource;
 use crate::{
     Answer, Ask, check,
     fault::{ErrorCode, Fault, Shape},
     form::Form,
     json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Rendered,
     service_info::cluster_or_default,
 };
@@ -166,10 +166,7 @@ impl Operate for Beat {
                     light_beat_enabled: context.views.switches().light_beat,
                 }))
             }
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -4,12 +4,11 @@
 //! A client is named by its connection, or by `ip:port#true` (it lives by its beats), or `ip:port#false` (persistent). What
 //! they offer is in all namespaces, so only administrators may ask.
 
-use super::instance::refused;
 use crate::{
     Answer, Ask,
     fault::{Fault, Shape},
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Rendered,
 };
 use access::Resource;
@@ -73,10 +72,7 @@ impl Operate for ListClients {
                     None => Next::Reply(Rendered::json(&self.told)),
                 }
             }
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }
@@ -243,10 +239,7 @@ impl Operate for ShowClient {
                 })
             }
             Event::Answer(Answer::Naming(Reply::Refused(Refusal::NoSuchClient))) => self.missing(),
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -6,13 +6,13 @@
 
 use super::{
     cluster::ShownChecker,
-    instance::{changed, refused, resource, settled},
+    instance::{changed, resource, settled},
 };
 use crate::{
     Answer, Ask,
     fault::Fault,
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Rendered,
 };
 use access::Resource;
@@ -115,10 +115,7 @@ impl Operate for HealthPage {
                 );
                 Next::Reply(Rendered::json(&Greeting { msg }))
             }
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

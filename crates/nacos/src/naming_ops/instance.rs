@@ -6,7 +6,7 @@ use crate::{
     fault::{ErrorCode, Fault, Shape},
     form::{self, Form},
     grpc, json,
-    operation::{Event, Operation, unexpected_fault},
+    operation::{Event, Operation, failure},
     reply::{Door, Rendered},
     service_info::cluster_or_default,
 };
@@ -235,29 +235,16 @@ pub(crate) fn changed(door: &Door, kind: &'static str) -> Rendered {
 
 /// The end of a change: done, or why not.
 pub(crate) fn settled(event: Event) -> Result<(), Fault> {
-    let Event::Answer(Answer::Naming(reply)) = event else { return Err(unexpected_fault(event)) };
-    match reply {
-        Reply::Done | Reply::Outcome(Outcome::Done | Outcome::Edited(_)) => Ok(()),
-        Reply::Refused(refusal) | Reply::Outcome(Outcome::Refused(refusal)) => {
-            Err(refused(&refusal))
-        }
-        reply @ (Reply::Beat { .. }
-        | Reply::Counts(_)
-        | Reply::Subscribers(_)
-        | Reply::Clusters(_)
-        | Reply::Clients { .. }
-        | Reply::Published { .. }
-        | Reply::SubscribedBy(_)
-        | Reply::Publishers(_)
-        | Reply::SubscribingClients(_)
-        | Reply::Digests { .. }
-        | Reply::Verified(_)
-        | Reply::Digest(_)) => Err(unexpected_fault(Event::Answer(Answer::Naming(reply)))),
+    match event {
+        Event::Answer(Answer::Naming(
+            Reply::Done | Reply::Outcome(Outcome::Done | Outcome::Edited(_)),
+        )) => Ok(()),
+        event => Err(failure(event)),
     }
 }
 
 /// A refusal of the registry in Nacos's words.
-pub(crate) fn refused(refusal: &Refusal) -> Fault {
+pub(crate) fn refused_by_registry(refusal: &Refusal) -> Fault {
     let (status, code) = match refusal {
         Refusal::UnknownClient => {
             // The SDK takes 301 as "connect again", which is what helps.

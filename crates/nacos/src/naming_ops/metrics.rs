@@ -1,11 +1,11 @@
 //! Whether the registry serves, and what it holds: `GET /v1/ns/operator/metrics`, `/v1/ns/ops/metrics`.
 
-use super::{instance::refused, status_text};
+use super::status_text;
 use crate::{
     Answer, Ask, NodeState, Views,
     fault::Fault,
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Rendered,
 };
 use access::Resource;
@@ -82,10 +82,7 @@ impl Operate for Metrics {
                     responsible_instance_count: counts.responsible_instances,
                 }))
             }
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

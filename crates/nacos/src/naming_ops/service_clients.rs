@@ -1,14 +1,11 @@
 //! The clients of a service: `GET /v2/ns/client/service/publisher/list` and `/v2/ns/client/service/subscriber/list`.
 
-use super::{
-    clients::client_text,
-    instance::{refused, resource},
-};
+use super::{clients::client_text, instance::resource};
 use crate::{
     Answer, Ask,
     fault::Fault,
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Rendered,
 };
 use base::Consistency;
@@ -96,10 +93,7 @@ impl Operate for ListClientsOf {
                     })
                 })
                 .collect(),
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                return Next::Fault(refused(&refusal));
-            }
-            event => return unexpected(event),
+            event => return failed(event),
         };
         Next::Reply(Rendered::json(&shown))
     }

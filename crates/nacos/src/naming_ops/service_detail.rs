@@ -1,15 +1,11 @@
 //! What is known of a service itself: `GET /v1/ns/service`, `/v2/ns/service` and `/v1/ns/catalog/service`.
 
-use super::{
-    cluster::ShownChecker,
-    instance::{refused, resource},
-    service::ShownSelector,
-};
+use super::{cluster::ShownChecker, instance::resource, service::ShownSelector};
 use crate::{
     Answer, Ask,
     fault::{ErrorCode, Fault, Shape},
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Rendered,
 };
 use base::Consistency;
@@ -252,10 +248,7 @@ impl Operate for ShowService {
                     None => Next::Fault(self.missing()),
                 }
             }
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Ask for pushes of a service, or no longer: gRPC `SubscribeServiceRequest`.
 
-use super::instance::{refused, request_of_service, resource};
+use super::instance::{request_of_service, resource};
 use crate::{
     Answer, Ask, Format, check,
     fault::Fault,
     form, grpc, json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     service_info::{self, Selection},
 };
 use base::Consistency;
@@ -78,12 +78,7 @@ impl Operate for Subscribe {
                 if self.new {
                     context.client.subscriptions.remove(&self.service);
                 }
-                match event {
-                    Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                        Next::Fault(refused(&refusal))
-                    }
-                    event => unexpected(event),
-                }
+                failed(event)
             }
         }
     }

@@ -1,11 +1,11 @@
 //! Who subscribes to a service on this node: `GET /v1/ns/service/subscribers`.
 
-use super::instance::{refused, resource};
+use super::instance::resource;
 use crate::{
     Answer, Ask,
     fault::Fault,
     form::Form,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Rendered,
 };
 use base::Consistency;
@@ -84,10 +84,7 @@ impl Operate for ListSubscribers {
     fn resume(&mut self, _: &mut Context<'_>, event: Event) -> Next {
         match event {
             Event::Answer(Answer::Naming(Reply::Subscribers(all))) => Next::Reply(self.shown(&all)),
-            Event::Answer(Answer::Naming(Reply::Refused(refusal))) => {
-                Next::Fault(refused(&refusal))
-            }
-            event => unexpected(event),
+            event => failed(event),
         }
     }
 }

@@ -2,12 +2,11 @@
 //!
 //! The plane is asked first, then the views are looked at: no name falls between. What is told then is in `watching`.
 
-use super::instance::refused;
 use crate::{
     Answer, Ask, check,
     fault::{Fault, Shape},
     form, grpc, json,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Nothing,
     watching::{HELD_NAMES_MAX, WATCHED_NAMES_MAX, read_service_key},
 };
@@ -144,10 +143,7 @@ impl Operate for WatchServices {
                 let text = refusal.to_string();
                 Next::Reply(door.answer(500, TOO_MANY_PATTERNS, Some(&text), Nothing {}))
             }
-            (Event::Answer(Answer::Naming(Reply::Refused(refusal))), _) => {
-                Next::Fault(refused(&refusal))
-            }
-            (event, _) => unexpected(event),
+            (event, _) => failed(event),
         }
     }
 }

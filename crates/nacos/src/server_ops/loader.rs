@@ -11,7 +11,7 @@ use crate::{
     fault::{Fault, Shape},
     form::Form,
     naming_ops::CLIENTS_MAX,
-    operation::{Context, Event, Need, Next, Operate, Operation, unexpected},
+    operation::{Context, Event, Need, Next, Operate, Operation, failed},
     reply::Rendered,
 };
 use access::Resource;
@@ -116,7 +116,7 @@ impl Operate for Loader {
                 silent.extend(without);
                 balanced(context, silent)
             }
-            (_, event) => unexpected(event),
+            (_, event) => failed(event),
         }
     }
 }

@@ -166,6 +166,23 @@ fn a_client_that_is_asked_to_go_is_listed_until_it_is_there() {
     assert!((0..3).all(|index| net.shown(index).is_empty()), "nothing was left behind");
 }
 
+/// The node that it left says that it is there, to those who have not heard it from the other one.
+#[test]
+fn whoever_hears_that_a_client_left_hears_where_it_is() {
+    let mut net = three();
+    let (here, one) = moved(&mut net);
+    let there = connection(1, 1);
+    net.swallowed = vec![(1, 2)];
+    register_on(&mut net, 1, there, &one);
+    net.wait(Duration::from_millis(5));
+    net.step(0, Input::Closed(here));
+    for _ in 0..20 {
+        net.wait(Duration::from_millis(1));
+        assert_eq!(net.shown(2), ["1"]);
+    }
+    assert_eq!(net.nodes[2].distro.len(), 1, "only where it is");
+}
+
 #[test]
 fn a_client_that_is_there_before_it_closes_leaves_nothing_behind() {
     let mut net = three();

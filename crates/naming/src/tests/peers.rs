@@ -140,3 +140,31 @@ fn the_instances_of_a_node_that_died_are_listed_for_15_s() {
     pair.wait(Duration::from_secs(2));
     assert_eq!(pair.ports(0), Vec::<u16>::new());
 }
+
+/// A name or an address is kept once, also of what was heard of from another node.
+#[test]
+fn what_was_heard_shares_names_and_texts() {
+    let mut pair = Pair::new();
+    let client = pair.register(0, 1, 80);
+    let batch = Request::RegisterBatch {
+        client: ClientId::Connection(client),
+        service: service(),
+        instances: (80..90).map(instance).collect(),
+    };
+    pair.step(0, Input::Request { from: client, id: RequestId(2), request: batch });
+    pair.register(1, 2, 90);
+
+    let heard = &pair.nodes[1];
+    let (name, _) = heard.services.get_key_value(&service()).expect("it is listed");
+    let offers: Vec<_> = heard.distro.after(None).collect();
+    assert_eq!(offers.len(), 11);
+    let (first, _) = offers[0];
+    for (key, entry) in &offers[..10] {
+        assert!(Arc::ptr_eq(&key.service, name), "{key:?}");
+        assert!(Arc::ptr_eq(&key.client, &first.client), "{key:?}");
+        assert!(Arc::ptr_eq(&key.place.ip, &first.place.ip), "{key:?}");
+        assert!(Arc::ptr_eq(&key.place.cluster_name, &heard.default_cluster), "{key:?}");
+        assert!(Arc::ptr_eq(&entry.value.ip, &key.place.ip), "{key:?}");
+        assert!(Arc::ptr_eq(&entry.value.cluster_name, &key.place.cluster_name), "{key:?}");
+    }
+}

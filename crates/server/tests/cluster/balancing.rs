@@ -1,4 +1,4 @@
-//! Clients of one node are asked to go to others.
+//! Clients of one node are asked to go to others, and nobody misses their instances meanwhile.
 
 use crate::{
     calls::{Client, Open, body, kind},
@@ -8,17 +8,21 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::task::JoinHandle;
 
-/// A client with one instance, that goes where it is asked to, as the official one does.
+/// A client with one instance, that goes where it is asked to as the official one does: it connects there, closes the former
+/// connection, and registers what it has only then.
 struct Roamer {
     client: Client,
     stream: Open,
-    number: usize,
 }
 
 impl Roamer {
-    async fn come(door: SocketAddr, number: usize) -> Self {
+    async fn come(door: SocketAddr) -> Self {
         let client = Client::connect(door, "").await;
         let stream = client.set_up().await;
+        Self { client, stream }
+    }
+
+    async fn register(&self, number: usize) {
         let instance = json!({"ip": address(number), "port": 80, "ephemeral": true});
         let request = json!({
             "namespace": "public",
@@ -27,21 +31,19 @@ impl Roamer {
             "type": "registerInstance",
             "instance": instance,
         });
-        let registered = client.ask("InstanceRequest", request).await.json();
+        let registered = self.client.ask("InstanceRequest", request).await.json();
         assert_eq!(registered["resultCode"], 200, "{registered}");
-        Self { client, stream, number }
     }
 
-    async fn roam(mut self) {
+    async fn roam(mut self, number: usize) {
         while let Ok(payload) = self.stream.next().await {
             match kind(&payload) {
                 "ConnectResetRequest" => {
                     let asked = body(&payload);
                     let part = |name: &str| asked[name].as_str().expect("it says where").to_owned();
                     let to = format!("{}:{}", part("serverIp"), part("serverPort"));
-                    let there = Self::come(to.parse().expect("an address"), self.number).await;
-                    // The former connection ends only now.
-                    self = there;
+                    self = Self::come(to.parse().expect("an address")).await;
+                    self.register(number).await;
                 }
                 "ClientDetectionRequest" => {
                     self.client.ask("HealthCheckRequest", json!({})).await;
@@ -78,12 +80,13 @@ async fn spreads(cluster: &Cluster, wanted: &[u64]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_of_one_node_go_to_the_others() {
+async fn clients_of_one_node_go_to_the_others_and_are_listed_all_the_time() {
     let cluster = Cluster::start(3).await;
     let mut roaming: Vec<JoinHandle<()>> = Vec::new();
     for number in 1..=30 {
-        let roamer = Roamer::come(cluster.api(0), number).await;
-        roaming.push(tokio::spawn(roamer.roam()));
+        let roamer = Roamer::come(cluster.api(0)).await;
+        roamer.register(number).await;
+        roaming.push(tokio::spawn(roamer.roam(number)));
     }
     let all: Vec<String> = (1..=30).map(|number| format!("\"{}\"", address(number))).collect();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
@@ -96,7 +99,16 @@ async fn clients_of_one_node_go_to_the_others() {
 
     // Asked of a node that has none of them.
     assert_eq!(cluster.page(1, "/nacos/v2/core/loader/smartReloadCluster").await, "Ok");
-    spreads(&cluster, &[10, 10, 10]).await;
+    let spreading = async {
+        while spread(&cluster).await != [10, 10, 10] {
+            for node in 0..3 {
+                let list = cluster.page(node, "/nacos/v1/ns/instance/list?serviceName=svc").await;
+                let missing = all.iter().find(|ip| !list.contains(**ip));
+                assert_eq!(missing, None, "at node {node}");
+            }
+        }
+    };
+    soon("the clients are spread", spreading).await;
 
     let again = cluster.post(2, "/v1/cluster/rebalance", "").await;
     assert!(again.contains("\"moves\":[],\"asked\":0,\"silent\":[]"), "{again}");

@@ -73,6 +73,9 @@ pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(
             if cluster.id.is_none() {
                 output::say("note: this node belongs to no cluster yet");
             }
+            if let Some(hint) = hint(&cluster.members) {
+                output::say(&hint);
+            }
         }
         Verb::JoinToken { ttl } => {
             // Of what is less than a second nothing would be left.
@@ -259,6 +262,29 @@ fn rows(members: &[Member]) -> Rows {
     rows
 }
 
+/// What to do about voters that are down.
+fn hint(members: &[Member]) -> Option<String> {
+    let voters: Vec<&Member> = members.iter().filter(|member| member.role == "voter").collect();
+    let down: Vec<&str> = voters
+        .iter()
+        .filter(|member| member.state == "down")
+        .map(|member| member.node.as_str())
+        .collect();
+    if down.is_empty() {
+        return None;
+    }
+    let which = down.join(", ");
+    Some(if down.len() * 2 < voters.len() {
+        format!(
+            "note: {which} votes and is down. If its disk is lost, start its machine with an empty data directory and the same settings: it takes its old place. If it never comes back: `trine cluster remove`"
+        )
+    } else {
+        format!(
+            "note: {which} vote and are down: nothing can be agreed on without a majority. Start them again; if they are lost for good, see `trine cluster recover --help`"
+        )
+    })
+}
+
 /// What it does, and whether it leads.
 pub(super) fn role(member: &Member) -> String {
     if member.leader { format!("{}, leads", member.role) } else { member.role.clone() }
@@ -356,6 +382,19 @@ mod tests {
         let silent = Rebalanced { silent: vec!["n4".to_owned()], ..done };
         let failed = rebalanced(&silent, true).map_err(|failure| failure.exit);
         assert_eq!(failed, Err(Exit::Unavailable));
+    }
+
+    #[test]
+    fn what_to_do_about_voters_that_are_down_depends_on_how_many_are_left() {
+        let down = |node| Member { state: "down".to_owned(), ..member(node) };
+        let of = |members: &[Member]| hint(members).unwrap_or_default();
+        assert_eq!(hint(&[member("n1"), member("n2"), member("n3")]), None);
+        let one = of(&[member("n1"), member("n2"), down("n3")]);
+        assert!(one.contains("n3 votes and is down") && one.contains("trine cluster remove"));
+        let two = of(&[member("n1"), down("n2"), down("n3")]);
+        assert!(two.contains("n2, n3 vote") && two.contains("trine cluster recover"));
+        let learner = Member { role: "learner".to_owned(), ..down("n4") };
+        assert_eq!(hint(&[member("n1"), learner]), None, "nothing waits for its vote");
     }
 
     #[test]

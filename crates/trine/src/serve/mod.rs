@@ -142,6 +142,10 @@ fn explain(error: &RunError) -> String {
         }
         RunError::PeerTls(_) => "look at --peer-tls-cert, --peer-tls-key and --peer-tls-ca",
         RunError::NoPorts => "",
+        // The error says what to do.
+        RunError::Start(host::StartError::Disk(storage::Error::Corrupt { .. })) => {
+            "keep the damaged directory until the node is back: move it, do not delete it"
+        }
         RunError::Start(_) => "look at the data directory; --data DIR chooses another",
         RunError::System { .. } => "look at the limits of this process",
     };

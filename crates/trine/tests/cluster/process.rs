@@ -1,5 +1,6 @@
 //! Three real processes that form one cluster.
 
+use crate::status::is_current;
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -212,6 +213,20 @@ impl Cluster {
             }
             assert!(began.elapsed() < PATIENCE, "they run on");
         }
+    }
+
+    /// Waits until a node answers with what all have agreed on, or ends by itself: its log then.
+    pub fn wait_serves_or_ends(&mut self, k: usize) -> Option<String> {
+        let began = Instant::now();
+        while !is_current(self.api(k)) {
+            let process = self.nodes[k].process.as_mut().expect("it was started");
+            if process.child.try_wait().expect("it can be asked").is_some() {
+                self.nodes[k].process = None;
+                return Some(fs::read_to_string(self.log(k)).unwrap_or_default());
+            }
+            assert!(began.elapsed() < PATIENCE, "node {k} neither serves nor ends");
+        }
+        None
     }
 
     /// Waits until a node that was started serves.

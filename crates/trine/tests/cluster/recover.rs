@@ -5,17 +5,23 @@ use crate::{
     http::exchange,
     load::{Client, History, Load, read_everything},
     process::{Cluster, PATIENCE, trine},
+    status::wait_leader,
 };
 use sim::Outcome;
-use std::{net::SocketAddr, time::Instant};
+use std::{net::SocketAddr, path::Path, time::Instant};
 
 /// As many writes as make a history worth judging.
 const WRITES: usize = 60;
 
+/// The cluster as a node tells of it.
+fn cluster_of(node: SocketAddr) -> serde_json::Value {
+    let answer = exchange(node, "GET", "/v1/cluster/members", "").expect("it runs");
+    serde_json::from_str(&answer.body).expect("JSON")
+}
+
 /// The members as a node lists them: state, role and peer address of each.
 fn members(node: SocketAddr) -> Vec<[String; 3]> {
-    let answer = exchange(node, "GET", "/v1/cluster/members", "").expect("it runs");
-    let cluster: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+    let cluster = cluster_of(node);
     let members = cluster["members"].as_array().expect("a list");
     let text = |member: &serde_json::Value, field: &str| {
         member[field].as_str().unwrap_or_default().to_owned()
@@ -37,6 +43,50 @@ fn wait_voters(node: SocketAddr, count: usize) {
         }
         assert!(began.elapsed() < PATIENCE, "{listed:?}");
     }
+}
+
+/// Flips one bit in every copy of these bytes that a file holds; how many.
+fn flip_a_bit_of(bytes: &[u8], file: &Path) -> usize {
+    let mut content = std::fs::read(file).expect("a file");
+    let found = content.windows(bytes.len()).enumerate().filter(|(_, window)| *window == bytes);
+    let found: Vec<usize> = found.map(|(at, _)| at).collect();
+    found.iter().for_each(|at| content[*at] ^= 1);
+    std::fs::write(file, content).expect("a file");
+    found.len()
+}
+
+/// A node whose disk has changed what it wrote does not start, and says what to do; done so, it has its old place again, and
+/// nobody had to tell the others.
+#[test]
+fn a_node_with_a_corrupt_disk_is_started_with_an_empty_one_and_has_its_old_place_again() {
+    let mut cluster = Cluster::on_loopback(3).started();
+    let history = History::new();
+    let load = Load::start(&history, &cluster.apis(), 2);
+    load.wait_for(WRITES);
+    cluster.kill(2);
+    let data = cluster.nodes[2].data.clone();
+    assert!(flip_a_bit_of(b"c0-", &data.join("raft.redb")) > 0, "its writes are in its log");
+    cluster.start(2);
+    let (_, code, log) = cluster.wait_exit(&[2]);
+    assert!(code == Some(1) && log.contains("raft.redb is corrupt"), "{log}");
+    assert!(log.contains("start it with an empty data directory and the same settings"), "{log}");
+    load.wait_for(WRITES);
+    std::fs::rename(&data, cluster.directory().join("damaged")).expect("a directory");
+    cluster.start(2);
+    cluster.wait_ready(2);
+    for node in cluster.apis() {
+        wait_voters(node, 3);
+    }
+    load.wait_for(WRITES);
+    load.stop();
+    let first = wait_leader(&cluster.apis());
+    let listed = &cluster_of(cluster.api(first))["members"];
+    for member in listed.as_array().expect("a list") {
+        assert!(member["log_behind"].is_u64(), "who leads knows how far all logs are: {listed}");
+        assert_eq!(member["lag_ms"].is_u64(), member["self"] == false, "and registries: {listed}");
+    }
+    read_everything(&history, &cluster.apis());
+    history.judge();
 }
 
 /// Two of three are lost for good. The third goes on as a cluster of its own: everything is there, others join, and who

@@ -154,10 +154,11 @@ async fn stream(nodes: &[SocketAddr], port: u16) -> NamingService {
 /// An application that uses its client: this one notices only when it is used, or some ten seconds later, that it has lost its
 /// connection, and a restart of three nodes is over by then.
 async fn resolve(naming: NamingService) {
+    let mut pace = tokio::time::interval(PACE);
     loop {
+        pace.tick().await;
         // Its answer is not what is judged here, and it fails while there is no connection.
         let _ = naming.get_all_instances(SERVICE.to_owned(), None, Vec::new(), false).await;
-        tokio::time::sleep(PACE).await;
     }
 }
 
@@ -170,7 +171,11 @@ fn beat(nodes: &[SocketAddr], stop: &AtomicBool) {
         let full = format!(
             r#"{{"serviceName":"{SERVICE}","ip":"10.0.0.9","port":{port},"weight":1.0,"cluster":"DEFAULT"}}"#
         );
-        let full = if port.is_multiple_of(2) { format!("&beat={}", escaped(&full)) } else { String::new() };
+        let full = if port.is_multiple_of(2) {
+            format!("&beat={}", escaped(&full))
+        } else {
+            String::new()
+        };
         let form = format!("{}{full}", place(port));
         let answer = (0..nodes.len()).find_map(|more| {
             let node = nodes[(usize::from(turn) + more) % nodes.len()];

@@ -24,3 +24,9 @@ pub fn wait_leader(nodes: &[SocketAddr]) -> usize {
         assert!(began.elapsed() < PATIENCE, "nobody leads");
     }
 }
+
+/// Whether this node answers a read with what all have agreed on.
+pub fn is_current(node: SocketAddr) -> bool {
+    let answer = exchange(node, "GET", "/nacos/v1/cs/configs?dataId=k0&group=g", "");
+    answer.is_some_and(|answer| answer.header("x-trine-consistency") == Some("linearizable"))
+}

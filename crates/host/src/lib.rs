@@ -87,7 +87,7 @@ pub use streams::{
 pub use survivor::{NotLeft, Survivor};
 pub use tally::{AGENTS_MAX, Agent, BUCKETS_US, Histogram, HistogramCounts, PushCounts, Tally};
 pub use udp::{DATAGRAMS_LEN_MAX, Datagram};
-pub use work::{WORK_LEN_MAX, Work, Worked};
+pub use work::{BCRYPT_COST, WORK_LEN_MAX, Work, Worked};
 
 use base::{ConnectionId, HybridTime, Instant, NodeId, Now, Rng};
 use lanes::Lanes;

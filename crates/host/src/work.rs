@@ -14,7 +14,10 @@ use std::{
 /// four seconds for one worker.
 pub const WORK_LEN_MAX: usize = 64;
 
-/// A hash that no password matches, so that an unknown user takes as long as a known one. Of cost 10, as new ones.
+/// The cost of new bcrypt hashes: 60 ms, as everywhere in this field.
+pub const BCRYPT_COST: u32 = 10;
+
+/// A hash that no password matches, of that cost, so that an unknown user takes as long as a known one.
 const NO_PASSWORD: &str = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
 
 /// A job for a worker thread. `server` runs at most as many at once as half the cores.
@@ -165,6 +168,23 @@ mod tests {
             Some(Task::Hash { password, .. }) => password,
             other => format!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn an_unknown_user_is_checked_against_a_hash_of_the_usual_cost() {
+        let parts: bcrypt::HashParts =
+            NO_PASSWORD.parse().expect("a hash, or its check ends at once");
+        assert_eq!(parts.get_cost(), BCRYPT_COST);
+        let verify = |hash: Option<&str>, password: &str| {
+            let (user, hash) = ("nobody".into(), hash.map(Into::into));
+            let password = password.to_owned();
+            let task = Task::Verify { user, password, hash, revision: Revision(0) };
+            format!("{:?}", Work { asker: Asker::Node, task }.run().result)
+        };
+        let four = super::hash("right", 4, [0; 16]);
+        assert_eq!(verify(Some(&four), "right"), "Verified(true)");
+        assert_eq!(verify(Some(&four), "wrong"), "Verified(false)");
+        assert_eq!(verify(None, "wrong"), "Verified(false)");
     }
 
     #[test]

@@ -28,9 +28,6 @@ use tokio::{
 };
 use tracing::{Instrument, Span};
 
-/// Cost of new password hashes: 60 ms, as everywhere in this field.
-const BCRYPT_COST: u32 = 10;
-
 /// How often notices of the node are written to the log, and how many at once.
 const NOTICES_INTERVAL: Duration = Duration::from_secs(1);
 const NOTICES_PER_INTERVAL: usize = 3;
@@ -145,7 +142,7 @@ impl Bound {
         fill(&mut seed)?;
         let place = settings.data.clone().map_or(Place::Memory, Place::Directory);
         let host_settings = host::Settings {
-            bcrypt_cost: BCRYPT_COST,
+            bcrypt_cost: host::BCRYPT_COST,
             auth: settings.auth == Auth::On,
             admin_password: settings.admin_password.clone(),
             doors,

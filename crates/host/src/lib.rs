@@ -121,10 +121,7 @@ pub struct Host {
     sessions_broken: AtomicU64,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
-    /// What is asked of all sessions.
-    gatherings: Mutex<VecDeque<gathering::Asking>>,
-    /// Clients that are to go elsewhere and were not asked to yet.
-    moving: Mutex<VecDeque<gathering::Going>>,
+    crowd: gathering::OwnCrowd,
     /// Connections that want to hear of changes of the access tables.
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,

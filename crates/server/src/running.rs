@@ -5,7 +5,7 @@ use crate::{
     clock::Clock,
     connection::Common,
     listen::Seats,
-    metrics,
+    machine, metrics,
     peer::{Peers, Told, door, door::Door, links},
     requests::Requests,
     threads::Threads,
@@ -184,6 +184,7 @@ impl Bound {
         };
         let noticing = run_notices(host.clone(), stopping.clone());
         running.tasks.push(tokio::spawn(noticing.instrument(running.span.clone())));
+        running.tasks.push(tokio::spawn(machine::watch(host.clone(), stopping.clone())));
         running.tasks.push(tokio::spawn(checks::run(host.clone(), clock, stopping.clone())));
         if let Some(udp) = udp {
             running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));

@@ -226,6 +226,15 @@ impl Message {
         self.snapshot.as_ref().map(|snapshot| base::LogIndex(snapshot.index))
     }
 
+    /// A refused vote is one that was given. For simulators that plant a bug.
+    #[must_use]
+    pub fn granted(mut self) -> Self {
+        if matches!(self.kind, MessageKind::VoteReply | MessageKind::PreVoteReply) {
+            self.reject = false;
+        }
+        self
+    }
+
     /// Its bytes on the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! Bugs that a simulator can put in, to see whether its checkers find them. Each changes what passes between the node and the
 //! rest as a defect of the named part would; the parts themselves have no line for it. `server` has no way to set one.
 
+mod locks;
 mod peers;
 
 use crate::views::ViewStore;
@@ -58,6 +59,20 @@ pub enum Planted {
     DeafFollowers,
     /// `naming`: what another node said is not pushed.
     LostPeerPush,
+    /// `distro`: what another node does not list is taken for deleted.
+    AbsenceDeletes,
+    /// `naming`: every third push is empty.
+    EmptyPush,
+    /// `node`: it serves before the others have told it what they list.
+    EarlyReady,
+    /// `node`: everything is said to be old.
+    AlwaysStale,
+    /// `consensus`: votes that were refused count.
+    RefusedVotes,
+    /// `lock`: a renewal is confirmed and does not count.
+    LostRenewal,
+    /// `lock`: each node counts tokens by itself.
+    OwnTokens,
 }
 
 /// A bug at work.
@@ -77,6 +92,10 @@ pub(crate) struct Planting {
     peer_spoke: bool,
     /// Requests that are answered in another way.
     settled: BTreeSet<(ConnectionId, RequestId)>,
+    /// What other nodes have, deleted.
+    known: BTreeMap<naming::OfferName, naming::PeerMessage>,
+    /// The token of the log by the one that was given out.
+    tokens: BTreeMap<u64, lock::Token>,
 }
 
 impl Planting {
@@ -92,6 +111,13 @@ impl Planting {
     pub(crate) fn input(&mut self, views: &ViewStore, input: Input) -> Vec<Input> {
         let Some(mut input) = self.among_peers(input) else { return Vec::new() };
         match (self.planted, &mut input) {
+            (Planted::LostRenewal | Planted::OwnTokens, Input::Request { .. }) => {
+                return self.of_locks(input).into_iter().collect();
+            }
+            (Planted::AbsenceDeletes, Input::Peer { .. }) => {
+                let absent = self.absent(&input);
+                return [input].into_iter().chain(absent).collect();
+            }
             (Planted::DeafToClose, Input::Closed { .. }) => return Vec::new(),
             (Planted::LateHint, Input::Hint(_)) => {
                 self.hint = Some(input);
@@ -155,12 +181,18 @@ impl Planting {
             {
                 Vec::new()
             }
+            (Planted::EmptyPush, Output::Push { to, clusters, view }) if self.is_lost() => {
+                let mut empty = (*view).clone();
+                empty.instances = [].into();
+                vec![Output::Push { to, clusters, view: empty.into() }]
+            }
             (Planted::OldPush, Output::Push { to, clusters, view }) => {
                 let place = (to, view.key.clone());
                 let output = Output::Push { to, clusters, view };
                 let former = self.pushed.insert(place, output.clone());
                 [Some(output), former].into_iter().flatten().collect()
             }
+            (Planted::OwnTokens, output) => vec![self.own_token(output)],
             (_, output) => vec![output],
         }
     }

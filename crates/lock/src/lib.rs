@@ -61,6 +61,8 @@
 //!
 //! Count the ttl from *before* it asked: the lease was applied later than that, so it lives at least as long. Clocks that
 //! run at different speeds eat into the ttl; renewing at a third of it leaves room for both.
+//! Take another name after a release that was not answered: the same name gets the same token while the lease lives, and the
+//! release may come late and end it.
 //!
 //! # Left out
 //!

@@ -150,7 +150,7 @@ pub use model::{
     ServiceView,
 };
 pub use overlay::{OVERLAY_KEPT, OVERLAYS_FORGOTTEN_PER_WAKE};
-pub use peers::PeerMessage;
+pub use peers::{OfferName, PeerMessage};
 pub use push::PUSHES_PER_WAKE;
 pub use register::INSTANCES_PER_CONNECTION_MAX;
 pub use request::{Counts, Refusal, Reply, Request, Subscriber};

@@ -12,7 +12,7 @@ use base::{HybridTime, Instant, NodeId};
 use distro::Input;
 use journal::{Kind, Subject};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// One message between the registries of two nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,10 @@ pub(crate) enum Said {
     /// "One message of those was taken." Lost: the one that leaves waits for it in vain, for a while.
     Taken,
 }
+
+/// Of a record: who owns it, and which it is. For simulators that plant a bug.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OfferName(NodeId, OfferKey);
 
 impl PeerMessage {
     /// Whether it compares what two nodes know of clients' offers. For simulators that plant a bug.
@@ -65,6 +69,39 @@ impl PeerMessage {
             }
         }
         self
+    }
+
+    /// Whether it lists what the sender knows of an owner; then the records of that owner that it does not list, as deletions
+    /// newer than they are. For simulators that plant a bug: what another node does not know is not gone.
+    #[must_use]
+    pub fn absences(&self, known: &mut BTreeMap<OfferName, Self>) -> Vec<Self> {
+        match &self.0 {
+            Said::Offers(distro::Message::Delta { records, .. }) => {
+                for record in records {
+                    let mut gone = record.clone();
+                    let at = &mut gone.version.incarnation.at;
+                    *at = HybridTime::from_unix_ms(at.unix_ms() + 1_000);
+                    gone.value = None;
+                    let name = OfferName(record.version.incarnation.node, record.key.clone());
+                    let message = distro::Message::Delta { number: u64::MAX, records: vec![gone] };
+                    known.insert(name, Self(Said::Offers(message)));
+                }
+                Vec::new()
+            }
+            Said::Offers(distro::Message::Versions { owner, versions, .. }) => {
+                let listed = |key: &OfferKey| versions.iter().any(|(listed, _)| listed == key);
+                let absent = known.iter().filter(|(name, _)| name.0 == *owner && !listed(&name.1));
+                absent.map(|(_, gone)| gone.clone()).collect()
+            }
+            Said::Offers(_)
+            | Said::Health(_)
+            | Said::Asked(_)
+            | Said::Compare(_)
+            | Said::Compared(_)
+            | Said::Handed(_)
+            | Said::Taken
+            | Said::Answered(_) => Vec::new(),
+        }
     }
 
     /// Whether somebody waits for it. Such a message must not wait behind long ones.

@@ -182,9 +182,9 @@ impl Bound {
             // As grave as any line: it is there whatever level is asked for.
             span: tracing::error_span!("node", node = %host.id()),
         };
+        running.tasks.push(tokio::spawn(machine::watch(host.clone(), stopping.clone())));
         let noticing = run_notices(host.clone(), stopping.clone());
         running.tasks.push(tokio::spawn(noticing.instrument(running.span.clone())));
-        running.tasks.push(tokio::spawn(machine::watch(host.clone(), stopping.clone())));
         running.tasks.push(tokio::spawn(checks::run(host.clone(), clock, stopping.clone())));
         if let Some(udp) = udp {
             running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));

@@ -4,6 +4,7 @@ use crate::{
     beat_client::BeatClient,
     config_client::ConfigClient,
     line::{Heard, Send},
+    lock_client::LockClient,
     naming_client::NamingClient,
     note::Note,
 };
@@ -15,6 +16,7 @@ pub(crate) enum Client {
     Naming(Box<NamingClient>),
     Config(Box<ConfigClient>),
     Beat(Box<BeatClient>),
+    Lock(Box<LockClient>),
 }
 
 macro_rules! each {
@@ -23,6 +25,7 @@ macro_rules! each {
             Client::Naming($client) => $value,
             Client::Config($client) => $value,
             Client::Beat($client) => $value,
+            Client::Lock($client) => $value,
         }
     };
 }
@@ -44,8 +47,8 @@ impl Client {
     pub(crate) fn datagram(&mut self, now: Instant, bytes: &Bytes) {
         match self {
             Client::Beat(client) => client.datagram(now, bytes),
-            Client::Naming(_) | Client::Config(_) => {
-                unreachable!("who speaks gRPC names no UDP port")
+            Client::Naming(_) | Client::Config(_) | Client::Lock(_) => {
+                unreachable!("only a subscriber over HTTP names a UDP port")
             }
         }
     }
@@ -55,7 +58,7 @@ impl Client {
         match self {
             Client::Beat(client) => client.restored(now),
             // Their instances come and go with their connections; copies of configs follow the server's.
-            Client::Naming(_) | Client::Config(_) => {}
+            Client::Naming(_) | Client::Config(_) | Client::Lock(_) => {}
         }
     }
 

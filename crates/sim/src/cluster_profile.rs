@@ -3,7 +3,7 @@
 
 use crate::{
     Fault, NetworkFault, Physics, Place, World,
-    profile::{Profile, SAFETY_PHASE, survivors},
+    profile::{Profile, SAFETY_PHASE, bit_flip, lost_fsyncs, survivors},
 };
 use base::{Duration, Instant, Rng};
 
@@ -16,6 +16,8 @@ pub(crate) struct ClusterProfile {
     starts: Vec<Instant>,
     faults: Vec<(Instant, Planned)>,
     kinds: Vec<&'static str>,
+    /// The machine whose disk lies or flips bits: there is one at most.
+    bad_disk: usize,
 }
 
 /// A short run with faults of a few kinds.
@@ -31,6 +33,8 @@ pub struct Drill {
     pub phase_secs: u64,
     /// How long nothing does after that, in seconds.
     pub calm_secs: u64,
+    /// How many want the same locks.
+    pub lockers: usize,
 }
 
 impl Drill {
@@ -38,6 +42,10 @@ impl Drill {
     pub const CRASHES: Self = Self::of(&["kill", "power-loss", "stop"], 6);
     /// The network is cut, and mended.
     pub const CUTS: Self = Self::of(&["split", "bridge", "one-way", "reset"], 6);
+    /// The disk of one machine says "durable" of what it then loses with the power.
+    pub const LIES: Self = Self::of(&["lost-fsync"], 1);
+    /// A bit flips on the disk of one machine.
+    pub const FLIPS: Self = Self::of(&["bit-flip"], 1);
     /// Nothing goes wrong.
     pub const CALM: Self = Self::of(&["reset"], 0);
     /// Crashes while the cluster is founded.
@@ -46,11 +54,17 @@ impl Drill {
         faults: 6,
         from_secs: 0,
         phase_secs: 12,
-        calm_secs: 12,
+        calm_secs: 20,
+        lockers: 0,
+    };
+    /// Machines crash and the network is cut, and some want the same locks.
+    pub const LOCKS: Self = Self {
+        lockers: 4,
+        ..Self::of(&["kill", "power-loss", "pause", "clock-jump", "split", "one-way"], 6)
     };
 
     const fn of(kinds: &'static [&'static str], faults: u64) -> Self {
-        Self { kinds, faults, from_secs: 4, phase_secs: 25, calm_secs: 20 }
+        Self { kinds, faults, from_secs: 4, phase_secs: 25, calm_secs: 20, lockers: 0 }
     }
 
     /// A drill by its name.
@@ -59,7 +73,10 @@ impl Drill {
         match name {
             "crashes" => Some(Self::CRASHES),
             "cuts" => Some(Self::CUTS),
+            "lies" => Some(Self::LIES),
+            "flips" => Some(Self::FLIPS),
             "calm" => Some(Self::CALM),
+            "locks" => Some(Self::LOCKS),
             "founding" => Some(Self::FOUNDING),
             _ => None,
         }
@@ -94,9 +111,13 @@ const KINDS: [&str; 15] = [
     "reset",
 ];
 
+/// What may go wrong next to a disk that lies: nothing that takes another node away.
+const BESIDE_LIES: [&str; 4] = ["clock-jump", "client-goes", "slow", "reset"];
+
 impl ClusterProfile {
     pub(crate) fn draw(rng: &mut Rng, machines: usize) -> Self {
-        let base = Profile::draw(rng);
+        let mut base = Profile::draw(rng);
+        base.lock = Profile::lockers(rng.below(4) as usize);
         let starts = (0..machines)
             .map(|_| match rng.below(3) {
                 0 => Instant::START.after(Duration::from_millis(rng.below(8_000))),
@@ -104,7 +125,11 @@ impl ClusterProfile {
             })
             .collect();
         let kinds: Vec<&'static str> = KINDS.into_iter().filter(|_| rng.below(3) == 0).collect();
-        let mut profile = Self { machines, base, starts, faults: Vec::new(), kinds };
+        let bad_disk = rng.below(machines as u64) as usize;
+        let mut profile = Self { machines, base, starts, faults: Vec::new(), kinds, bad_disk };
+        if rng.below(4) == 0 {
+            profile.only_lies(rng);
+        }
         if !profile.kinds.is_empty() {
             let count = 1 + rng.below(8);
             profile.add_faults(rng, count, (Duration::from_millis(500), SAFETY_PHASE));
@@ -114,13 +139,25 @@ impl ClusterProfile {
 
     /// Busy clients, and so many faults of these kinds in a short time.
     pub(crate) fn drill(rng: &mut Rng, machines: usize, drill: &Drill) -> Self {
-        let base = Profile::busy();
+        let mut base = Profile::busy();
+        base.lock = Profile::lockers(drill.lockers);
         let starts = vec![Instant::START; machines];
         let kinds = drill.kinds.to_vec();
-        let mut profile = Self { machines, base, starts, faults: Vec::new(), kinds };
+        // No draw: the seeds of the other drills stay what they are.
+        let bad_disk = 0;
+        let mut profile = Self { machines, base, starts, faults: Vec::new(), kinds, bad_disk };
         let from = Duration::from_secs(drill.from_secs);
         profile.add_faults(rng, drill.faults, (from, drill.phase() - Duration::from_secs(5)));
         profile
+    }
+
+    /// Whose fsyncs lie may forget what it had acknowledged. It is one that fails, so nobody else may meanwhile.
+    fn only_lies(&mut self, rng: &mut Rng) {
+        let lies = rng.below(2) == 0;
+        let kinds = self.kinds.iter().copied();
+        let beside = |kind: &&str| !lies || BESIDE_LIES.contains(kind);
+        let bad = if lies { "lost-fsync" } else { "bit-flip" };
+        self.kinds = kinds.filter(beside).chain([bad]).collect();
     }
 
     fn add_faults(&mut self, rng: &mut Rng, count: u64, (from, to): (Duration, Duration)) {
@@ -172,6 +209,12 @@ impl ClusterProfile {
             "pause" => on(Fault::Pause(millis(100, rng.below(30_000)))),
             "clock-jump" => on(Fault::ClockJump(rng.below(120_000) as i64 - 60_000)),
             "failed-fsync" => on(Fault::FailSync),
+            "lost-fsync" => Planned::Machine(self.bad_disk, lost_fsyncs(rng)),
+            "bit-flip" => {
+                let ((restart, how), flip) = bit_flip(at, rng);
+                self.faults.push((restart, Planned::Machine(self.bad_disk, how)));
+                Planned::Machine(self.bad_disk, flip)
+            }
             "disk-full" => {
                 self.faults.push((later, on(Fault::FreeDisk)));
                 on(Fault::FillDisk { reserve: rng.below(2) == 0 })

@@ -8,6 +8,11 @@ use crate::{
 use base::Duration;
 use storage::Survivors;
 
+/// A machine that lost its power, and its disk what it had acknowledged, is not back before this: by then the others, who have
+/// it, have elected a leader among themselves. One that is back sooner, as the only one that forgot, could elect with a
+/// node that never had it.
+const BOOT_TIME: Duration = Duration::from_secs(5);
+
 /// Something that happens to a machine, its disk or a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -172,7 +177,9 @@ impl World {
             machine,
             kept: kept && !self.machines[machine].hint_damaged,
         });
-        if let Some(as_of) = self.machines[machine].syncs_lost_since.take().filter(|_| !kept) {
+        let alone = self.machines.len() == 1;
+        let lied = self.machines[machine].syncs_lost_since.take();
+        if let Some(as_of) = lied.filter(|_| !kept && alone) {
             self.happened(Happening::Restored { machine, as_of });
             self.tell_restored();
         }
@@ -180,7 +187,8 @@ impl World {
             link.connection = None;
         }
         if !self.machines[machine].stays_down {
-            let at = self.now.after(self.draw(self.physics.restart));
+            let boots = if lied.is_some() && !kept && !alone { BOOT_TIME } else { Duration::ZERO };
+            let at = self.now.after(boots + self.draw(self.physics.restart));
             self.queue.push(at, Event::Machine(machine, ToMachine::Start));
         }
     }

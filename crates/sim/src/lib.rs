@@ -15,10 +15,11 @@
 //!  Network   whether bytes pass from one place to another, and how fast: cuts, also of one way, stalls, resets
 //!  PeerLink  what one host dialed to another: two lanes in order, as TCP carries them
 //!  clients   SDKs as state machines: a registry client and a config client over gRPC payloads; over HTTP requests one that
-//!            beats, takes pushes by UDP and has persistent instances; they redo what a lost connection undid, as SDKs do
+//!            beats, takes pushes by UDP and has persistent instances; one of locks, that writes under their tokens; they redo
+//!            what a lost connection undid, as SDKs do
 //!  Fault     kill, stop, power loss, also inside a write, torn writes, fsyncs that fail and fsyncs that lie, flipped bits, a
 //!            full disk, a clock that is set, a pause, clients that go
-//!  operator  puts back a copy of the disk when the host says that it cannot use what is there
+//!  operator  puts back a copy of the disk when the host says that it cannot use what is there; one of several gets an empty one
 //!  Profile   what a seed stands for: who is there, how slow things are, what goes wrong when
 //!  check     judges the history: what clients asked, were told and saw, and what a scan finds after each start
 //! ```
@@ -44,6 +45,7 @@
 //! gone        no list shows one for longer than its end explains
 //! versions    of pushes never fall, also over restarts
 //! empty-push  no push is empty unless the ledger of the clients is
+//! locks       tokens only grow; nobody gets a lock whose holder counts on it, and whoever holds it is not refused
 //! persistent  a persistent instance is listed until it is taken back, over every crash
 //! sound       no answer contradicts itself
 //! ```
@@ -57,6 +59,13 @@
 //! the operator puts back the copy from before. An fsync that lied is nothing that a sole node can make good: after the power
 //! loss its disk may have gone back to any moment since the lie began, and to no other state. Checkers then begin a new
 //! *epoch* from there.
+//!
+//! Of several disks one lies or flips bits, and there are no epochs: what was acknowledged stays. A node that lost what it had
+//! acknowledged cannot know; the leader does, says so with its next heartbeat, and the node halts. What holds it up to
+//! then: no majority may be made of it and of a node that never had the entry. So it is promised for a machine that loses
+//! its power and is not back within the two seconds in which the others elect a leader (here five), while the others are up and
+//! see each other. Not promised: a disk that lies while another machine fails; one that lies on a machine that is back at once
+//! and had led; two disks that lie.
 //!
 //! # Planted bugs
 //!
@@ -72,7 +81,7 @@
 //!
 //! # Left out
 //!
-//! HTTP/2 frames, TLS between nodes, memory that runs out, long polls; of several machines lying fsyncs and flipped bits.
+//! HTTP/2 frames, TLS between nodes, memory that runs out, long polls; several disks that lie at once.
 #![forbid(unsafe_code)]
 
 mod beat_client;
@@ -83,6 +92,7 @@ mod config_client;
 mod datagrams;
 mod fault;
 mod line;
+mod lock_client;
 mod machine;
 mod naming_client;
 mod network;
@@ -110,9 +120,10 @@ pub use check::{Findings, check, violations};
 pub use cluster_profile::Drill;
 pub use config_client::ConfigHabits;
 pub use fault::{DiskFile, Fault};
+pub use lock_client::LockHabits;
 pub use naming_client::NamingHabits;
 pub use network::{NetworkFault, Place};
-pub use note::{Ask, End, Note, Offer, Outcome, Seen, Step};
+pub use note::{Ask, End, Held, Note, Offer, Outcome, Seen, Step};
 pub use planted::{PLANTED, Planted};
 pub use run::{Report, run, run_cluster, run_drill};
 pub use scan::Answer;

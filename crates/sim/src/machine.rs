@@ -18,6 +18,8 @@ pub(crate) struct Machine {
     pub(crate) halt_expected: bool,
     /// Kept from before the disk was damaged.
     pub(crate) copy: Option<Copy>,
+    /// One of several, whose disk lied or was damaged: there is no copy, since the others have what it had.
+    pub(crate) is_suspect: bool,
     /// The hint may be unreadable.
     pub(crate) hint_damaged: bool,
     pub(crate) syncs_lost_since: Option<Instant>,
@@ -64,6 +66,7 @@ impl Machine {
         Self {
             halt_expected: false,
             copy: None,
+            is_suspect: false,
             hint_damaged: false,
             syncs_lost_since: None,
             damage_expected: false,
@@ -95,6 +98,13 @@ impl Machine {
     /// A moment of the machine's clock, on the world's.
     pub(crate) fn world_time(&self, instant: Instant) -> Instant {
         self.born.after(Duration::from_nanos(instant.as_nanos()))
+    }
+
+    /// From the next start on nobody tells it of others, or of a secret.
+    pub(crate) fn forget_settings(&mut self) {
+        let advertise = self.settings.cluster.advertise.clone();
+        self.settings.cluster =
+            host::ClusterSettings { advertise, ..host::ClusterSettings::alone() };
     }
 
     pub(crate) fn jump_clock(&mut self, by_ms: i64) {

@@ -5,7 +5,7 @@
 use sim::{Drill, PLANTED, Planted, run, run_cluster, run_drill};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: sim [--seed N] [--seeds COUNT] [--nodes COUNT] [--drill crashes|cuts|calm|founding] [--story] [--trace] [--planted BUG]";
+const USAGE: &str = "usage: sim [--seed N] [--seeds COUNT] [--nodes COUNT] [--drill crashes|cuts|lies|flips|locks|calm|founding] [--story] [--trace] [--planted BUG]";
 
 struct Options {
     first: u64,

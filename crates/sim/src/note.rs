@@ -81,6 +81,37 @@ pub enum Step {
     Deregistered,
 }
 
+/// How a client stands with a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It wants it.
+    Asking,
+    /// It has it, and counts on it until then.
+    Granted {
+        /// Of the grant.
+        token: u64,
+        /// Counted from when it asked.
+        until: base::Instant,
+    },
+    /// It has renewed it.
+    Until {
+        /// Of the grant.
+        token: u64,
+        /// Counted from when it asked.
+        until: base::Instant,
+    },
+    /// It was told that it does not hold it.
+    Lost {
+        /// Of the grant.
+        token: u64,
+    },
+    /// It needs it no longer.
+    Releasing {
+        /// Of the grant.
+        token: u64,
+    },
+}
+
 /// One thing that a client notes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -135,6 +166,20 @@ pub enum Note {
     },
     /// Its connection is gone: it hears of nothing until it listens again.
     Deaf,
+    /// A lock.
+    Lock {
+        /// Which.
+        key: String,
+        /// How it stands with it.
+        held: Held,
+    },
+    /// It writes to a register that refuses tokens smaller than one it saw.
+    Fenced {
+        /// The lock, and the register.
+        key: String,
+        /// Of the grant.
+        token: u64,
+    },
     /// An answer that contradicts itself.
     Broken(String),
 }

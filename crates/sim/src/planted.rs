@@ -23,6 +23,14 @@ pub enum Planted {
     UncheckedRow,
     /// Of a log write the vote and the term are not written.
     ForgottenVote,
+    /// Rows are durable in the state tables before the log has what they follow from.
+    TablesFirst,
+    /// Every third config of a snapshot that was installed is not read.
+    LostInstall,
+    /// Who the node is, and how far it has come into a cluster, is not written.
+    ForgottenIdentity,
+    /// Each machine founds a cluster of its own.
+    LoneFounder,
     /// Nobody is judged by the beats that do not come.
     EndlessBeats,
     /// One between the host and its node.
@@ -30,7 +38,7 @@ pub enum Planted {
 }
 
 /// All bugs by name.
-pub const PLANTED: [(&str, Planted); 27] = [
+pub const PLANTED: [(&str, Planted); 38] = [
     ("early-persisted", Planted::EarlyPersisted),
     ("ignored-sync-failure", Planted::IgnoredSyncFailure),
     ("lost-hint", Planted::LostHint),
@@ -58,6 +66,17 @@ pub const PLANTED: [(&str, Planted); 27] = [
     ("lost-follower-view", Planted::Node(host::Planted::LostFollowerView)),
     ("deaf-followers", Planted::Node(host::Planted::DeafFollowers)),
     ("lost-peer-push", Planted::Node(host::Planted::LostPeerPush)),
+    ("absence-deletes", Planted::Node(host::Planted::AbsenceDeletes)),
+    ("empty-push", Planted::Node(host::Planted::EmptyPush)),
+    ("early-ready", Planted::Node(host::Planted::EarlyReady)),
+    ("always-stale", Planted::Node(host::Planted::AlwaysStale)),
+    ("refused-votes", Planted::Node(host::Planted::RefusedVotes)),
+    ("lost-renewal", Planted::Node(host::Planted::LostRenewal)),
+    ("own-tokens", Planted::Node(host::Planted::OwnTokens)),
+    ("tables-first", Planted::TablesFirst),
+    ("lost-install", Planted::LostInstall),
+    ("forgotten-identity", Planted::ForgottenIdentity),
+    ("lone-founder", Planted::LoneFounder),
 ];
 
 /// A bug at work on a machine.
@@ -66,16 +85,31 @@ pub(crate) struct Planting {
     tables: u64,
     /// In this life of the host a row was damaged already.
     damaged: bool,
+    /// A snapshot was installed, and is not read yet.
+    installed: bool,
+    /// Log writes that wait for their rows.
+    held: Vec<DiskJob>,
+    /// Those whose rows are durable.
+    due: Vec<DiskJob>,
 }
 
 impl Planting {
     pub(crate) fn new(planted: Planted) -> Self {
-        Self { planted, tables: 0, damaged: false }
+        Self {
+            planted,
+            tables: 0,
+            damaged: false,
+            installed: false,
+            held: Vec::new(),
+            due: Vec::new(),
+        }
     }
 
     /// A host begins.
     pub(crate) fn begin(&mut self) {
-        self.damaged = false;
+        (self.damaged, self.installed) = (false, false);
+        self.held.clear();
+        self.due.clear();
     }
 
     /// The settings of a host.
@@ -83,6 +117,10 @@ impl Planting {
         let mut settings = settings.clone();
         match self.planted {
             Planted::Node(planted) => settings.planted = planted,
+            Planted::LoneFounder => {
+                settings.cluster.seeds.clear();
+                settings.cluster.expect = None;
+            }
             Planted::EndlessBeats => settings.naming.removed_after = Duration::from_secs(3_600),
             Planted::Nothing
             | Planted::EarlyPersisted
@@ -91,6 +129,9 @@ impl Planting {
             | Planted::OldHint
             | Planted::LostRows
             | Planted::UncheckedRow
+            | Planted::TablesFirst
+            | Planted::LostInstall
+            | Planted::ForgottenIdentity
             | Planted::ForgottenVote => {}
         }
         settings
@@ -100,7 +141,8 @@ impl Planting {
     pub(crate) fn early_answers(&self, jobs: &[DiskJob]) -> Vec<DiskDone> {
         let mut early = persists(jobs);
         early.retain(|done| matches!(done, DiskDone::Persisted(_)));
-        if self.planted == Planted::EarlyPersisted { early } else { Vec::new() }
+        let is_early = [Planted::EarlyPersisted, Planted::TablesFirst].contains(&self.planted);
+        if is_early { early } else { Vec::new() }
     }
 
     /// What the disk is told instead of these.
@@ -128,11 +170,18 @@ impl Planting {
                     }
                 }
             }
+            Planted::LostInstall => {
+                let installs = |job: &DiskJob| matches!(job, DiskJob::Persist { write, .. } if write.install.is_some());
+                self.installed |= jobs.iter().any(installs);
+            }
+            Planted::ForgottenIdentity => jobs.retain(|job| !matches!(job, DiskJob::Identity(_))),
+            Planted::TablesFirst => jobs = self.tables_first(jobs),
             Planted::Nothing
             | Planted::EarlyPersisted
             | Planted::IgnoredSyncFailure
             | Planted::UncheckedRow
             | Planted::EndlessBeats
+            | Planted::LoneFounder
             | Planted::Node(_) => {}
         }
         jobs
@@ -141,13 +190,23 @@ impl Planting {
     /// What the host is told instead of this; `asked` are the answers that it waits for.
     pub(crate) fn done(&mut self, asked: Vec<DiskDone>, mut done: Vec<DiskDone>) -> Vec<DiskDone> {
         match self.planted {
-            Planted::EarlyPersisted => {
+            Planted::EarlyPersisted | Planted::TablesFirst => {
                 done.retain(|done| !matches!(done, DiskDone::Persisted(_)));
             }
             Planted::IgnoredSyncFailure => {
                 if done.iter().any(|done| matches!(done, DiskDone::Failed(_))) {
                     return asked;
                 }
+            }
+            Planted::LostInstall => {
+                for done in &mut done {
+                    self.lose_rows(done);
+                }
+            }
+            Planted::ForgottenIdentity => {
+                done.extend(
+                    asked.into_iter().filter(|done| matches!(done, DiskDone::IdentityKept)),
+                );
             }
             Planted::UncheckedRow => {
                 for done in &mut done {
@@ -160,9 +219,35 @@ impl Planting {
             | Planted::LostRows
             | Planted::EndlessBeats
             | Planted::ForgottenVote
+            | Planted::LoneFounder
             | Planted::Node(_) => {}
         }
         done
+    }
+
+    fn lose_rows(&mut self, done: &mut DiskDone) {
+        let DiskDone::Piece { rows, next } = done else { return };
+        if self.installed {
+            rows.retain(|row| {
+                self.tables += u64::from(row.value.as_ref().is_some_and(|value| value.len() > 200));
+                !self.tables.is_multiple_of(3)
+            });
+            self.installed = next.is_some();
+        }
+    }
+
+    /// Log writes wait until the rows that follow from them are durable.
+    fn tables_first(&mut self, jobs: Vec<DiskJob>) -> Vec<DiskJob> {
+        let is_log = |job: &DiskJob| matches!(job, DiskJob::Persist { .. });
+        let (log, mut rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_log);
+        let mut jobs = std::mem::take(&mut self.due);
+        if rest.iter().any(|job| matches!(job, DiskJob::Tables { .. })) {
+            rest.push(DiskJob::Checkpoint);
+            self.due = std::mem::take(&mut self.held);
+        }
+        jobs.append(&mut rest);
+        self.held.extend(log);
+        jobs
     }
 
     /// Flips a bit in the middle of the first long row: that is in the text of a config.

@@ -1,6 +1,6 @@
 //! What a seed stands for: who is there, how slow things are, and what goes wrong when.
 
-use crate::{BeatHabits, ConfigHabits, DiskFile, Fault, NamingHabits, Physics, World};
+use crate::{BeatHabits, ConfigHabits, DiskFile, Fault, LockHabits, NamingHabits, Physics, World};
 use base::{Duration, Instant, Rng};
 use storage::Survivors;
 
@@ -16,6 +16,7 @@ pub struct Profile {
     /// Who has persistent instances.
     pub(crate) operators: Vec<BeatHabits>,
     pub(crate) config: Vec<ConfigHabits>,
+    pub(crate) lock: Vec<LockHabits>,
     /// In order of time.
     pub(crate) faults: Vec<(Instant, Fault)>,
     /// Kinds of faults that this run may have.
@@ -89,7 +90,7 @@ impl Profile {
             }
         }
         faults.sort_by_key(|(at, _)| *at);
-        Self { physics, naming, beat, operators, config, faults, kinds }
+        Self { physics, naming, beat, operators, config, lock: Vec::new(), faults, kinds }
     }
 
     /// A few clients that have no rest.
@@ -119,9 +120,16 @@ impl Profile {
             beat,
             operators: Vec::new(),
             config: vec![config; 3],
+            lock: Vec::new(),
             faults: Vec::new(),
             kinds: Vec::new(),
         }
+    }
+
+    /// So many that want the same two locks.
+    pub(crate) fn lockers(count: usize) -> Vec<LockHabits> {
+        let (pause, ttl) = (Duration::from_millis(400), Duration::from_secs(3));
+        vec![LockHabits { keys: names("lock", 2), pause, ttl }; count]
     }
 
     /// How many clients may have instances that end with them.
@@ -131,7 +139,11 @@ impl Profile {
 
     /// How many clients there are.
     pub(crate) fn clients(&self) -> usize {
-        self.naming.len() + self.beat.len() + self.operators.len() + self.config.len()
+        self.naming.len()
+            + self.beat.len()
+            + self.operators.len()
+            + self.config.len()
+            + self.lock.len()
     }
 
     pub(crate) fn populate(&self, world: &mut World) {
@@ -151,6 +163,9 @@ impl Profile {
         for habits in &self.config {
             world.add_config_client(habits.clone());
         }
+        for habits in &self.lock {
+            world.add_lock_client(habits.clone());
+        }
     }
 
     /// For people.
@@ -160,11 +175,12 @@ impl Profile {
 
     pub(crate) fn clients_words(&self) -> String {
         format!(
-            "{} naming, {} beat, {} persistent and {} config clients, latency ≤ {:?}, disk ≤ {:?}",
+            "{} naming, {} beat, {} persistent, {} config and {} lock clients, latency ≤ {:?}, disk ≤ {:?}",
             self.naming.len(),
             self.beat.len(),
             self.operators.len(),
             self.config.len(),
+            self.lock.len(),
             self.physics.latency.1,
             self.physics.disk.1,
         )
@@ -182,6 +198,26 @@ pub(crate) fn survivors(rng: &mut Rng) -> Survivors {
         2 => Survivors::TornLast,
         _ => Survivors::Random,
     }
+}
+
+pub(crate) fn lost_fsyncs(rng: &mut Rng) -> Fault {
+    Fault::LoseSyncs(Duration::from_millis(50 + rng.below(4_000)), survivors(rng))
+}
+
+/// A restart, and the bit that flips before it: pages that are in memory are not read again, and only a restart meets what
+/// happened to them.
+pub(crate) fn bit_flip(at: Instant, rng: &mut Rng) -> ((Instant, Fault), Fault) {
+    let restart = at.after(Duration::from_millis(1 + rng.below(5_000)));
+    let restart = (restart, if rng.below(2) == 0 { Fault::Kill } else { Fault::Stop });
+    let file = match rng.below(5) {
+        0 => DiskFile::Hint,
+        1..=2 => DiskFile::Log,
+        _ => DiskFile::Tables,
+    };
+    // What is in use lies mostly near the beginning.
+    let reach = if rng.below(2) == 0 { 1 << 40 } else { 64 * 1024 };
+    let byte = rng.below(reach);
+    (restart, Fault::FlipBit { file, byte, bit: rng.below(8) as u8 })
 }
 
 fn add(
@@ -211,22 +247,11 @@ fn add(
             faults.push((crash, Fault::PowerLoss(survivors(rng))));
             Fault::FailSync
         }
-        "lost-fsync" => {
-            Fault::LoseSyncs(Duration::from_millis(50 + rng.below(4_000)), survivors(rng))
-        }
+        "lost-fsync" => lost_fsyncs(rng),
         "bit-flip" => {
-            // Pages that are in memory are not read again: only a restart meets what happened to them.
-            let restart = at.after(Duration::from_millis(1 + rng.below(5_000)));
-            faults.push((restart, if rng.below(2) == 0 { Fault::Kill } else { Fault::Stop }));
-            let file = match rng.below(5) {
-                0 => DiskFile::Hint,
-                1..=2 => DiskFile::Log,
-                _ => DiskFile::Tables,
-            };
-            // What is in use lies mostly near the beginning.
-            let reach = if rng.below(2) == 0 { 1 << 40 } else { 64 * 1024 };
-            let byte = rng.below(reach);
-            Fault::FlipBit { file, byte, bit: rng.below(8) as u8 }
+            let (restart, flip) = bit_flip(at, rng);
+            faults.push(restart);
+            flip
         }
         "disk-full" => {
             let free = at.after(Duration::from_millis(500 + rng.below(10_000)));

@@ -148,7 +148,8 @@ impl World {
             self.happened(Happening::Full { machine, full: false });
             self.machines[machine].syncs_lost_since = None;
             let is_down = self.machines[machine].is_down;
-            if self.is_damaged(machine) && !is_down && !self.serves(machine) {
+            let alone = self.machines.len() == 1;
+            if alone && self.is_damaged(machine) && !is_down && !self.serves(machine) {
                 self.go_down(machine);
                 self.put_back(machine);
             }
@@ -177,6 +178,7 @@ impl World {
             match client {
                 Client::Naming(client) => truth.extend(client.offers()),
                 Client::Beat(client) => truth.extend(client.offers()),
+                Client::Lock(_) => {}
                 Client::Config(client) => match copies {
                     None => copies = Some(client.held()),
                     Some(copies) if copies == client.held() => {}
@@ -187,7 +189,7 @@ impl World {
             }
         }
         living().find_map(|client| match client {
-            Client::Config(_) | Client::Beat(_) => None,
+            Client::Config(_) | Client::Beat(_) | Client::Lock(_) => None,
             Client::Naming(client) => client.known().values().find_map(|seen| {
                 let must: BTreeSet<String> = truth
                     .iter()

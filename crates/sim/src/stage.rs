@@ -44,7 +44,9 @@ impl World {
     pub fn register(&mut self, client: usize, service: &str) {
         self.with_client(client, |client, now| match client {
             Client::Naming(client) => client.register(now, service),
-            Client::Beat(_) | Client::Config(_) => panic!("a client of the registry registers"),
+            Client::Beat(_) | Client::Config(_) | Client::Lock(_) => {
+                panic!("a client of the registry registers")
+            }
         });
     }
 
@@ -52,7 +54,9 @@ impl World {
     pub fn subscribe(&mut self, client: usize, service: &str) {
         self.with_client(client, |client, now| match client {
             Client::Naming(client) => client.subscribe(now, service.to_owned()),
-            Client::Beat(_) | Client::Config(_) => panic!("a client of the registry subscribes"),
+            Client::Beat(_) | Client::Config(_) | Client::Lock(_) => {
+                panic!("a client of the registry subscribes")
+            }
         });
     }
 
@@ -76,7 +80,7 @@ impl World {
             Client::Naming(client) => {
                 client.known().get(service).map(|seen| seen.addresses.clone()).unwrap_or_default()
             }
-            Client::Beat(_) | Client::Config(_) => BTreeSet::new(),
+            Client::Beat(_) | Client::Config(_) | Client::Lock(_) => BTreeSet::new(),
         }
     }
 
@@ -119,11 +123,17 @@ impl World {
         self.inject_network(NetworkFault::Heal);
     }
 
+    /// The machine is started without settings from now on: what it needs to come back it has to have kept.
+    pub fn forget_settings(&mut self, machine: usize) {
+        self.machines[machine].forget_settings();
+    }
+
     /// The machine is off, and gets an empty disk.
     pub fn replace_disk(&mut self, machine: usize) {
         self.go_down(machine);
         let disk = SimDisk::new(self.rng.fork());
         self.machines[machine].replace_disk(disk);
+        self.machines[machine].is_suspect = false;
         self.happened(crate::world::Happening::Replaced { machine });
     }
 }

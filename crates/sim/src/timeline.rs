@@ -3,7 +3,7 @@
 use crate::{
     check::seconds,
     network::Place,
-    note::{Ask, End, Note, Outcome},
+    note::{Ask, End, Held, Note, Outcome},
     sights::Sight,
     world::Happening,
 };
@@ -176,6 +176,21 @@ impl Story {
                 };
                 self.say(at, format_args!("c{client} at m{machine}, {what}: {outcome}"));
             }
+            Note::Lock { key, held } => match held {
+                Held::Asking | Held::Until { .. } | Held::Releasing { .. } => {}
+                Held::Granted { token, .. } => {
+                    self.say(
+                        at,
+                        format_args!("c{client} at m{machine} has {key} with token {token}"),
+                    );
+                }
+                Held::Lost { token } => {
+                    self.say(
+                        at,
+                        format_args!("c{client} at m{machine} has lost token {token} of {key}"),
+                    );
+                }
+            },
             Note::Registering(_)
             | Note::Leaving(_)
             | Note::Listed(..)
@@ -185,6 +200,7 @@ impl Story {
             | Note::Listened { .. }
             | Note::Told { .. }
             | Note::Deaf
+            | Note::Fenced { .. }
             | Note::Broken(_) => {}
         }
     }

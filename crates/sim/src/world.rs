@@ -6,6 +6,7 @@ use crate::{
     config_client::{ConfigClient, ConfigHabits},
     fault::Fault,
     line::{Heard, Send},
+    lock_client::{LockClient, LockHabits},
     machine::Machine,
     naming_client::{NamingClient, NamingHabits},
     network::{Network, NetworkFault, Place, Way},
@@ -384,6 +385,13 @@ impl World {
         self.add(Client::Beat(Box::new(client)))
     }
 
+    /// Adds a client of locks; its number.
+    pub fn add_lock_client(&mut self, habits: LockHabits) -> usize {
+        let (index, rng) = (self.actors.len(), self.rng.fork());
+        let client = LockClient::new(index, self.now, rng, self.servers(index), habits);
+        self.add(Client::Lock(Box::new(client)))
+    }
+
     /// All machines, each client beginning with another one.
     fn servers(&self, client: usize) -> Servers {
         Servers::new(self.machines.len(), client)
@@ -461,7 +469,7 @@ impl World {
     pub fn is_finished(&self, client: usize) -> bool {
         match &self.actors[client].client {
             Client::Config(client) => client.finished(),
-            Client::Naming(_) | Client::Beat(_) => false,
+            Client::Naming(_) | Client::Beat(_) | Client::Lock(_) => false,
         }
     }
 

@@ -64,3 +64,17 @@ fn when_the_network_is_cut_while_they_form() {
         forms(world, at(5_000), &format!("cut of step {step}"));
     }
 }
+
+#[test]
+fn when_machines_lose_their_disks_while_they_form() {
+    for (step, millis) in [20, 60, 75, 110, 400, 1_300].into_iter().enumerate() {
+        let mut world = World::cluster(seeded(step as u64), 3, Physics::default(), false);
+        world.run(Duration::from_millis(millis));
+        let machine = step % 3;
+        world.stay_down(machine);
+        world.replace_disk(machine);
+        world.run(Duration::from_millis(300));
+        world.power_on(machine);
+        forms(world, at(3_000), &format!("a disk lost after {millis} ms"));
+    }
+}

@@ -7,7 +7,7 @@ use sim::{PLANTED, Planted, Report, run};
 const SEEDS_MAX: u64 = 10;
 
 /// Those that need several nodes have tests of their own.
-const PEERS: [&str; 11] = [
+const PEERS: [&str; 22] = [
     "forgotten-vote",
     "lease-without-time",
     "follower-reads",
@@ -19,6 +19,17 @@ const PEERS: [&str; 11] = [
     "lost-follower-view",
     "deaf-followers",
     "lost-peer-push",
+    "absence-deletes",
+    "empty-push",
+    "early-ready",
+    "always-stale",
+    "refused-votes",
+    "lost-renewal",
+    "own-tokens",
+    "tables-first",
+    "lost-install",
+    "forgotten-identity",
+    "lone-founder",
 ];
 
 /// Runs seeds from this one on until the bug is found; its first seed passes without the bug.

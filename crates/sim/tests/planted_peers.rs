@@ -2,7 +2,9 @@
 //! it the chance. The table in the crate's README says how many were needed.
 
 use base::Duration;
-use sim::{Drill, Fault, PLANTED, Physics, Planted, Report, World, run_drill, seeded};
+use sim::{
+    ConfigHabits, Drill, Fault, PLANTED, Physics, Planted, Report, World, run_drill, seeded,
+};
 use storage::Survivors;
 
 /// How many seeds a bug may need.
@@ -46,6 +48,17 @@ bugs! {
     own_data_that_a_peer_overwrites: "own-overwritten" by "gone" in CUTS from 2;
     a_follower_that_loses_changes: "lost-follower-view" by "replicas" in CALM from 1;
     a_follower_that_does_not_tell: "deaf-followers" by "listen" in CALM from 1;
+}
+
+bugs! {
+    what_is_not_listed_is_taken_for_deleted: "absence-deletes" by "replicas" in CRASHES from 1;
+    pushes_of_nobody: "empty-push" by "empty-push" in CALM from 1;
+    reads_that_are_never_new: "always-stale" by "stale" in CALM from 1;
+    a_renewal_that_does_not_count: "lost-renewal" by "locks" in LOCKS from 1;
+    tokens_of_each_node_itself: "own-tokens" by "locks" in LOCKS from 1;
+    tables_ahead_of_the_log: "tables-first" by "the host of" in CRASHES from 1;
+    clusters_of_one_node: "lone-founder" by "formed" in CALM from 1;
+    an_acknowledgement_of_a_minority: "early-ack" by "minority" in CUTS from 1;
 }
 
 /// Whether a leader that was cut off, and does not know that there is another one, answers with what that one has replaced.
@@ -136,5 +149,80 @@ fn what_a_peer_said_and_nobody_is_told() {
         world.register(client, "orders");
         world.run(Duration::from_secs(8));
         world.known(watcher, "orders").is_empty()
+    });
+}
+
+#[test]
+fn a_node_that_does_not_keep_who_it_is() {
+    told("forgotten-identity", 3, |seed, planted| {
+        let mut world = founded(seed, planted);
+        let machine = 1;
+        world.stay_down(machine);
+        world.plan_on(machine, world.now(), Fault::Kill);
+        world.run(Duration::from_millis(100));
+        world.forget_settings(machine);
+        world.power_on(machine);
+        !world.run_until(Duration::from_secs(30), |world| world.serves(machine))
+    });
+}
+
+#[test]
+fn a_node_that_serves_before_it_knows_anything() {
+    told("early-ready", 3, |seed, planted| {
+        let mut world = founded(seed, planted);
+        for machine in 0..2 {
+            let client = world.add_quiet_client(vec![machine], &["orders"]);
+            world.register(client, "orders");
+        }
+        world.run(Duration::from_secs(4));
+        world.stay_down(2);
+        world.replace_disk(2);
+        world.run(Duration::from_secs(1));
+        world.power_on(2);
+        world.run_until(Duration::from_secs(60), |world| world.serves(2));
+        world.listed(2, "orders").is_some_and(|listed| listed.len() < 2)
+    });
+}
+
+#[test]
+fn a_snapshot_that_is_not_read_whole() {
+    told("lost-install", 3, |seed, planted| {
+        let mut world = founded(seed, planted);
+        let leader = world.leader().expect("somebody leads");
+        let behind = (leader + 1) % 3;
+        world.stay_down(behind);
+        world.plan_on(behind, world.now(), Fault::Kill);
+        world.run(Duration::from_millis(100));
+        let habits = ConfigHabits {
+            keys: (0..20).map(|n| format!("key{n}")).collect(),
+            pause: Duration::from_millis(50),
+            content_bytes_max: 60_000,
+            asks_max: 60,
+            only_publishes: true,
+        };
+        let writer = world.add_config_client_of(vec![leader], habits);
+        assert!(world.run_until(Duration::from_secs(40), |world| world.is_finished(writer)));
+        world.power_on(behind);
+        assert!(world.run_until(Duration::from_secs(60), World::is_ready));
+        world.run(Duration::from_secs(2));
+        let found = sim::violations(world.history());
+        found.iter().any(|what| what.starts_with("replicas: "))
+    });
+}
+
+/// On a slow network two candidates of one term are no rarity.
+#[test]
+fn an_election_that_a_minority_wins() {
+    told("refused-votes", 8, |seed, planted| {
+        let millis = Duration::from_millis;
+        let physics = Physics { planted, latency: (millis(60), millis(120)), ..Physics::default() };
+        let mut world = World::cluster(seeded(seed), 5, physics, false);
+        world.run_until(Duration::from_secs(20), World::is_ready);
+        let leader = world.leader().expect("somebody leads");
+        world.stay_down(leader);
+        world.plan_on(leader, world.now(), Fault::Kill);
+        world.run(Duration::from_secs(5));
+        let found = sim::violations(world.history());
+        found.iter().any(|what| what.starts_with("leaders: "))
     });
 }

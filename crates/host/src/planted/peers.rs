@@ -10,6 +10,17 @@ impl Planting {
         self.leads = leads;
     }
 
+    /// Deletions of what a peer does not list.
+    pub(super) fn absent(&mut self, input: &Input) -> Vec<Input> {
+        let Input::Peer { from, message: PeerMessage { at, said: Said::Naming(said) } } = input
+        else {
+            return Vec::new();
+        };
+        let absent = said.absences(&mut self.known).into_iter();
+        let message = |said| PeerMessage { at: *at, said: Said::Naming(said) };
+        absent.map(|said| Input::Peer { from: *from, message: message(said) }).collect()
+    }
+
     /// What becomes of an input.
     pub(super) fn among_peers(&mut self, input: Input) -> Option<Input> {
         match &input {
@@ -40,6 +51,13 @@ impl Planting {
                 Input::Peer { from, message: PeerMessage { at, said: Said::Naming(said) } },
             ) => {
                 let said = Said::Naming(said.made_newest());
+                Some(Input::Peer { from, message: PeerMessage { at, said } })
+            }
+            (
+                Planted::RefusedVotes,
+                Input::Peer { from, message: PeerMessage { at, said: Said::Consensus(said) } },
+            ) => {
+                let said = Said::Consensus(said.granted());
                 Some(Input::Peer { from, message: PeerMessage { at, said } })
             }
             (_, Input::Request { from, id, request }) => {
@@ -95,6 +113,14 @@ impl Planting {
             (Planted::UnmarkedReads, Output::Reply { to, id, reply: Reply::Fresh(mut fresh) }) => {
                 fresh.level = Consistency::Linearizable;
                 Some(Output::Reply { to, id, reply: Reply::Fresh(fresh) })
+            }
+            (Planted::AlwaysStale, Output::Reply { to, id, reply: Reply::Fresh(mut fresh) }) => {
+                fresh.level = Consistency::Stale;
+                Some(Output::Reply { to, id, reply: Reply::Fresh(fresh) })
+            }
+            (Planted::EarlyReady, Output::Publish(View::Standing(mut standing))) => {
+                standing.ready |= standing.complete;
+                Some(Output::Publish(View::Standing(standing)))
             }
             (Planted::LostFollowerView, Output::Publish(View::Config(_)))
             | (Planted::DeafFollowers, Output::Notify { .. })

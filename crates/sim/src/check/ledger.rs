@@ -140,7 +140,7 @@ impl Ledger {
                 }
                 Happening::ClockSet { .. } | Happening::Up { .. } => {}
                 // With the disk, the hint went back.
-                Happening::Restored { machine, .. } => {
+                Happening::Restored { machine, .. } | Happening::Replaced { machine } => {
                     if let Some(outage) = ledger.last_outage(*machine) {
                         outage.kept = false;
                     }
@@ -164,7 +164,6 @@ impl Ledger {
                     ledger.full.entry(*machine).or_default().push((*at, *full));
                 }
                 Happening::Halted { .. }
-                | Happening::Replaced { .. }
                 | Happening::Parted { .. }
                 | Happening::Sighted { .. }
                 | Happening::Applied { .. } => {}
@@ -223,6 +222,8 @@ impl Ledger {
             | Note::Listened { .. }
             | Note::Told { .. }
             | Note::Deaf
+            | Note::Lock { .. }
+            | Note::Fenced { .. }
             | Note::Broken(_) => {}
         }
     }

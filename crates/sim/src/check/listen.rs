@@ -140,6 +140,8 @@ impl Ears {
             | Note::Persistent(..)
             | Note::Asked { .. }
             | Note::Answered { .. }
+            | Note::Lock { .. }
+            | Note::Fenced { .. }
             | Note::Broken(_) => {}
         }
     }

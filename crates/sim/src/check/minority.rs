@@ -2,6 +2,7 @@
 
 use super::{Findings, History, requests::epochs, seconds, trouble::Troubles};
 use crate::world::Happening;
+use std::collections::BTreeSet;
 
 pub(crate) fn check(history: &History) -> Findings {
     let mut findings = Findings::of("minority");
@@ -15,10 +16,8 @@ pub(crate) fn check(history: &History) -> Findings {
         for request in epochs.iter().flat_map(|epoch| &epoch.requests) {
             let Some(at) = request.acknowledged() else { continue };
             findings.checked += 1;
-            let others = (0..count).filter(|other| *other != request.machine);
-            let lost =
-                others.filter(|other| troubles.parted(request.machine, *other, request.asked, at));
-            if (count - lost.count()) * 2 <= count {
+            let parted = |a, b| troubles.parted(a, b, request.asked, at);
+            if together(request.machine, count, parted) * 2 <= count {
                 findings.violations.push(format!(
                     "{}: m{} acknowledged a write of {key} that was asked for at {}, cut off from a majority",
                     seconds(at),
@@ -29,6 +28,20 @@ pub(crate) fn check(history: &History) -> Findings {
         }
     }
     findings
+}
+
+/// How many machines this one can reach, itself too, over others if need be: whom it asks may still have a majority.
+fn together(machine: usize, count: usize, parted: impl Fn(usize, usize) -> bool) -> usize {
+    let mut reached = BTreeSet::from([machine]);
+    let mut left = vec![machine];
+    while let Some(here) = left.pop() {
+        for there in (0..count).filter(|there| !parted(here, *there)) {
+            if reached.insert(there) {
+                left.push(there);
+            }
+        }
+    }
+    reached.len()
 }
 
 #[cfg(test)]
@@ -50,6 +63,17 @@ mod tests {
         history.extend(configs("10-12 set a"));
         history.sort_by_key(|(at, _)| *at);
         check(&history).violations.len()
+    }
+
+    #[test]
+    fn who_reaches_a_majority_over_another_one_may() {
+        let cut = |pairs: &'static [(usize, usize)]| {
+            move |a: usize, b: usize| pairs.contains(&(a, b)) || pairs.contains(&(b, a))
+        };
+        assert_eq!(together(0, 3, cut(&[(0, 1)])), 3);
+        assert_eq!(together(0, 3, cut(&[(0, 1), (0, 2)])), 1);
+        assert_eq!(together(4, 5, cut(&[(4, 0), (4, 1), (4, 2)])), 5);
+        assert_eq!(together(4, 5, cut(&[(4, 0), (4, 1), (4, 2), (3, 0), (3, 1), (3, 2)])), 2);
     }
 
     #[test]

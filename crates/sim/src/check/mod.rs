@@ -10,6 +10,7 @@ mod ledger;
 mod linear;
 mod listen;
 mod living;
+mod locks;
 mod minority;
 mod persistent;
 mod replicas;
@@ -57,6 +58,7 @@ pub fn check(history: &History) -> Vec<Findings> {
         versions::check(history),
         empty_push::check(&ledger),
         persistent::check(history),
+        locks::check(history),
         formed::check(history),
         leaders::check(history),
         replicas::check(history),

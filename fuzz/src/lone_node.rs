@@ -112,6 +112,7 @@ impl LoneNode {
                     | Output::SendSnapshot { .. }
                     | Output::Reload
                     | Output::Hint(_)
+                    | Output::Clients { .. }
                     | Output::NeedSecrets => {}
                 }
             }

@@ -19,6 +19,9 @@ use std::{
 /// How often a full disk is looked at.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Notices that wait to be written to the log.
+const NOTICES_MAX: usize = 64;
+
 /// Slots that got messages, in order of their connections.
 pub(crate) type Dirty = BTreeMap<ConnectionId, Arc<Slot>>;
 
@@ -233,6 +236,7 @@ impl Host {
             Output::Load { id, table, from, until, limit } => {
                 self.push_disk_job(DiskJob::Load { id, table, from, until, limit });
             }
+            Output::Notice(what) => self.notice(what),
             Output::Hint(piece) => self.push_disk_job(DiskJob::Hint(piece)),
             Output::Check(check) => self.want_check(check),
             Output::KeepIdentity(bytes) => self.push_disk_job(DiskJob::Identity(bytes)),
@@ -308,6 +312,20 @@ impl Host {
             cell.ceiling_raised = now.instant;
             self.push_disk_job(DiskJob::Clock(cell.ceiling));
         }
+    }
+
+    /// At the limit nothing is told: who reads the log has enough, and the journal has it all.
+    fn notice(&self, what: Arc<str>) {
+        let mut notices = lock(&self.notices);
+        if notices.len() < NOTICES_MAX {
+            notices.push_back(what);
+            self.notice_signal.raise();
+        }
+    }
+
+    /// What operators should read, oldest first.
+    pub fn take_notices(&self) -> Vec<Arc<str>> {
+        lock(&self.notices).drain(..).collect()
     }
 
     fn tell_access_watchers(&self, dirty: &mut Dirty) {

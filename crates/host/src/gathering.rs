@@ -11,12 +11,12 @@ use crate::{
     sessions::{Message, Slot, lock},
 };
 use base::{ConnectionId, Duration, NodeId, Now, RequestId};
-use cluster::{Crowd, Shift, State};
+use cluster::{Busy, Crowd, Shift, State};
 use nacos::{Answer, Connected, Move, NodeState, Place};
 use node::{ClientsInquiry, Input, Part};
 use std::{
     collections::VecDeque,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
 /// Clients that are asked to go at once.
@@ -42,9 +42,20 @@ pub(crate) enum FromSession {
     Move(Move),
 }
 
+/// The clients of this node together.
+#[derive(Debug, Default)]
+pub(crate) struct OwnCrowd {
+    /// What is asked of all sessions.
+    asked: Mutex<VecDeque<Asking>>,
+    /// Clients that are to go elsewhere and were not asked to yet.
+    moving: Mutex<VecDeque<Going>>,
+    /// How busy the machine is, as the world told last.
+    busy: Mutex<Option<Busy>>,
+}
+
 /// A client that is to be asked to go.
 #[derive(Debug)]
-pub(crate) struct Going {
+struct Going {
     connection: ConnectionId,
     to: To,
 }
@@ -60,14 +71,14 @@ enum To {
 impl Host {
     /// To be answered once no session is locked.
     pub(crate) fn ask_all(&self, asking: Asking) {
-        lock(&self.gatherings).push_back(asking);
+        lock(&self.crowd.asked).push_back(asking);
     }
 
     /// Answers what was asked. No session is locked.
     pub(crate) fn gather(&self, now: Now, dirty: &mut Dirty) {
         loop {
             // Not in the condition of a `while let`: the lock would be held in its body.
-            let asked = lock(&self.gatherings).pop_front();
+            let asked = lock(&self.crowd.asked).pop_front();
             let Some(asking) = asked else { return };
             let slots: Vec<Arc<Slot>> = lock(&self.slots).values().cloned().collect();
             match asking {
@@ -109,7 +120,7 @@ impl Host {
     /// Asks these clients to go, the first of them now.
     fn begin_moving(&self, now: Now, going: VecDeque<Going>, dirty: &mut Dirty) -> usize {
         let count = going.len();
-        *lock(&self.moving) = going;
+        *lock(&self.crowd.moving) = going;
         dirty.extend(self.move_some(now).into_iter().map(|slot| (slot.connection, slot)));
         count
     }
@@ -117,7 +128,7 @@ impl Host {
     /// Asks the next clients to go, and gives their slots.
     pub(crate) fn move_some(&self, now: Now) -> Vec<Arc<Slot>> {
         let (batch, more) = {
-            let mut moving = lock(&self.moving);
+            let mut moving = lock(&self.crowd.moving);
             let len = moving.len().min(MOVED_CLIENTS_MAX);
             (moving.drain(..len).collect::<Vec<Going>>(), !moving.is_empty())
         };
@@ -138,6 +149,11 @@ impl Host {
         asked
     }
 
+    /// How busy the machine is; for those who want to know who has room.
+    pub fn set_busy(&self, busy: Option<Busy>) {
+        *lock(&self.crowd.busy) = busy;
+    }
+
     /// Where another node serves clients, if it lives and that is known.
     fn place(&self, node: NodeId) -> Option<Place> {
         let view = self.views.cluster()?;
@@ -155,7 +171,7 @@ impl Host {
             connections: count(self.connections_open.load(Ordering::Relaxed)),
             streams: count(slots.iter().filter(|slot| connected(slot).is_some()).count()),
             serves: nacos::Views::state(&self.views) == NodeState::Ready,
-            busy: None,
+            busy: *lock(&self.crowd.busy),
         }
     }
 }

@@ -121,10 +121,7 @@ pub struct Host {
     sessions_broken: AtomicU64,
     /// What waits on the streams of all connections.
     streams_bytes: Arc<AtomicUsize>,
-    /// What is asked of all sessions.
-    gatherings: Mutex<VecDeque<gathering::Asking>>,
-    /// Clients that are to go elsewhere and were not asked to yet.
-    moving: Mutex<VecDeque<gathering::Going>>,
+    crowd: gathering::OwnCrowd,
     /// Connections that want to hear of changes of the access tables.
     access_watchers: Mutex<BTreeSet<ConnectionId>>,
     timers: Mutex<Timers>,
@@ -134,6 +131,8 @@ pub struct Host {
     /// Salts of new passwords; apart from the node's generator, which is behind the node's lock.
     salts: Mutex<Rng>,
     halted: Mutex<Option<String>>,
+    /// What operators should read and was not fetched yet.
+    notices: Mutex<VecDeque<Arc<str>>>,
     /// The others know that this node is about to stop.
     left: AtomicBool,
     generated_password: Mutex<Option<String>>,
@@ -151,6 +150,8 @@ pub struct Host {
     pub udp_signal: Signal,
     /// Raised when there is an address to dial, or a link to close, and when others may be able to prove something new.
     pub link_signal: Signal,
+    /// Raised when there is a notice to fetch.
+    pub notice_signal: Signal,
     /// Raised when the node became ready, or is so no more, or has left, or halted.
     pub state_signal: Signal,
 }

@@ -158,8 +158,7 @@ impl Host {
             connections_open: 0.into(),
             sessions_broken: 0.into(),
             streams_bytes: Arc::default(),
-            gatherings: Mutex::default(),
-            moving: Mutex::default(),
+            crowd: crate::gathering::OwnCrowd::default(),
             access_watchers: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             disk_jobs: Mutex::default(),
@@ -167,6 +166,7 @@ impl Host {
             check_signal: crate::Signal::default(),
             salts,
             halted: Mutex::default(),
+            notices: Mutex::default(),
             left: false.into(),
             generated_password: Mutex::default(),
             settings,
@@ -176,6 +176,7 @@ impl Host {
             timer_signal: crate::Signal::default(),
             udp_signal: crate::Signal::default(),
             link_signal: crate::Signal::default(),
+            notice_signal: crate::Signal::default(),
             state_signal: crate::Signal::default(),
         });
         host.push_disk_job(DiskJob::Restore { table: RESTORED_TABLES.start, after: None });

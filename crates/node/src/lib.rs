@@ -72,7 +72,10 @@ pub use tables::RESTORED_TABLES;
 use base::{ConnectionId, HybridTime, Instant, LogIndex, NodeId, Now, ProposalId, RequestId};
 use journal::{Cause, Journal, Kind, Subject};
 use proposals::{Expired, Proposals};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 /// How far the node has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -478,6 +481,9 @@ impl Node {
 
     fn file(&mut self, kind: Kind, subject: Subject) {
         self.count(&kind);
+        if let (Kind::Refused(why), Subject::Node) = (&kind, &subject) {
+            self.outputs.push_back(Output::Notice(Arc::clone(why)));
+        }
         self.journal.file(self.now, self.naming.clock(), self.cause, kind, subject);
     }
 

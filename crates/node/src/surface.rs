@@ -544,6 +544,8 @@ pub enum Output {
     Reload,
     /// Connect to an instance, or ask it, then `Input::Checked`, once.
     Check(naming::Check),
+    /// Tell the operators: something is wrong among the nodes.
+    Notice(Arc<str>),
     /// Leave this on disk without waiting.
     Hint(naming::HintPiece),
     /// The first start: make a token key and the first administrator's password hash, then `Input::Secrets`.

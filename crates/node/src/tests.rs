@@ -204,6 +204,7 @@ impl Stage {
                     Some("checkpoint".to_owned())
                 }
                 Output::Load { table, .. } => Some(format!("load table {table}")),
+                Output::Notice(why) => Some(format!("notice: {why}")),
                 Output::Hint(piece) => {
                     if piece.begins {
                         self.hint.clear();

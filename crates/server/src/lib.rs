@@ -24,6 +24,7 @@ mod intake;
 mod limit_settings;
 mod limits;
 mod listen;
+mod machine;
 mod metrics;
 mod peer;
 mod protocol;

@@ -5,7 +5,7 @@ use crate::{
     clock::Clock,
     connection::Common,
     listen::Seats,
-    metrics,
+    machine, metrics,
     peer::{Peers, Told, door, door::Door, links},
     requests::Requests,
     threads::Threads,
@@ -26,9 +26,14 @@ use tokio::{
     task::JoinHandle,
     time::Instant,
 };
+use tracing::{Instrument, Span};
 
 /// Cost of new password hashes: 60 ms, as everywhere in this field.
 const BCRYPT_COST: u32 = 10;
+
+/// How often notices of the node are written to the log, and how many at once.
+const NOTICES_INTERVAL: Duration = Duration::from_secs(1);
+const NOTICES_PER_INTERVAL: usize = 3;
 
 /// In how many batches clients are asked to go when the server stops.
 const DRAIN_BATCHES: u32 = 20;
@@ -102,6 +107,8 @@ pub struct Running {
     threads: Threads,
     /// The node became ready or halted.
     state_changed: Arc<Notify>,
+    /// Every log line says which node it is about: several may live in one process.
+    span: Span,
 }
 
 /// Wakes all that wait for another state; each of them looks again before it waits.
@@ -172,14 +179,20 @@ impl Bound {
             tasks: vec![tokio::spawn(run_timer(host.clone(), clock, stopping.clone()))],
             threads,
             state_changed,
+            // As grave as any line: it is there whatever level is asked for.
+            span: tracing::error_span!("node", node = %host.id()),
         };
+        running.tasks.push(tokio::spawn(machine::watch(host.clone(), stopping.clone())));
+        let noticing = run_notices(host.clone(), stopping.clone());
+        running.tasks.push(tokio::spawn(noticing.instrument(running.span.clone())));
         running.tasks.push(tokio::spawn(checks::run(host.clone(), clock, stopping.clone())));
         if let Some(udp) = udp {
             running.tasks.push(tokio::spawn(udp.run(host.clone(), clock, stopping.clone())));
         }
         let told = Arc::new(Told::default());
         let peers = Peers::new(host.clone(), clock, tls, told.clone(), &limits);
-        running.link(peers, peer, settings.listen.peer, &stopping);
+        let span = running.span.clone();
+        span.in_scope(|| running.link(peers, peer, settings.listen.peer, &stopping));
         let seats = Seats::new(limits.connections_max, limits.connections_per_address_max);
         let requests = Arc::new(Requests::new());
         let (limits, bodies) = (Arc::new(limits), Arc::default());
@@ -187,7 +200,7 @@ impl Bound {
         let login = settings.auth == Auth::On;
         for listener in [api, grpc].into_iter().flatten() {
             let task = listener.run(common.clone(), seats.clone(), login, stopping.clone());
-            running.listeners.push(tokio::spawn(task));
+            running.listeners.push(tokio::spawn(task.instrument(span.clone())));
         }
         Ok(running)
     }
@@ -228,9 +241,10 @@ impl Running {
         });
         if let Some(door) = door {
             let running = door::run(peers.clone(), door, secret_known, phase.clone());
-            self.tasks.push(tokio::spawn(running));
+            self.tasks.push(tokio::spawn(running.in_current_span()));
         }
-        self.tasks.push(tokio::spawn(links::run(peers, known, phase.clone())));
+        let running = links::run(peers, known, phase.clone());
+        self.tasks.push(tokio::spawn(running.in_current_span()));
     }
 
     /// Whether the node serves.
@@ -276,7 +290,12 @@ impl Running {
 
     /// Stops in an orderly way, within the time of the settings: doors close, clients are asked to go elsewhere, what is
     /// in progress is answered, what is queued for the disk is written, threads end.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        let span = self.span.clone();
+        self.end().instrument(span).await;
+    }
+
+    async fn end(mut self) {
         let begun = Instant::now();
         // What is left to the disk when clients take all the time they have.
         let clients_timeout = self.stop_timeout.mul_f32(0.8);
@@ -346,6 +365,30 @@ fn shuffle<T>(items: &mut [T], chance: &mut Rng) {
     for at in (1..items.len()).rev() {
         let other = chance.below(at as u64 + 1) as usize;
         items.swap(at, other);
+    }
+}
+
+/// Writes to the log what the node has to tell, now and then: whoever provokes it must not fill the log.
+async fn run_notices(host: Arc<Host>, mut phase: watch::Receiver<Phase>) {
+    let (closer, waker) = Woken::pair();
+    host.notice_signal.listen(waker);
+    loop {
+        let mut notices = host.take_notices().into_iter();
+        for why in notices.by_ref().take(NOTICES_PER_INTERVAL) {
+            tracing::warn!(%why, "noticed");
+        }
+        let untold_count = notices.len();
+        if untold_count > 0 {
+            tracing::warn!(untold_count, "noticed more than is written");
+        }
+        tokio::select! {
+            biased;
+            () = Phase::Stopped.reached(&mut phase) => return,
+            () = async {
+                closer.notified().await;
+                tokio::time::sleep(NOTICES_INTERVAL).await;
+            } => {}
+        }
     }
 }
 

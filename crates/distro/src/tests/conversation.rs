@@ -68,6 +68,7 @@ fn run(script: &str) -> String {
             ["amend", key, value] => {
                 Input::Amend { key: key.to_string(), value: value.parse().expect("a number") }
             }
+            ["take-over", key] => Input::TakeOver { key: key.to_string(), heard: Instant::START },
             ["delete", key] => Input::Delete { key: key.to_string() },
             ["heard", key] => Input::Heard { key: key.to_string() },
             ["merge", key, version, value] => {
@@ -181,6 +182,23 @@ fn a_greater_incarnation_takes_over_and_is_taken_over() {
          > write a 7
          a Written: 7 (2000.1@n1/1) Living, owned
          > merge a 2000@2/9 8",
+    );
+}
+
+#[test]
+fn what_its_owner_hands_over_is_nobodys_orphan() {
+    check(
+        "> alive 2 100
+         > merge a 500@2/1 5
+         a Written: 5 (500.0@n2/1) Living
+         > take-over a
+         a Written: 5 (1000.1@n1/1) Living, owned
+         > gone 2
+         > merge a 500@2/2 6
+         > wait 20
+         > take-over b
+         > amend a 7
+         a Written: 7 (1000.1@n1/2) Living, owned",
     );
 }
 

@@ -366,6 +366,7 @@ impl Cluster {
             | Output::Check(_)
             | Output::Watched { .. }
             | Output::Load { .. }
+            | Output::Notice(_)
             | Output::Hint(_) => {}
         }
     }

@@ -25,6 +25,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_rustls::TlsStream;
+use tracing::Instrument;
 
 type Stream = TlsStream<TcpStream>;
 
@@ -76,7 +77,8 @@ async fn accept(peers: Peers, socket: TcpListener, mut phase: watch::Receiver<Ph
             accepted = socket.accept() => match accepted {
                 Ok((socket, from)) => {
                     let place = half_open.enter(peers.half_open_max);
-                    connections.spawn(serve(peers.clone(), socket, from, place));
+                    let serving = serve(peers.clone(), socket, from, place);
+                    connections.spawn(serving.in_current_span());
                 }
                 Err(error) => {
                     refusals.tell(&error);

@@ -21,6 +21,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_rustls::TlsStream;
+use tracing::Instrument;
 
 type Stream = TlsStream<TcpStream>;
 
@@ -49,7 +50,7 @@ pub(crate) async fn run(
         for dial in peers.host.take_dials() {
             let (hang_up, hung_up) = oneshot::channel();
             hang_ups.insert(dial.link, hang_up);
-            tasks.spawn(link(peers.clone(), dial, hung_up));
+            tasks.spawn(link(peers.clone(), dial, hung_up).in_current_span());
         }
         for link in peers.host.take_hangups() {
             hang_ups.remove(&link);

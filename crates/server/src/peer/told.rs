@@ -67,7 +67,7 @@ impl Told {
         let mut counts = self.counts();
         counts.failures.remove(address);
         *counts.links.entry(address.clone()).or_default() += 1;
-        tracing::info!(%address, node = node.0, "linked to another node");
+        tracing::info!(%address, peer = %node, "linked to another node");
     }
 
     /// A link is gone, or an attempt led to nothing.

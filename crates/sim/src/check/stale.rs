@@ -1,4 +1,5 @@
-//! A read is said to be old only when it may be: something was wrong with the cluster a moment ago.
+//! A read is said to be old only when it may be: something was wrong with the cluster a moment ago, or with the disk of the
+//! machine that answers.
 
 use super::{
     Findings, History,
@@ -10,12 +11,12 @@ use crate::note::Outcome;
 
 pub(crate) fn check(history: &History) -> Findings {
     let mut findings = Findings::of("stale");
-    let troubles = Troubles::read(history).all();
+    let troubles = Troubles::read(history);
     for (key, epochs) in epochs(history) {
         for request in epochs.iter().flat_map(|epoch| &epoch.requests) {
             let Some((at, Outcome::FoundStale(found))) = request.end else { continue };
             findings.checked += 1;
-            if calm(&troubles, before(request.asked, CONVERGE_TIME), at) {
+            if calm(&troubles.before(request.machine), before(request.asked, CONVERGE_TIME), at) {
                 findings.violations.push(format!(
                     "{}: m{} says that {key} may be old, and all is well",
                     seconds(at),

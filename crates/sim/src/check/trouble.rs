@@ -157,6 +157,17 @@ impl Troubles {
         spans.flatten().copied().collect()
     }
 
+    /// Whatever may keep this machine from showing what was agreed. What is committed is applied once it is on the own disk: a
+    /// machine whose disk takes nothing stays behind, and no other one.
+    pub(crate) fn before(&self, machine: usize) -> Vec<Span> {
+        if !self.is_cluster {
+            return Vec::new();
+        }
+        let full = self.full.get(&machine).into_iter().flatten();
+        let spans = self.downs.values().chain(self.pauses.values()).chain(self.cuts.values());
+        spans.flatten().chain(full).copied().collect()
+    }
+
     /// Whether all of this time nothing can be agreed on between two machines: one does not hear the other.
     pub(crate) fn parted(&self, a: usize, b: usize, from: Instant, to: Instant) -> bool {
         let cuts = [(a, b), (b, a)].into_iter().filter_map(|pair| self.cuts.get(&pair)).flatten();

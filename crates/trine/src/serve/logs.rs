@@ -13,9 +13,10 @@ use tracing::{
     level_filters::LevelFilter,
 };
 use tracing_subscriber::{
+    field::RecordFields,
     filter::Targets,
     fmt::{
-        FmtContext, FormatEvent, FormatFields,
+        FmtContext, FormatEvent, FormatFields, FormattedFields,
         format::Writer,
         time::{FormatTime, SystemTime},
     },
@@ -45,8 +46,10 @@ pub(super) fn start(format: LogFormat, level: LogLevel) {
     let levels = OURS.into_iter().fold(Targets::new().with_default(others), |levels, target| {
         levels.with_target(target, level)
     });
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Lines { json });
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .fmt_fields(SpanFields)
+        .event_format(Lines { json });
     tracing_subscriber::registry().with(lines).with(levels).init();
 }
 
@@ -61,7 +64,7 @@ where
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -69,6 +72,11 @@ where
         SystemTime.format_time(&mut Writer::new(&mut ts))?;
         let mut fields = Fields::default();
         event.record(&mut fields);
+        for span in context.event_scope().into_iter().flatten() {
+            let extensions = span.extensions();
+            fields
+                .add(extensions.get::<FormattedFields<N>>().map_or("", |of_span| of_span.as_str()));
+        }
         let (level, target) = (event.metadata().level(), event.metadata().target());
         let line = if self.json {
             fields.json(&ts, level, target)
@@ -76,6 +84,17 @@ where
             fields.pretty(&ts, level, target)
         };
         writeln!(writer, "{line}")
+    }
+}
+
+/// Keeps the fields of a span as JSON, for the lines within it.
+struct SpanFields;
+
+impl<'w> FormatFields<'w> for SpanFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut own = Fields::default();
+        fields.record(&mut own);
+        write!(writer, "{}", Value::Object(own.others))
     }
 }
 
@@ -87,6 +106,14 @@ struct Fields {
 }
 
 impl Fields {
+    /// Those of a span around it; what is nearer to the event has precedence.
+    fn add(&mut self, of_span: &str) {
+        let Ok(of_span) = serde_json::from_str::<Map<String, Value>>(of_span) else { return };
+        for (name, value) in of_span {
+            self.others.entry(name).or_insert(value);
+        }
+    }
+
     fn json(self, ts: &str, level: &Level, target: &str) -> String {
         let text = |text: &str| Value::from(text).to_string();
         let mut line = format!(
@@ -175,6 +202,7 @@ mod tests {
         let writer = written.clone();
         let layer = tracing_subscriber::fmt::layer()
             .with_writer(move || writer.clone())
+            .fmt_fields(SpanFields)
             .event_format(Lines { json });
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
         let bytes = written.0.lock().expect("whole").clone();
@@ -191,6 +219,11 @@ mod tests {
             let hidden = text.trim_end_matches('\n').chars().any(char::is_control);
             assert!(!hidden && text.lines().count() == 1, "{text:?}");
         }
+        let text = lines(false, || {
+            let span = tracing::error_span!("node", node = id);
+            span.in_scope(|| tracing::warn!("look"));
+        });
+        assert!(!text.trim_end_matches('\n').chars().any(char::is_control), "{text:?}");
         let text = lines(true, || tracing::warn!(id, size_b = 7, "look"));
         let line: Value = serde_json::from_str(&text).expect("one JSON object");
         assert_eq!(
@@ -201,5 +234,18 @@ mod tests {
             (&line["level"], line["ts"].as_str().map(|ts| ts.len() > 20)),
             (&"warn".into(), Some(true))
         );
+    }
+
+    #[test]
+    fn a_line_says_which_node_it_is_about() {
+        for (json, wanted) in [(true, "\"node\":\"n7\""), (false, " node=\"n7\"")] {
+            let text = lines(json, || {
+                let outer = tracing::error_span!("node", node = "n7", peer = 1);
+                let within = || tracing::warn!(peer = 2, "look");
+                outer.in_scope(|| tracing::error_span!("nothing").in_scope(within));
+            });
+            assert!(text.contains(wanted) && text.matches("peer").count() == 1, "{text}");
+            assert!(text.contains("peer\":2") || text.contains("peer=2"), "{text}");
+        }
     }
 }

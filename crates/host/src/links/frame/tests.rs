@@ -18,6 +18,13 @@ fn what_does_not_get_shorter_is_not_compressed_nor_what_is_short() {
     assert_eq!(compressed(noise.clone()), noise);
     let long = of_message(&message(vec![7; 100_000]));
     assert!(compressed(long.clone()).len() < long.len() / 50);
+    let too_long = of_message(&message(vec![7; COMPRESS_BYTES_MAX]));
+    assert_eq!(compressed(too_long.clone()), too_long);
+}
+
+#[test]
+fn what_writes_wait_for_is_not_compressed() {
+    assert!(!repeats(&message(vec![7; 100_000])));
 }
 
 #[test]

@@ -41,7 +41,9 @@
 //! * `Buckets`, `Versions`, `More`, `Wanted`: how the node whose digest differs finds out in what, from the peer that
 //!   said it. Lost: begun anew after `EXCHANGE_TIMEOUT`. The side that answers keeps no state.
 //! * The *hint* (a node → itself after a restart): the states it listed. Lost: clients register again, and until they
-//!   have, services look smaller than they are.
+//!   have, services look smaller than they are. It is some seconds old, and knows no deletions: what was deleted after it was
+//!   written is an orphan again, until a peer that remembers says so, which takes one round. If none is left that does (each
+//!   has been started again since), it stays one for its time, on all nodes.
 //!
 //! A new node is sent nothing special: everything differs, so it asks for everything, in pieces, from all peers at
 //! once, and knows that it has caught up when digests agree. Two nodes that cannot reach each other agree through a third

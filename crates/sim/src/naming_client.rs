@@ -197,6 +197,16 @@ impl NamingClient {
             return;
         }
         let offer = confirmed[self.rng.below(confirmed.len() as u64) as usize].clone();
+        self.deregister(now, offer);
+    }
+
+    /// Takes back what the server has confirmed.
+    pub(crate) fn deregister_all(&mut self, now: Instant) {
+        let confirmed: Vec<Offer> = self.offers().cloned().collect();
+        confirmed.into_iter().for_each(|offer| self.deregister(now, offer));
+    }
+
+    fn deregister(&mut self, now: Instant, offer: Offer) {
         self.offers.remove(&offer);
         self.notes.push_back(Note::Leaving(offer.clone()));
         let body = self.instance(&offer, "deregisterInstance");

@@ -50,6 +50,16 @@ impl World {
         });
     }
 
+    /// Has a quiet client take back all that it offers, if it is connected.
+    pub fn deregister(&mut self, client: usize) {
+        self.with_client(client, |client, now| match client {
+            Client::Naming(client) => client.deregister_all(now),
+            Client::Beat(_) | Client::Config(_) | Client::Lock(_) => {
+                panic!("a client of the registry deregisters")
+            }
+        });
+    }
+
     /// Has a quiet client subscribe to a service, once it is connected.
     pub fn subscribe(&mut self, client: usize, service: &str) {
         self.with_client(client, |client, now| match client {

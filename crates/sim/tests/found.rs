@@ -82,3 +82,48 @@ fn whoever_comes_from_a_machine_whose_clock_is_ahead_sees_what_changes() {
     assert_eq!(world.known(watcher, "orders").len(), 3, "it drops the newer list");
     assert_sound(&world, "a clock that is ahead");
 }
+
+/// A machine died soon after a deregistration, with a hint that was older, and came back when all others had been restarted: nobody
+/// remembered any more. What its hint says is listed again, as an orphan, and not for longer than one.
+#[test]
+fn what_nobody_remembers_to_be_gone_is_listed_again_for_the_time_of_an_orphan() {
+    let mut world = World::cluster(seeded(20_041), 3, Physics::default(), false);
+    assert!(world.run_until(Duration::from_secs(20), World::is_ready), "{:?}", world.unsettled());
+    let client = world.add_quiet_client(vec![0], &["orders"]);
+    world.register(client, "orders");
+    world.run(Duration::from_secs(8));
+    world.deregister(client);
+    world.run(Duration::from_millis(100));
+    let counts = |world: &mut World, machines: &[usize]| -> Vec<Option<usize>> {
+        let listed = |machine| world.listed(machine, "orders").map(|list| list.len());
+        machines.iter().copied().map(listed).collect()
+    };
+    assert_eq!(counts(&mut world, &[0, 1, 2]), [Some(0); 3]);
+    world.stay_down(2);
+    world.plan_on(2, world.now(), Fault::Kill);
+    world.run(Duration::from_secs(8));
+    for machine in [0, 1] {
+        world.plan_on(machine, world.now(), Fault::Kill);
+    }
+    world.run(Duration::from_millis(1));
+    let others = |world: &World| world.serves(0) && world.serves(1);
+    assert!(world.run_until(Duration::from_secs(30), others), "{:?}", world.unsettled());
+    assert_eq!(counts(&mut world, &[0, 1]), [Some(0); 2]);
+    world.power_on(2);
+    world.run(Duration::from_millis(1));
+    assert!(world.run_until(Duration::from_secs(30), World::is_ready), "{:?}", world.unsettled());
+    world.look();
+    assert_eq!(counts(&mut world, &[0, 1, 2]), [Some(1); 3]);
+    world.run(Duration::from_secs(17));
+    world.look();
+    assert_eq!(counts(&mut world, &[0, 1, 2]), [Some(0); 3]);
+    assert_sound(&world, "an old hint");
+}
+
+/// The same in one drill: the machine with the old hint crashed three times, each time before it had written down what the others
+/// had told it, and then all of them did.
+#[test]
+fn a_hint_stays_old_on_a_machine_that_crashes_again_and_again_and_then_all_do() {
+    let report = run_drill(20_041, 3, &Drill::CRASHES, Planted::Nothing, false);
+    assert!(report.passed(), "{report}");
+}

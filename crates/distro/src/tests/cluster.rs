@@ -76,6 +76,7 @@ fn command(network: &mut Network, words: &[&str]) -> Option<String> {
         }
         ["repair", id, peer] => network.step(node(id), Input::Repair { peer: node(peer) }),
         ["start", id] => network.start(node(id)),
+        ["hint", id] => network.write_hint(node(id)),
         ["wait", ms] => network.wait(Duration::from_millis(ms.parse().expect("milliseconds"))),
         ["show", key] => return Some(show(network, key)),
         ["count"] => return Some(show_count(network)),
@@ -342,6 +343,35 @@ fn a_ghost_that_outlived_its_tombstone_is_buried_by_its_owner() {
          > wait 2100
          > show a
          n1=- n2=-",
+    );
+}
+
+#[test]
+fn what_an_old_hint_brings_back_ends_at_once_if_anyone_remembers_and_else_with_its_time() {
+    check(
+        "3 nodes
+         > write n1 a 5
+         > wait 100
+         > hint n3
+         > delete n1 a
+         > wait 100
+         > start n3
+         > wait 10
+         > show a
+         n1=- n2=- n3=-
+         > start n1
+         > start n2
+         > wait 1000
+         > start n3
+         > wait 2100
+         > show a
+         n1=5? n2=5? n3=5?
+         > wait 15100
+         > show a
+         n1=- n2=- n3=-
+         > wait 600000
+         > count
+         n1=0 n2=0 n3=0",
     );
 }
 

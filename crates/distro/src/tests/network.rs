@@ -20,6 +20,10 @@ pub(super) struct Network {
     losses: BTreeMap<(NodeId, NodeId), usize>,
     /// How many messages of each kind were sent.
     pub(super) traffic: BTreeMap<&'static str, usize>,
+    /// What nodes listed when they wrote their hints.
+    hints: BTreeMap<NodeId, Vec<Record<String, u32>>>,
+    /// When nodes were started again.
+    lives: BTreeMap<NodeId, HybridTime>,
 }
 
 impl Network {
@@ -30,6 +34,8 @@ impl Network {
             links: BTreeMap::new(),
             losses: BTreeMap::new(),
             traffic: BTreeMap::new(),
+            hints: BTreeMap::new(),
+            lives: BTreeMap::new(),
         };
         for id in 1..=count {
             network.start(NodeId(id));
@@ -37,7 +43,17 @@ impl Network {
         network
     }
 
-    /// Starts a node, for the first time or again, with nothing; and links it with all others.
+    pub(super) fn write_hint(&mut self, id: NodeId) {
+        let listed = self.nodes[&id].after(None).filter(|(_, entry)| entry.listed());
+        let records = listed.map(|(key, entry)| Record {
+            key: key.clone(),
+            version: entry.version,
+            value: Some(entry.value),
+        });
+        self.hints.insert(id, records.collect());
+    }
+
+    /// Starts a node, for the first time or again, with what its hint says; and links it with all others.
     pub(super) fn start(&mut self, id: NodeId) {
         let others: Vec<NodeId> = self.nodes.keys().copied().filter(|other| *other != id).collect();
         for other in &others {
@@ -45,10 +61,15 @@ impl Network {
         }
         let mut clock = HybridClock::default();
         let life = clock.tick(self.now);
-        self.nodes.insert(id, Core::new(self.now, id, HybridClock::default()));
+        let again = self.nodes.insert(id, Core::new(self.now, id, HybridClock::default()));
+        self.lives.extend(again.map(|_| (id, life)));
+        for record in self.hints.get(&id).cloned().unwrap_or_default() {
+            self.step(id, Input::Restore(record));
+        }
         for other in others {
             self.step(other, Input::OwnerAlive { owner: id, life });
-            self.step(id, Input::OwnerAlive { owner: other, life: HybridTime(0) });
+            let life = self.lives.get(&other).copied().unwrap_or(HybridTime(0));
+            self.step(id, Input::OwnerAlive { owner: other, life });
             self.link(id, other);
         }
     }

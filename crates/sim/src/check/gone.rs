@@ -28,8 +28,9 @@ pub(crate) fn check(ledger: &Ledger) -> Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::script::{Line, list, noted, offer, registered, restart};
+    use crate::check::script::{Line, at, list, noted, offer, registered, restart};
     use crate::note::{End, Note};
+    use crate::world::Happening;
 
     fn found(parts: &[Vec<Line>]) -> usize {
         check(&Ledger::read(&parts.concat())).violations.len()
@@ -48,5 +49,39 @@ mod tests {
         let over = |s| found(&[registered(1), left.clone(), restart(11, true), shown(s)]);
         assert_eq!((over(29), over(31)), (0, 1));
         assert_eq!(found(&[vec![list(1, &["b:2"])]]), 1, "never registered");
+    }
+
+    /// The third machine's hint is older than the end.
+    #[test]
+    fn a_hint_of_another_machine_brings_back_what_nobody_remembers_to_be_gone_and_for_a_while() {
+        let left = || vec![noted(10, Note::Leaving(offer()))];
+        let gone = || vec![noted(10, Note::Left(offer(), End::Deregistered))];
+        let first = [0, 1, 2].map(|machine| (at(0), Happening::Ready { machine }));
+        let up = (0..3).map(|machine| (at(0), Happening::Up { machine })).chain(first);
+        let up: Vec<Line> = up.collect();
+        let shown = |downs: &[(usize, u64, u64)], s| {
+            let mut outages: Vec<Line> = Vec::new();
+            for &(machine, from, until) in downs {
+                outages.push((at(from), Happening::Down { machine, kept: true }));
+                outages.extend([
+                    (at(until), Happening::Up { machine }),
+                    (at(until), Happening::Ready { machine }),
+                ]);
+            }
+            outages.push(list(s, &["a:1"]));
+            outages.sort_by_key(|(at, _)| *at);
+            found(&[up.clone(), registered(1), left(), gone(), outages])
+        };
+        let (third, others) = ((2, 12, 40), [(1, 21, 31), (0, 20, 30)]);
+        let all = [third, others[0], others[1]];
+        assert_eq!((shown(&all, 41), shown(&all, 57), shown(&all, 59)), (0, 0, 1));
+        assert_eq!(shown(&[third, others[1]], 41), 1, "the second one remembers");
+        assert_eq!(shown(&[third, others[0]], 41), 1, "the first one itself remembers");
+        let late = (2, 18, 40);
+        assert_eq!(
+            shown(&[late, others[0], others[1]], 41),
+            1,
+            "its hint had the time to be written"
+        );
     }
 }

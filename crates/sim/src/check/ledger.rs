@@ -4,7 +4,9 @@
 //! ```text
 //! must      registered before it was asked, not leaving until it came; over `kill -9` if it was registered early enough
 //!           to be in the hint; over a power loss only once it is registered again
-//! must not  never registered, or gone for longer than its end, a restart and the pauses of the host explain
+//! must not  never registered, or gone for longer than its end, a restart and the pauses of the host explain. A restart with a
+//!           hint that is older than the end brings it back as an orphan: on that machine, and on all if none was up all the
+//!           time since and could tell that it is gone
 //! ```
 
 use super::{
@@ -331,21 +333,35 @@ impl Ledger {
         if gone > look.from || self.may_not_have_heard(marks, look, gone, bound) {
             return true;
         }
-        // An older hint may have brought it back for a while, and the next restart for another while.
-        let mut ghost_until = gone;
+        // Its own hint may have brought it back for a while; that of another one, if nobody was left to say that it is gone.
+        let ghost = |of: Option<usize>| look.from < self.ghost_until(of, left.at, gone, look);
+        ghost(Some(machine)) || (!self.troubles.remembered(left.at, look.from) && ghost(None))
+    }
+
+    /// Until when hints that are older than its end, of one machine or of any, bring it back: for a while after a restart, and
+    /// the next restart for another while.
+    fn ghost_until(&self, of: Option<usize>, left: Instant, gone: Instant, look: &Look) -> Instant {
+        let mut outages: Vec<(usize, &Outage, Instant)> = Vec::new();
+        let asked = |machine: &usize| of.is_none_or(|only| only == *machine);
+        for (machine, all) in self.downs.iter().filter(|(machine, _)| asked(machine)) {
+            // A life that ends before it serves leaves the hint that it found. One that never serves again shows nothing.
+            let ready = |at: usize| all[at..].iter().find_map(|outage| outage.ready);
+            let all = all.iter().enumerate();
+            outages.extend(all.filter_map(|(at, outage)| Some((*machine, outage, ready(at)?))));
+        }
+        outages.sort_by_key(|(_, outage, _)| outage.from);
+        let mut until = gone;
         // A client that ends before it has registered again leaves an orphan, too.
-        let matters =
-            |outage: &&Outage| outage.ready.is_none_or(|ready| ready.after(ORPHAN_TIME) >= left.at);
-        for outage in self.downs.get(&machine).into_iter().flatten().filter(matters) {
-            let shown = ghost_until.after(HINT_TIME + self.paused(machine, left.at, outage.from));
-            let full = self.was_full(machine, left.at, outage.from);
+        let matters = |ready: Instant| ready.after(ORPHAN_TIME) >= left;
+        for (machine, outage, ready) in outages.into_iter().filter(|(.., ready)| matters(*ready)) {
+            let shown = until.after(HINT_TIME + self.paused(machine, left, outage.from));
+            let full = self.was_full(machine, left, outage.from);
             if !outage.kept || shown > outage.from || full {
-                let Some(ready) = outage.ready else { return true };
                 let hidden = ready.after(ORPHAN_TIME + self.paused(machine, ready, look.from));
-                ghost_until = ghost_until.max(hidden);
+                until = until.max(hidden);
             }
         }
-        look.from < ghost_until
+        until
     }
 
     /// When a registration that was not answered took effect at the latest: whoever stood still took it in when it went on.

@@ -168,6 +168,13 @@ impl Troubles {
         spans.flatten().chain(full).copied().collect()
     }
 
+    /// Whether a machine was up from then on, and so remembers what it heard then, and could tell the others lately.
+    pub(crate) fn remembered(&self, since: Instant, until: Instant) -> bool {
+        let lately = before(until, CONVERGE_TIME);
+        let tells = |machine: usize| calm(&self.around(machine), lately, until);
+        self.downs.iter().any(|(machine, downs)| calm(downs, since, until) && tells(*machine))
+    }
+
     /// Whether all of this time nothing can be agreed on between two machines: one does not hear the other.
     pub(crate) fn parted(&self, a: usize, b: usize, from: Instant, to: Instant) -> bool {
         let cuts = [(a, b), (b, a)].into_iter().filter_map(|pair| self.cuts.get(&pair)).flatten();

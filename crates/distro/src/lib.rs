@@ -285,6 +285,12 @@ impl<K: Key, V: Clone> Distro<K, V> {
         self.tombstones.len()
     }
 
+    /// Whether this node was ever told of another one that owns records.
+    #[must_use]
+    pub fn knows_others(&self) -> bool {
+        !self.owners.is_empty()
+    }
+
     /// The hybrid clock that issues incarnations, for what else must be ordered with them.
     pub fn clock(&mut self) -> &mut HybridClock {
         &mut self.clock

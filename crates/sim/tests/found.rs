@@ -4,7 +4,9 @@ mod common;
 
 use base::{Duration, Instant};
 use common::{acknowledged, assert_sound, keys, physics, publisher, started_disk, world};
-use sim::{ConfigHabits, Drill, Fault, Physics, Planted, World, run_drill, seeded};
+use sim::{
+    ConfigHabits, Drill, Fault, Happening, Note, Physics, Planted, World, run_drill, seeded,
+};
 use storage::Survivors;
 
 /// The first start's secrets were refused like any write while the disk was full, and never asked for again.
@@ -81,4 +83,34 @@ fn whoever_comes_from_a_machine_whose_clock_is_ahead_sees_what_changes() {
     world.run(Duration::from_secs(1));
     assert_eq!(world.known(watcher, "orders").len(), 3, "it drops the newer list");
     assert_sound(&world, "a clock that is ahead");
+}
+
+/// A client goes from a machine that dies to one that was cut off, and brings a newer content than is there: that machine says
+/// "another one", as it must, since it cannot know which is newer, and that it may be behind. When it has caught up, the client
+/// reads what it held.
+#[test]
+fn a_machine_that_was_cut_off_takes_the_newest_content_for_another_and_says_that_it_may_be_behind()
+{
+    let is_doubted = |(_, happening): &(Instant, Happening)| {
+        let Happening::Noted { machine: 0, note, .. } = happening else { return false };
+        matches!(note, Note::Listened { changed, stale: true, .. } if !changed.is_empty())
+    };
+    for (seed, mended_after) in (0..8).zip((0..8).map(|n| Duration::from_millis(200 * n))) {
+        let mut world = World::cluster(seeded(seed), 3, Physics::default(), false);
+        assert!(world.run_until(Duration::from_secs(20), World::is_ready));
+        let pause = Duration::from_millis(40);
+        let habits = ConfigHabits { pause, only_publishes: false, ..publisher(1_000, 20) };
+        world.add_config_client_of(vec![2, 0], ConfigHabits { keys: keys(2), ..habits });
+        world.run(Duration::from_secs(2));
+        world.split(&[&[0], &[1, 2]]);
+        world.run(Duration::from_secs(4));
+        world.stay_down(2);
+        world.plan_on(2, world.now(), Fault::Kill);
+        let moved = |world: &World| world.history().iter().any(is_doubted);
+        assert!(world.run_until(Duration::from_secs(5), moved), "seed {seed}");
+        world.run(mended_after);
+        world.mend();
+        world.run(Duration::from_secs(8));
+        assert_sound(&world, &format!("seed {seed}"));
+    }
 }

@@ -97,6 +97,7 @@ impl Ears {
                 | Happening::Full { .. }
                 | Happening::Scanned { .. }
                 | Happening::Parted { .. }
+                | Happening::Slowed { .. }
                 | Happening::Replaced { .. }
                 | Happening::Sighted { .. }
                 | Happening::Applied { .. }

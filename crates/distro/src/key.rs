@@ -1,6 +1,7 @@
 //! What identifies a record, and where that puts it in the digests.
 
 use crate::{BUCKETS_COUNT, Version};
+use base::NodeId;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
@@ -9,6 +10,9 @@ pub trait Key: Ord + Clone {
     /// Hands out the bytes that stand for the key: the same on every node and in every version of the program,
     /// different for different keys. Digests are made of them.
     fn bytes(&self, sink: &mut dyn FnMut(&[u8]));
+
+    /// The one node that can hear the client of this record, if no other one ever can: it is connected to that node.
+    fn heard_only_by(&self) -> Option<NodeId>;
 }
 
 /// The place of a key in the digests.

@@ -60,6 +60,7 @@
 //! absence:    no record is ever deleted because somebody else does not have it
 //! ownership:  this node owns r  ⇔  r is living ∧ version(r).incarnation.node = self, and it was issued in this life
 //! origin:     a remote state of an incarnation that this node issued in this life is refused, and answered with a greater
+//! connected:  so is any remote state of a record that this node owns while no other one can hear its client
 //! digest(n) = Σ item(key, version) over what n lists; digests equal on all nodes  ⇔  they list the same states
 //! one place:  a key is either an entry or a tombstone, never both
 //! caught up:  agreed with n  ⇒  every record of a former life of this node that n listed at the link's begin is known here
@@ -73,7 +74,9 @@
 //! or the client; after that it is hidden. A hidden record is kept for `ORPHAN_KEEP_TIME`: its version still refuses
 //! older states. When the client is heard, the node that hears it writes the record and owns it (*adoption*). A client
 //! that comes back under another name writes another record; whoever knows that both mean the same thing deletes the
-//! orphan, with an incarnation of its own, so that it is gone for good and everywhere.
+//! orphan, with an incarnation of its own, so that it is gone for good and everywhere. It may be mistaken: what the client said
+//! under its former name may be on its way for longer than it took the client to leave, and its new owner be cut off just
+//! then. So an owner that is the only one to hear a client (`Key::heard_only_by`) lets nobody end its record.
 //!
 //! # What is left out
 //!
@@ -280,6 +283,12 @@ impl<K: Key, V: Clone> Distro<K, V> {
     #[must_use]
     pub fn tombstones_count(&self) -> usize {
         self.tombstones.len()
+    }
+
+    /// Whether this node was ever told of another one that owns records.
+    #[must_use]
+    pub fn knows_others(&self) -> bool {
+        !self.owners.is_empty()
     }
 
     /// The hybrid clock that issues incarnations, for what else must be ordered with them.

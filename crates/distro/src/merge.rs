@@ -13,7 +13,7 @@ impl<K: Key, V: Clone> Distro<K, V> {
             return;
         }
         match self.known(&record.key).cmp(&Some(record.version)) {
-            Ordering::Less if self.issued(record.version.incarnation) => {
+            Ordering::Less if self.knows_better(&record) => {
                 self.insist(now, record.key, record.version);
             }
             Ordering::Less => self.take(now, record),
@@ -53,9 +53,17 @@ impl<K: Key, V: Clone> Distro<K, V> {
         self.tell(key, Change::Written);
     }
 
+    /// Whether this node need not believe a state that is newer than its own, whoever says it.
+    fn knows_better(&self, record: &Record<K, V>) -> bool {
+        let hears_alone = record.key.heard_only_by() == Some(self.node);
+        self.issued(record.version.incarnation)
+            || hears_alone && self.entries.get(&record.key).is_some_and(|entry| self.owns(entry))
+    }
+
     /// An owner knows all that it originated. What looks newer, or is unknown to it, was corrupted on its way or
     /// outlived its tombstone elsewhere; taking it would resurrect what is dead, and leaving it would keep a ghost there.
-    /// So the owner says once more what is true, with a greater version.
+    /// And whoever ended the record of a client that only this node hears took it for an orphan: this node could not be
+    /// heard. So the owner says once more what is true, with a greater version.
     fn insist(&mut self, now: Now, key: K, said: Version) {
         let version = match self.entries.get(&key) {
             Some(entry) if !self.owns(entry) => return,

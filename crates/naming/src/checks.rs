@@ -16,7 +16,7 @@
 use crate::{
     Checker, ClusterSettings, Instance, Naming, Output, Place, ServiceKey, Settings, peers::Said,
 };
-use base::{Duration, Instant};
+use base::{Duration, Instant, NodeId};
 use distro::{Change, Distro, Input, Standing};
 use journal::Kind;
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,10 @@ impl distro::Key for CheckKey {
             sink(part.as_bytes());
         }
         sink(&port.to_le_bytes());
+    }
+
+    fn heard_only_by(&self) -> Option<NodeId> {
+        None
     }
 }
 

@@ -21,6 +21,8 @@ pub const CLOSED_PER_WAKE: usize = 1000;
 pub(crate) struct Connection {
     /// As the owner of offers.
     pub(crate) client: Arc<ClientId>,
+    /// By the clock that views are stamped with.
+    pub(crate) opened_at: u64,
     /// Where it offered something last. Most clients are at one place, or at least at one address, in all services.
     pub(crate) place: Arc<Place>,
     pub(crate) subscriptions: BTreeSet<Arc<ServiceKey>>,
@@ -56,8 +58,16 @@ impl Naming {
         let (subscriptions, subscriber) = (BTreeSet::new(), None);
         let place = Place::first();
         let (offers_count, moving) = (0, None);
-        let connection =
-            Connection { client, place, subscriptions, offers_count, subscriber, moving };
+        let opened_at = self.distro.clock().tick(self.now).unix_ms();
+        let connection = Connection {
+            client,
+            opened_at,
+            place,
+            subscriptions,
+            offers_count,
+            subscriber,
+            moving,
+        };
         self.connections.entry(id).or_insert(connection);
     }
 

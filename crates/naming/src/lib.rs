@@ -75,7 +75,8 @@
 //! order:     Publish(view) comes before the Reply to the request that made it, and before every Push of it (a service
 //!            that is not in the lists has an empty view that is pushed to subscribers, and not published)
 //! lists:     published ⇔ Publish was sent and no Retire since; Retire only when the view is empty
-//! push:      a subscriber's pushed version ≤ the view's; when no push is planned they are equal
+//! push:      a subscriber's pushed version ≤ the view's; when no push is planned, all were pushed what the view shows
+//! stamp:     where there are other nodes, the view that answers a subscription is not older than its connection
 //! watch:     a service that came into the lists or left them is told to whoever watches it, after the view
 //! switches:  told to readers before the Reply of the one who set them
 //! silence:   after Unsubscribe or Closed nothing is pushed to that subscriber

@@ -94,6 +94,13 @@ impl distro::Key for OfferKey {
             }
         }
     }
+
+    fn heard_only_by(&self) -> Option<NodeId> {
+        match &*self.client {
+            ClientId::Connection(id) => Some(id.node),
+            ClientId::Address { .. } => None,
+        }
+    }
 }
 
 /// The same name, ordered so that the offers of a client are neighbours, and in there those of a service.

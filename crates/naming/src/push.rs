@@ -16,8 +16,8 @@ const INSTANCE_SENT_COST: Duration = Duration::from_micros(1);
 pub(crate) struct Round {
     /// The last subscriber that was looked at.
     after: ConnectionId,
-    /// Version of the view when the round began.
-    version: u64,
+    /// When the round began the service had changed last with this version.
+    changed_at: u64,
 }
 
 /// The least time between two pushes of a service.
@@ -67,9 +67,10 @@ impl Naming {
     fn push_piece(&mut self, key: &Arc<ServiceKey>, count_max: usize) -> usize {
         let Some(service) = self.services.get_mut(key) else { return 0 };
         let view = service.view.clone();
-        let (after, version) = match service.round.take() {
-            Some(round) => (Bound::Excluded(round.after), round.version),
-            None => (Bound::Unbounded, view.version),
+        let changed_at = service.changed_at;
+        let (after, began_at) = match service.round.take() {
+            Some(round) => (Bound::Excluded(round.after), round.changed_at),
+            None => (Bound::Unbounded, changed_at),
         };
         let mut last = None;
         let mut pushed = Vec::new();
@@ -79,19 +80,19 @@ impl Naming {
         {
             looked_at += 1;
             last = Some(*to);
-            if subscription.pushed < view.version && self.connections.contains_key(to) {
+            if subscription.pushed < changed_at && self.connections.contains_key(to) {
                 subscription.pushed = view.version;
                 pushed.push((*to, subscription.clusters.clone()));
             }
         }
         if let (Some(after), true) = (last, looked_at == count_max) {
-            service.round = Some(Round { after, version });
+            service.round = Some(Round { after, changed_at: began_at });
             service.push_at = Some(self.now.instant);
             self.pushes.insert((self.now.instant, key.clone()));
         } else {
             service.push_at = None;
             service.pushed_at = Some(self.now.instant);
-            if version != view.version {
+            if began_at != changed_at {
                 // It changed during the round: the first subscribers got the former view.
                 self.schedule_push(key);
             }

@@ -27,6 +27,8 @@ pub(crate) struct Service {
     pub(crate) subscribers: BTreeMap<ConnectionId, Subscription>,
     /// When the next push is due.
     pub(crate) push_at: Option<Instant>,
+    /// Version of the view that was the first to show what this one shows.
+    pub(crate) changed_at: u64,
     /// When the last push was finished.
     pub(crate) pushed_at: Option<Instant>,
     /// The push that is being done in pieces.
@@ -84,6 +86,7 @@ impl Naming {
             metadata: None,
         };
         let service = Service {
+            changed_at: view.version,
             view: Arc::new(view),
             grouped_name: key.grouped_name().into(),
             published: false,
@@ -289,6 +292,7 @@ impl Naming {
         let kind = if persistent { ServiceKind::Persistent } else { ServiceKind::Ephemeral };
         service.kind = if count > 0 { Some(kind) } else { service.kind };
         service.view = view.clone();
+        service.changed_at = version;
         let comes = !std::mem::replace(&mut service.published, true);
         self.published_count += usize::from(comes);
         self.outputs.push_back(Output::Publish(view));
@@ -299,6 +303,20 @@ impl Naming {
         self.service_event(Kind::Listed { version, instances }, key);
         self.schedule_push(key);
         self.review(key);
+    }
+
+    /// Gives the view of a service a version of now. Clients drop a list that looks older than the one they hold, and one that
+    /// comes from another node may hold one of a moment that this node has not heard of: it would hold on to that for as long
+    /// as nothing changes here.
+    pub(crate) fn stamp_anew(&mut self, key: &Arc<ServiceKey>) {
+        let former = self.services[&**key].view.clone();
+        let version = self.next_view_version(former.version);
+        let view = Arc::new(ServiceView { version, ..ServiceView::clone(&former) });
+        let service = self.services.get_mut(key).expect("read above");
+        service.view = view.clone();
+        if service.published {
+            self.outputs.push_back(Output::Publish(view));
+        }
     }
 
     fn retire(&mut self, key: &Arc<ServiceKey>) {

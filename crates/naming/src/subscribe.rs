@@ -25,12 +25,17 @@ impl Naming {
         let key = self.intern(key);
         let connection = self.connections.get_mut(&from).expect("looked up above");
         connection.subscriptions.insert(key.clone());
+        let opened_at = connection.opened_at;
         let subscriber = connection.share(subscriber);
         // The view is pushed once to a new subscriber, too: so does Nacos, and a lost reply is made good.
         let subscription = Subscription { clusters, subscriber, pushed: 0, acknowledged: 0 };
         let service = self.services.get_mut(&key).expect("interned above");
         service.subscribers.insert(from, subscription);
         self.subscriptions_count += usize::from(!known);
+        let is_older = self.services[&*key].view.version <= opened_at;
+        if is_older && self.distro.knows_others() {
+            self.stamp_anew(&key);
+        }
         self.schedule_push(&key);
         self.review(&key);
         self.service_event(Kind::Subscribed(from), &key);

@@ -10,6 +10,7 @@ struct Pair {
     nodes: [Naming; 2],
     views: [BTreeMap<ServiceKey, Arc<ServiceView>>; 2],
     linked: bool,
+    pushed: Vec<ConnectionId>,
 }
 
 fn id(index: usize) -> NodeId {
@@ -21,7 +22,8 @@ impl Pair {
         let now = Now::START.after(Duration::from_secs(1));
         let node = |index| Naming::new(Settings::default(), now, id(index), HybridClock::default());
         let nodes = [node(0), node(1)];
-        let mut pair = Self { now, nodes, views: Default::default(), linked: false };
+        let mut pair =
+            Self { now, nodes, views: Default::default(), linked: false, pushed: Vec::new() };
         for index in 0..2 {
             pair.step(index, Input::Restored);
             let alive = Input::NodeAlive { node: id(1 - index), life: HybridTime(0) };
@@ -58,6 +60,7 @@ impl Pair {
                     let message = postcard::from_bytes(&bytes).expect("it reads back");
                     self.step(1 - index, Input::Peer { from: id(index), message });
                 }
+                Output::Push { to, .. } => self.pushed.push(to),
                 _ => {}
             }
         }
@@ -86,6 +89,19 @@ impl Pair {
         };
         self.step(index, Input::Request { from, id: RequestId(1), request });
         from
+    }
+
+    fn subscribe(&mut self, index: usize, counter: u64) -> ConnectionId {
+        let from = ConnectionId { node: id(index), boot: HybridTime(1), counter };
+        self.step(index, Input::Opened(from));
+        let subscriber = Subscriber::default();
+        let request = Request::Subscribe { service: service(), clusters: Arc::new([]), subscriber };
+        self.step(index, Input::Request { from, id: RequestId(2), request });
+        from
+    }
+
+    fn version(&self, index: usize) -> u64 {
+        self.views[index][&service()].version
     }
 
     fn ports(&self, index: usize) -> Vec<u16> {
@@ -139,6 +155,27 @@ fn the_instances_of_a_node_that_died_are_listed_for_15_s() {
     assert_eq!(pair.ports(0), vec![81]);
     pair.wait(Duration::from_secs(2));
     assert_eq!(pair.ports(0), Vec::<u16>::new());
+}
+
+#[test]
+fn whoever_comes_from_another_node_during_a_cut_is_shown_a_list_that_looks_newer() {
+    let mut pair = Pair::new();
+    pair.register(0, 1, 80);
+    let stays = pair.subscribe(1, 1);
+    pair.wait(Duration::from_secs(1));
+    pair.cut();
+    // The client that comes next has seen this.
+    pair.register(0, 2, 90);
+    pair.wait(Duration::from_secs(1));
+    assert!(pair.version(1) < pair.version(0));
+    pair.pushed.clear();
+    let comes = pair.subscribe(1, 2);
+    assert!(pair.version(1) > pair.version(0), "or it would hold on to the other list");
+    assert_eq!(pair.ports(1), vec![80]);
+    // Nothing has changed for who is there already, also if many come.
+    let again = pair.subscribe(1, 3);
+    pair.wait(Duration::from_secs(1));
+    assert_eq!(pair.pushed, vec![comes, again], "not to {stays}: nothing changed for it");
 }
 
 /// A name or an address is kept once, also of what was heard of from another node.

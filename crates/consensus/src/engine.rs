@@ -13,7 +13,7 @@ use crate::{
     writes::Writes,
 };
 use base::{Instant, LogIndex, NodeId, Now, RequestId, Term};
-use raft::{Config, RawNode, ReadOnlyOption, StateRole};
+use raft::{Config, RawNode, ReadOnlyOption, StateRole, eraftpb::MessageType};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Append messages on their way to one follower; more wait for an answer.
@@ -361,7 +361,10 @@ impl Consensus {
             self.send(message, !term_is_durable);
         }
         for message in ready.take_persisted_messages() {
-            self.send(message, true);
+            // These two speak of nothing that is written, and a read shall not take as long as the writes of a quorum.
+            let is_of_read = [MessageType::MsgReadIndex, MessageType::MsgHeartbeatResponse]
+                .contains(&message.msg_type);
+            self.send(message, !(is_of_read && term_is_durable));
         }
         for state in ready.take_read_states() {
             for id in self.reads.confirmed(&state.request_ctx) {

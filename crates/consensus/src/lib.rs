@@ -61,7 +61,8 @@
 //!
 //! * applied ≤ min(commit, persisted) ≤ last; all of them only grow, but for an uncommitted `last`.
 //! * a vote, an acknowledgement or a term leaves the node only after the hard state and entries it speaks of are durable;
-//!   a leader sends entries earlier, but only in a term that is durable.
+//!   a leader sends entries earlier, but only in a term that is durable. So are the answers to heartbeats, which
+//!   acknowledge no entry.
 //! * compacted ≤ applied of the newest durable checkpoint.
 //! * at most one leader per term; two nodes never apply different data at one index.
 //! * same seed, inputs and times ⇒ same outputs.

@@ -281,7 +281,8 @@ impl ConfigClient {
                 for key in &changed {
                     self.outdate(now, key);
                 }
-                self.notes.push_back(Note::Listened { number, changed });
+                let stale = is_stale(payload);
+                self.notes.push_back(Note::Listened { number, changed, stale });
             }
             Op::Asked { number, key, ask } => {
                 let outcome = outcome(&ask, &body, is_stale(payload));

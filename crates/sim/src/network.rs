@@ -143,6 +143,7 @@ impl World {
             }
             NetworkFault::Slow(from, to, range) => {
                 self.network.slow.insert((from, to), range);
+                self.slowed(from, to, range.1);
             }
             NetworkFault::Reset(from, to) => self.reset_links(from, to),
             NetworkFault::Heal => self.heal_network(),
@@ -150,9 +151,17 @@ impl World {
     }
 
     pub(crate) fn heal_network(&mut self) {
-        self.network.slow.clear();
+        for (from, to) in std::mem::take(&mut self.network.slow).into_keys() {
+            self.slowed(from, to, self.physics.latency.1);
+        }
         for (from, to) in self.network.cut.clone() {
             self.set_cut(from, to, false);
+        }
+    }
+
+    fn slowed(&mut self, from: Place, to: Place, most: Duration) {
+        if let (Place::Machine(from), Place::Machine(to)) = (from, to) {
+            self.happened(Happening::Slowed { from, to, most });
         }
     }
 

@@ -158,6 +158,8 @@ pub enum Note {
         number: u64,
         /// These.
         changed: Vec<String>,
+        /// It says that it may be behind: what it holds of them may be older than what the client does.
+        stale: bool,
     },
     /// It was told that a key changed.
     Told {

@@ -10,7 +10,7 @@ use crate::{
     seeded, timeline,
     world::Happening,
 };
-use base::Duration;
+use base::{Duration, Instant};
 use std::{collections::BTreeSet, fmt};
 use storage::SimDisk;
 
@@ -122,7 +122,13 @@ fn judge(
 ) -> Report {
     world.run(phase);
     world.heal();
-    world.run(calm);
+    // A pause lasts as long as it lasts.
+    let pause_end = |(at, happening): &(Instant, Happening)| {
+        let Happening::Paused { duration, .. } = happening else { return None };
+        Some(at.after(*duration))
+    };
+    let awake = world.history().iter().filter_map(pause_end).max();
+    world.run(calm + awake.map_or(Duration::ZERO, |awake| awake.since(world.now())));
     let came_right = world.run_until(LIVENESS_LIMIT, |world| world.unsettled().is_none());
     let stuck = if came_right { None } else { world.unsettled() };
     world.look();

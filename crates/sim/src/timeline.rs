@@ -71,6 +71,9 @@ impl Story {
             Happening::Replaced { machine } => {
                 self.say(at, format_args!("m{machine} gets an empty disk"));
             }
+            Happening::Slowed { from, to, most } => {
+                self.say(at, format_args!("network: m{from} → m{to} takes up to {most:?}"));
+            }
             Happening::Halted { machine, reason } => {
                 self.say(at, format_args!("m{machine} stops itself: {reason}"));
             }

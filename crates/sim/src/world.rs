@@ -144,6 +144,15 @@ pub enum Happening {
         /// Whether they do not pass.
         cut: bool,
     },
+    /// How long bytes take from one machine to another has changed.
+    Slowed {
+        /// From here.
+        from: usize,
+        /// To there.
+        to: usize,
+        /// So long at most, from now on.
+        most: Duration,
+    },
     /// How a node stands has changed.
     Sighted {
         /// Whose.

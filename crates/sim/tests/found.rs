@@ -4,7 +4,10 @@ mod common;
 
 use base::{Duration, Instant};
 use common::{acknowledged, assert_sound, keys, physics, publisher, started_disk, world};
-use sim::{ConfigHabits, Drill, Fault, Physics, Planted, World, run_drill, seeded};
+use sim::{
+    ConfigHabits, Drill, Fault, Happening, NetworkFault, Note, Outcome, Physics, Place, Planted,
+    World, run_drill, seeded,
+};
 use storage::Survivors;
 
 /// The first start's secrets were refused like any write while the disk was full, and never asked for again.
@@ -126,4 +129,79 @@ fn what_nobody_remembers_to_be_gone_is_listed_again_for_the_time_of_an_orphan() 
 fn a_hint_stays_old_on_a_machine_that_crashes_again_and_again_and_then_all_do() {
     let report = run_drill(20_041, 3, &Drill::CRASHES, Planted::Nothing, false);
     assert!(report.passed(), "{report}");
+}
+
+/// A client goes from a machine that dies to one that was cut off, and brings a newer content than is there: that machine says
+/// "another one", as it must, since it cannot know which is newer, and that it may be behind. When it has caught up, the client
+/// reads what it held.
+#[test]
+fn a_machine_that_was_cut_off_takes_the_newest_content_for_another_and_says_that_it_may_be_behind()
+{
+    let is_doubted = |(_, happening): &(Instant, Happening)| {
+        let Happening::Noted { machine: 0, note, .. } = happening else { return false };
+        matches!(note, Note::Listened { changed, stale: true, .. } if !changed.is_empty())
+    };
+    for (seed, mended_after) in (0..8).zip((0..8).map(|n| Duration::from_millis(200 * n))) {
+        let mut world = World::cluster(seeded(seed), 3, Physics::default(), false);
+        assert!(world.run_until(Duration::from_secs(20), World::is_ready));
+        let pause = Duration::from_millis(40);
+        let habits = ConfigHabits { pause, only_publishes: false, ..publisher(1_000, 20) };
+        world.add_config_client_of(vec![2, 0], ConfigHabits { keys: keys(2), ..habits });
+        world.run(Duration::from_secs(2));
+        world.split(&[&[0], &[1, 2]]);
+        world.run(Duration::from_secs(4));
+        world.stay_down(2);
+        world.plan_on(2, world.now(), Fault::Kill);
+        let moved = |world: &World| world.history().iter().any(is_doubted);
+        assert!(world.run_until(Duration::from_secs(5), moved), "seed {seed}");
+        world.run(mended_after);
+        world.mend();
+        world.run(Duration::from_secs(8));
+        assert_sound(&world, &format!("seed {seed}"));
+    }
+}
+
+/// A follower whose disk takes up to 200 ms, and each way through the network 80 ms: reads there waited for its own writes, for
+/// those of a quorum and for the end of the round before, and most were said to be old.
+#[test]
+fn a_read_on_a_slow_network_with_slow_disks_is_not_old() {
+    assert_eq!(old_reads(1, Duration::from_millis(80)), 0);
+}
+
+/// Nothing can confirm a read within 500 ms over a way that takes up to 400 ms to the leader and as long back.
+#[test]
+fn a_read_at_the_end_of_a_very_slow_way_is_said_to_be_old() {
+    assert!(old_reads(2, Duration::from_millis(400)) > 0);
+}
+
+/// How many reads of a follower, whose ways to and from the others take up to this long, are said to be old; no checker objects.
+fn old_reads(seed: u64, most: Duration) -> usize {
+    let physics = Physics { disk: (Duration::ZERO, Duration::from_millis(200)), ..physics() };
+    let mut world = World::cluster(seeded(seed), 3, physics, false);
+    assert!(world.run_until(Duration::from_secs(40), World::is_ready), "{:?}", world.unsettled());
+    let leader = world.leader().expect("all serve");
+    let follower = (0..3).find(|machine| *machine != leader).expect("there are three");
+    for other in (0..3).filter(|machine| *machine != follower) {
+        let (here, there) = (Place::Machine(follower), Place::Machine(other));
+        for (from, to) in [(here, there), (there, here)] {
+            let range = (most / 2, most);
+            world.plan_network(world.now(), NetworkFault::Slow(from, to, range));
+        }
+    }
+    let pause = Duration::from_millis(100);
+    let habits = ConfigHabits { pause, only_publishes: false, ..publisher(1_000, 20) };
+    for _ in 0..3 {
+        world
+            .add_config_client_of(vec![follower], ConfigHabits { keys: keys(2), ..habits.clone() });
+    }
+    // So long that what was wrong at the start is no excuse any more.
+    world.run(Duration::from_secs(30));
+    assert_sound(&world, &format!("seed {seed}"));
+    let is_old = |(_, happening): &&(Instant, Happening)| {
+        matches!(
+            happening,
+            Happening::Noted { note: Note::Answered { outcome: Outcome::FoundStale(_), .. }, .. }
+        )
+    };
+    world.history().iter().filter(is_old).count()
 }

@@ -51,7 +51,7 @@ bugs! {
 }
 
 bugs! {
-    what_is_not_listed_is_taken_for_deleted: "absence-deletes" by "replicas" in CRASHES from 1;
+    what_is_not_listed_is_taken_for_deleted: "absence-deletes" by "living" in CRASHES from 1;
     pushes_of_nobody: "empty-push" by "empty-push" in CALM from 1;
     reads_that_are_never_new: "always-stale" by "stale" in CALM from 1;
     a_renewal_that_does_not_count: "lost-renewal" by "locks" in LOCKS from 1;

@@ -275,10 +275,35 @@ fn a_follower_acknowledges_and_applies_only_what_is_on_its_own_disk() {
          > append from 2 term 2 prev 1/1 entries 2:x,3:y commit 3
          leader n2 t2
          persist 2 entries=2,3 term=2 vote=0 commit=3
-         > heartbeat from 2 term 2 commit 1
          > fsync
          → n2 AppendReply term=2 index=3
+         apply 2 x
+         apply 3 y",
+    );
+}
+
+/// A linearizable read at a follower would take as long as what its disk, and the disks of a quorum, are busy with.
+#[test]
+fn what_confirms_a_read_does_not_wait_for_the_disk_but_for_a_new_term() {
+    check(
+        &[1, 2, 3],
+        "> start
+         leader nobody t1
+         persist 1 term=1 vote=0 commit=1
+         > fsync
+         > heartbeat from 2 term 2 commit 1
+         leader n2 t2
+         persist 2 term=2 vote=0 commit=1
+         > fsync
          → n2 HeartbeatReply term=2 index=0
+         > append from 2 term 2 prev 1/1 entries 2:x,3:y commit 3
+         persist 3 entries=2,3 term=2 vote=0 commit=3
+         > read 9
+         → n2 ReadIndex term=0 index=0
+         > heartbeat from 2 term 2 commit 1
+         → n2 HeartbeatReply term=2 index=0
+         > fsync
+         → n2 AppendReply term=2 index=3
          apply 2 x
          apply 3 y",
     );

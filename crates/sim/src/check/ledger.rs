@@ -167,6 +167,7 @@ impl Ledger {
                 }
                 Happening::Halted { .. }
                 | Happening::Parted { .. }
+                | Happening::Slowed { .. }
                 | Happening::Sighted { .. }
                 | Happening::Applied { .. } => {}
             }

@@ -4,7 +4,8 @@
 //! order    it never reads an older content after a newer one (older: replaced before the other was asked for)
 //! told     a change that was asked for after it began to listen and was acknowledged is told within `TOLD_WITHIN`, unless
 //!          its connection or the host went meanwhile
-//! true     who is told of a change of what he holds does not read the same again: the change is there to be read first
+//! true     who is told of a change of what he holds does not read the same again: the change is there to be read first.
+//!          A machine that says that it may be behind promises less: what the client brings from elsewhere may be newer
 //! ```
 
 use super::{
@@ -96,6 +97,7 @@ impl Ears {
                 | Happening::Full { .. }
                 | Happening::Scanned { .. }
                 | Happening::Parted { .. }
+                | Happening::Slowed { .. }
                 | Happening::Replaced { .. }
                 | Happening::Sighted { .. }
                 | Happening::Applied { .. }
@@ -112,12 +114,16 @@ impl Ears {
             Note::Listening { number, held } => {
                 self.asked.insert((client, *number), (at, held.clone()));
             }
-            Note::Listened { number, changed } => {
+            Note::Listened { number, changed, stale } => {
                 let Some((since, held)) = self.asked.remove(&(client, *number)) else { return };
                 for (key, md5) in held {
                     self.close(at, |ear| ear.client == client && ear.key == key);
                     if changed.contains(&key) {
-                        self.told.insert((client, key), (at, md5));
+                        if *stale {
+                            self.told.remove(&(client, key));
+                        } else {
+                            self.told.insert((client, key), (at, md5));
+                        }
                     } else {
                         let ear = Ear { client, machine, key: key.clone(), since, until: at, md5 };
                         self.open.insert((client, key), ear);
@@ -248,7 +254,16 @@ mod tests {
         let held = vec![("k".to_owned(), md5)];
         vec![
             noted(from, Note::Listening { number: 1, held }),
-            noted(from, Note::Listened { number: 1, changed: Vec::new() }),
+            noted(from, Note::Listened { number: 1, changed: Vec::new(), stale: false }),
+        ]
+    }
+
+    /// Is said to hold another content than is here.
+    fn differs(from: u64, held: &str, stale: bool) -> Vec<Line> {
+        let held = vec![("k".to_owned(), md5_of(held))];
+        vec![
+            noted(from, Note::Listening { number: 1, held }),
+            noted(from, Note::Listened { number: 1, changed: vec!["k".to_owned()], stale }),
         ]
     }
 
@@ -281,6 +296,16 @@ mod tests {
         let script = |read| format!("1-2 set a; 10-11 set b; 13-14 get {read}");
         assert_eq!(found(&script("b"), &[listens(5, "a"), told(12)]), 0);
         assert!(found(&script("a"), &[listens(5, "a"), told(12)]) > 0);
+    }
+
+    #[test]
+    fn only_a_machine_that_says_that_it_may_be_behind_takes_the_newest_for_another() {
+        let script = "1-2 set a; 3-4 set b; 13-14 get b";
+        assert_eq!(found(script, &[differs(10, "b", true)]), 0);
+        assert_eq!(found(script, &[differs(10, "b", false)]), 1);
+        assert_eq!(found(script, &[differs(10, "a", false)]), 0);
+        let before = differs(9, "b", false);
+        assert_eq!(found(script, &[before, differs(10, "b", true)]), 0, "asked anew");
     }
 
     #[test]

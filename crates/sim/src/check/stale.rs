@@ -1,5 +1,5 @@
 //! A read is said to be old only when it may be: something was wrong with the cluster a moment ago, or with the disk of the
-//! machine that answers.
+//! machine that answers, or its ways to the others are so slow that nobody can confirm a read in time.
 
 use super::{
     Findings, History,
@@ -8,6 +8,7 @@ use super::{
     trouble::{CONVERGE_TIME, Troubles, before, calm},
 };
 use crate::note::Outcome;
+use base::Duration;
 
 pub(crate) fn check(history: &History) -> Findings {
     let mut findings = Findings::of("stale");
@@ -16,7 +17,11 @@ pub(crate) fn check(history: &History) -> Findings {
         for request in epochs.iter().flat_map(|epoch| &epoch.requests) {
             let Some((at, Outcome::FoundStale(found))) = request.end else { continue };
             findings.checked += 1;
-            if calm(&troubles.before(request.machine), before(request.asked, CONVERGE_TIME), at) {
+            // What was on its way when the way became quick again came late.
+            let slow_since = before(request.asked, Duration::from_secs(1));
+            if calm(&troubles.before(request.machine), before(request.asked, CONVERGE_TIME), at)
+                && calm(&troubles.slow_ways(request.machine), slow_since, at)
+            {
                 findings.violations.push(format!(
                     "{}: m{} says that {key} may be old, and all is well",
                     seconds(at),
@@ -51,6 +56,17 @@ mod tests {
 
     /// A read of "a" at 30 s that is said to be old; a machine was down between these moments.
     fn found(content: &str, down: Option<(u64, u64)>) -> usize {
+        let down = down.into_iter().flat_map(|(from, to)| {
+            [
+                (at(from), Happening::Down { machine: 1, kept: true }),
+                (at(to), Happening::Ready { machine: 1 }),
+            ]
+        });
+        found_after(content, down.collect())
+    }
+
+    /// The same after something else.
+    fn found_after(content: &str, troubles: Vec<(base::Instant, Happening)>) -> usize {
         let mut history = vec![(at(0), Happening::Up { machine: 1 })];
         history.extend(configs(&format!("1-2 set a; 30-31 get {content}")));
         for (_, happening) in &mut history {
@@ -60,10 +76,7 @@ mod tests {
                 *outcome = Outcome::FoundStale(found.clone());
             }
         }
-        if let Some((from, to)) = down {
-            history.push((at(from), Happening::Down { machine: 1, kept: true }));
-            history.push((at(to), Happening::Ready { machine: 1 }));
-        }
+        history.extend(troubles);
         history.sort_by_key(|(at, _)| *at);
         check(&history).violations.len()
     }
@@ -74,5 +87,21 @@ mod tests {
         assert_eq!(found("a", None), 1);
         assert_eq!(found("a", Some((5, 9))), 1, "long ago");
         assert_eq!(found("b", Some((25, 29))), 1, "nobody wrote it");
+    }
+
+    #[test]
+    fn a_read_may_be_old_at_the_end_of_a_slow_way() {
+        let slow = |from_to: (usize, usize), ms, until| {
+            let slowed = |s, ms| {
+                let (from, to) = from_to;
+                (at(s), Happening::Slowed { from, to, most: Duration::from_millis(ms) })
+            };
+            found_after("a", vec![slowed(20, ms), slowed(until, 2)])
+        };
+        assert_eq!(slow((0, 1), 300, 40), 0);
+        assert_eq!(slow((1, 0), 300, 40), 0);
+        assert_eq!(slow((1, 2), 300, 40), 1, "the machine that was asked is at neither end");
+        assert_eq!(slow((0, 1), 100, 40), 1, "quick enough");
+        assert_eq!(slow((0, 1), 300, 25), 1, "it was");
     }
 }

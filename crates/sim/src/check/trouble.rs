@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 /// of digests, and what they bring.
 pub(crate) const CONVERGE_TIME: Duration = Duration::from_secs(12);
 
+/// A way that takes this long is slow: a read is confirmed in up to four turns, to the leader, from there to a quorum and all
+/// the way back, within 500 ms.
+const SLOW: Duration = Duration::from_millis(125);
+
 /// A span of time; `None`: it has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -32,6 +36,8 @@ pub(crate) struct Troubles {
     off: BTreeMap<usize, Vec<Span>>,
     pauses: BTreeMap<usize, Vec<Span>>,
     cuts: BTreeMap<(usize, usize), Vec<Span>>,
+    /// Bytes pass, and take `SLOW` or longer.
+    slow: BTreeMap<(usize, usize), Vec<Span>>,
     full: BTreeMap<usize, Vec<Span>>,
     /// Between clients and machines.
     client_cuts: Vec<Span>,
@@ -80,6 +86,15 @@ impl Troubles {
                     }
                 }
                 Happening::Parted { from, to, cut } => troubles.cut(*at, *from, *to, *cut),
+                Happening::Slowed { from, to, most } => {
+                    let spans = troubles.slow.entry((*from, *to)).or_default();
+                    if let Some(last) = spans.last_mut() {
+                        last.to = last.to.or(Some(*at));
+                    }
+                    if *most >= SLOW {
+                        spans.push(Span { from: *at, to: None });
+                    }
+                }
                 Happening::Noted { .. }
                 | Happening::Cut { .. }
                 | Happening::ClockSet { .. }
@@ -173,6 +188,12 @@ impl Troubles {
         let lately = before(until, CONVERGE_TIME);
         let tells = |machine: usize| calm(&self.around(machine), lately, until);
         self.downs.iter().any(|(machine, downs)| calm(downs, since, until) && tells(*machine))
+    }
+
+    /// When a way to or from this machine was so slow that it cannot confirm a read in time.
+    pub(crate) fn slow_ways(&self, machine: usize) -> Vec<Span> {
+        let ways = self.slow.iter().filter(|((a, b), _)| [*a, *b].contains(&machine));
+        ways.flat_map(|(_, spans)| spans.iter().copied()).collect()
     }
 
     /// Whether all of this time nothing can be agreed on between two machines: one does not hear the other.

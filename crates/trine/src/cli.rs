@@ -251,7 +251,7 @@ mod tests {
             "cluster join-token --ttl 2h",
             "cluster remove n7",
             "cluster transfer-leader n7",
-            "cluster verify --repair",
+            "cluster verify --fix",
             "explain instance web 10.0.0.1:8080",
             "explain config app",
             "explain lock job",

@@ -41,7 +41,7 @@ pub(crate) enum Verb {
     Verify {
         /// Have the nodes that differ exchange everything with the asked one, and compare once more
         #[arg(long)]
-        repair: bool,
+        fix: bool,
     },
     /// Have nodes with too many clients ask some of them to go to the others
     Rebalance {
@@ -95,7 +95,7 @@ pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(
             let written: Written = client.call(call).await?;
             service::say_written(format, &written, "removed", "there was nothing to remove");
         }
-        Verb::Verify { repair } => return verify(client, format, repair).await,
+        Verb::Verify { fix } => return verify(client, format, fix).await,
         Verb::Rebalance { tolerance, dry_run } => {
             let wanted = Rebalance { tolerance_percent: Some(tolerance), dry_run };
             let call = Call::new(Method::POST, &["v1", "cluster", "rebalance"]).json(&wanted);
@@ -117,11 +117,11 @@ pub(crate) async fn run(client: &Client, format: Format, verb: Verb) -> Result<(
 }
 
 /// What differs is looked at twice: most of it was on its way.
-async fn verify(client: &Client, format: Format, repair: bool) -> Result<(), Failure> {
+async fn verify(client: &Client, format: Format, fix: bool) -> Result<(), Failure> {
     let mut found = verified(client).await?;
     if !found.differences.is_empty() {
         let nodes: BTreeSet<&String> = found.differences.iter().map(|one| &one.node).collect();
-        for node in nodes.into_iter().filter(|_| repair) {
+        for node in nodes.into_iter().filter(|_| fix) {
             let call = Call::new(Method::POST, &["v1", "cluster", "repair"]);
             let _: Repair = client.call(call.json(&Repair { node: node.clone() })).await?;
         }
@@ -180,7 +180,7 @@ fn outcome(found: &Verification) -> Result<(), Failure> {
             "differences",
             "the nodes do not list the same",
             "they differ where the list says, also after a while",
-            "`trine cluster verify --repair`; `trine explain instance` tells what happened to one",
+            "`trine cluster verify --fix`; `trine explain instance` tells what happened to one",
         ));
     }
     if !found.silent.is_empty() {

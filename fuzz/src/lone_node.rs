@@ -113,6 +113,7 @@ impl LoneNode {
                     | Output::Reload
                     | Output::Hint(_)
                     | Output::Clients { .. }
+                    | Output::Notice(_)
                     | Output::NeedSecrets => {}
                 }
             }

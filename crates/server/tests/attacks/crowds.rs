@@ -53,7 +53,7 @@ async fn five_thousand_half_open_connections_leave_a_normal_client_alone() {
 }
 
 /// Holds a poll for a config that does not exist yet.
-async fn poll(target: &Target, data_id: &str) -> TcpStream {
+pub async fn poll(target: &Target, data_id: &str) -> TcpStream {
     let mut socket = connect(target.api).await;
     let headers = format!("accessToken: {}\r\nLong-Pulling-Timeout: 30000\r\n", target.token);
     let body = format!("Listening-Configs={data_id}%02g%02%01");
@@ -69,7 +69,7 @@ async fn listeners(target: &Target) -> usize {
     line.expect("it is there").parse().expect("a number")
 }
 
-async fn until_listeners(target: &Target, wanted: usize) {
+pub async fn until_listeners(target: &Target, wanted: usize) {
     let counted = async {
         while listeners(target).await != wanted {
             tokio::task::yield_now().await;

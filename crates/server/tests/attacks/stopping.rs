@@ -2,10 +2,10 @@
 
 use crate::{
     calls::{Client, Open, kind},
+    crowds,
     setup::{Target, soon},
-    wire::{connect, read_reply, request},
+    wire::read_reply,
 };
-use tokio::io::AsyncWriteExt;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_the_end_clients_are_asked_to_go_and_polls_are_answered() {
@@ -16,11 +16,9 @@ async fn at_the_end_clients_are_asked_to_go_and_polls_are_answered() {
         let stream = client.set_up().await;
         clients.push((client, stream));
     }
-    let mut poll = connect(target.api).await;
-    let headers = format!("accessToken: {}\r\nLong-Pulling-Timeout: 30000\r\n", target.token);
-    let body = "Listening-Configs=a%02g%02%01";
-    let asked = request("POST", "/nacos/v1/cs/configs/listener", &headers, body);
-    poll.write_all(asked.as_bytes()).await.expect("sent");
+    let mut poll = crowds::poll(&target, "a").await;
+    // It waits for its answer; before, its connection would be idle, and closed without one.
+    crowds::until_listeners(&target, 1).await;
     target.quiet(51).await;
     let api = target.api;
     let stopping = tokio::spawn(target.running.stop());

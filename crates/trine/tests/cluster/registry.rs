@@ -6,9 +6,10 @@ use nacos_sdk::api::{
     props::ClientProps,
 };
 use std::{
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -24,6 +25,13 @@ const PACE: Duration = Duration::from_millis(120);
 const SLOW: u16 = 50;
 /// Clients over gRPC have ports from this one on.
 const STREAMING: u16 = 100;
+
+/// The longest that an SDK may take to come back before the lists do without its client: an orphan is listed for 15 s, and
+/// some of them are over before the SDK gives up its connection.
+const AWAY_MAX: Duration = Duration::from_secs(10);
+
+/// When clients over gRPC were answered last, by port.
+type Contacts = Arc<Mutex<BTreeMap<u16, Instant>>>;
 
 /// Who did not list whom, and when.
 type Missing = (SocketAddr, Vec<u16>, String);
@@ -50,10 +58,11 @@ impl Registered {
             ports.push(SLOW);
         }
         let runtime = Runtime::new().expect("threads");
+        let contacts = Contacts::default();
         for port in STREAMING..STREAMING + 3 {
             ports.push(port);
             let naming = runtime.block_on(stream(nodes, port));
-            runtime.spawn(resolve(naming));
+            runtime.spawn(resolve(naming, port, contacts.clone()));
         }
         let began = Instant::now();
         while nodes.iter().any(|node| missing(*node, &ports) != Some(Vec::new())) {
@@ -62,7 +71,8 @@ impl Registered {
         let stop = Arc::new(AtomicBool::new(false));
         let look = |node: &SocketAddr| {
             let (node, ports, stop) = (*node, ports.clone(), stop.clone());
-            std::thread::spawn(move || look(node, &ports, &stop))
+            let contacts = contacts.clone();
+            std::thread::spawn(move || look(node, &ports, &contacts, &stop))
         };
         let looks = nodes.iter().map(look).collect();
         let beats = {
@@ -153,12 +163,15 @@ async fn stream(nodes: &[SocketAddr], port: u16) -> NamingService {
 
 /// An application that uses its client: this one notices only when it is used, or some ten seconds later, that it has lost its
 /// connection, and a restart of three nodes is over by then.
-async fn resolve(naming: NamingService) {
+async fn resolve(naming: NamingService, port: u16, contacts: Contacts) {
     let mut pace = tokio::time::interval(PACE);
     loop {
         pace.tick().await;
         // Its answer is not what is judged here, and it fails while there is no connection.
-        let _ = naming.get_all_instances(SERVICE.to_owned(), None, Vec::new(), false).await;
+        let answer = naming.get_all_instances(SERVICE.to_owned(), None, Vec::new(), false).await;
+        if answer.is_ok() {
+            contacts.lock().expect("nobody panics").insert(port, Instant::now());
+        }
     }
 }
 
@@ -190,11 +203,20 @@ fn beat(nodes: &[SocketAddr], stop: &AtomicBool) {
     }
 }
 
-fn look(node: SocketAddr, ports: &[u16], stop: &AtomicBool) -> Vec<Missing> {
+/// Clients that their SDK leaves without a connection for too long are nobody's fault here, until they are listed again.
+fn look(node: SocketAddr, ports: &[u16], contacts: &Contacts, stop: &AtomicBool) -> Vec<Missing> {
     let began = Instant::now();
+    let mut away = BTreeSet::new();
     let mut found: Vec<(Vec<u16>, Duration, Duration)> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
-        let missing = missing(node, ports).unwrap_or_default();
+        let mut missing = missing(node, ports).unwrap_or_default();
+        away.retain(|port| missing.contains(port));
+        for (port, at) in &*contacts.lock().expect("nobody panics") {
+            if missing.contains(port) && at.elapsed() > AWAY_MAX {
+                away.insert(*port);
+            }
+        }
+        missing.retain(|port| !away.contains(port));
         let at = began.elapsed();
         match found.last_mut() {
             Some((last, _, until)) if *last == missing => *until = at,

@@ -39,6 +39,7 @@ type Missing = (SocketAddr, Vec<u16>, String);
 /// Clients that go on until they are stopped.
 pub struct Registered {
     nodes: Vec<SocketAddr>,
+    ports: Vec<u16>,
     stop: Arc<AtomicBool>,
     beats: JoinHandle<()>,
     looks: Vec<JoinHandle<Vec<Missing>>>,
@@ -64,10 +65,7 @@ impl Registered {
             let naming = runtime.block_on(stream(nodes, port));
             runtime.spawn(resolve(naming, port, contacts.clone()));
         }
-        let began = Instant::now();
-        while nodes.iter().any(|node| missing(*node, &ports) != Some(Vec::new())) {
-            assert!(began.elapsed() < PATIENCE, "they are not listed everywhere");
-        }
+        until_all_are_listed(nodes, &ports);
         let stop = Arc::new(AtomicBool::new(false));
         let look = |node: &SocketAddr| {
             let (node, ports, stop) = (*node, ports.clone(), stop.clone());
@@ -79,11 +77,12 @@ impl Registered {
             let (nodes, stop) = (nodes.to_vec(), stop.clone());
             std::thread::spawn(move || beat(&nodes, &stop))
         };
-        Self { nodes: nodes.to_vec(), stop, beats, looks, runtime }
+        Self { nodes: nodes.to_vec(), ports, stop, beats, looks, runtime }
     }
 
-    /// Ends it. All were listed by all nodes that served.
+    /// Ends it. All were listed by all nodes that served, and in the end all are, also those whose SDK was away for long.
     pub fn judge(self) {
+        until_all_are_listed(&self.nodes, &self.ports);
         let nodes = self.nodes.clone();
         let missing = self.stop();
         for (_, ports, _) in &missing {
@@ -101,6 +100,13 @@ impl Registered {
         let missing = missing.collect();
         self.runtime.shutdown_background();
         missing
+    }
+}
+
+fn until_all_are_listed(nodes: &[SocketAddr], ports: &[u16]) {
+    let began = Instant::now();
+    while nodes.iter().any(|node| missing(*node, ports) != Some(Vec::new())) {
+        assert!(began.elapsed() < PATIENCE, "they are not listed everywhere");
     }
 }
 
